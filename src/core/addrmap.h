@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Address maps: "outside, A is known as B". A list of maps is turned once into
+ * a sorted table of disjoint ranges, so that a packet pays one binary search
+ * whatever the number, the overlap and the interfaces of the maps.
+ */
+#ifndef CORE_ADDRMAP_H
+#define CORE_ADDRMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+
+#define ADDRMAP_NONE UINT32_MAX /* no map covers the address */
+#define ADDRMAP_ANY  UINT8_MAX  /* a map for every outside interface */
+
+/* The part of a packet that a map holds for. */
+enum addrmap_part { ADDRMAP_OUTER, ADDRMAP_INNER, ADDRMAP_PARTS };
+
+/* One map of the configuration. Either both sides have the same length, or
+ * public.length is 128 (many to one, which only the outer part may be). */
+struct addrmap_entry {
+	struct prefix private, public;
+	uint8_t outside; /* index of the outside interface, or ADDRMAP_ANY */
+	uint8_t parts;   /* 1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER, or one of them */
+	uint16_t file;   /* where it was configured: see config.h */
+	uint32_t line;
+};
+
+/* Addresses from first on, up to the next range's first, belong to this map. */
+struct addrmap_range {
+	struct address first;
+	uint32_t map; /* index of the entry, or ADDRMAP_NONE for a gap */
+};
+
+/* The maps of one part and one interface, ready to be searched. Built by
+ * addrmap_build() in memory that the caller provides. */
+struct addrmap {
+	const struct addrmap_entry *entries;
+	const struct addrmap_range *ranges; /* sorted by first; ranges[0].first is 0 */
+	size_t n_ranges;                    /* 0: no map at all */
+};
+
+#define ADDRMAP_RANGES(n_entries) (2 * (size_t)(n_entries) + 1) /* the most that n maps can need */
+
+size_t addrmap_select(const struct addrmap_entry *entries, size_t n_entries, enum addrmap_part part,
+	uint8_t outside, uint32_t *order);
+bool addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, const uint32_t *order,
+	size_t n_order, struct addrmap_range *ranges, uint32_t clash[2]);
+uint32_t addrmap_find(const struct addrmap *table, struct address a);
+struct address addrmap_apply(const struct addrmap_entry *entry, struct address a);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tuples: reading one from a quoted packet, turning it round, and finding out
+ * what a packet looked like when its sender sent it.
+ */
+#include "core/flow.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "core/transport.h"
+
+/* The tuple of the quoted packet. False if it has none that connection tracking
+ * could know: its ports or identifier are not quoted. */
+bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, const uint8_t *bytes)
+{
+	const struct packet *inner = &error->inner;
+	const struct transport transport = transport_of(inner, bytes);
+	const uint8_t *header = bytes + inner->transport;
+
+	*tuple = (struct flow_tuple){
+		.source = error->inner_source,
+		.destination = error->inner_destination,
+		.protocol = inner->protocol,
+	};
+	if (transport.has_ports && packet_quotes(inner, 0, 4)) {
+		memcpy(&tuple->source_port_be, header, 2);
+		memcpy(&tuple->destination_port_be, header + 2, 2);
+	} else if (transport.has_id && packet_quotes(inner, 4, 2)) {
+		memcpy(&tuple->source_port_be, header + 4, 2);
+		tuple->destination_port_be = tuple->source_port_be;
+		tuple->icmp_type = header[0];
+		tuple->icmp_code = header[1];
+	} else {
+		return packet_quotes(inner, 0, 1) && !transport.has_ports && !transport.has_checksum;
+	}
+	return true;
+}
+
+/* The type that answers an ICMP query, and the query that it answers. */
+static uint8_t icmp_type_inverse(uint8_t protocol, uint8_t type)
+{
+	if (protocol == IPPROTO_ICMPV6)
+		return type ^ 1; /* 128, 129 */
+	if (protocol != IPPROTO_ICMP)
+		return 0;
+	if (type == 0 || type == 8)
+		return type ^ 8;
+	return type % 2 ? type + 1 : type - 1; /* 13, 14; 15, 16; 17, 18 */
+}
+
+/* The tuple of an answer to a packet with this tuple. */
+struct flow_tuple flow_tuple_inverse(const struct flow_tuple *tuple)
+{
+	return (struct flow_tuple){
+		.source = tuple->destination,
+		.destination = tuple->source,
+		.source_port_be = tuple->destination_port_be,
+		.destination_port_be = tuple->source_port_be,
+		.protocol = tuple->protocol,
+		.icmp_type = icmp_type_inverse(tuple->protocol, tuple->icmp_type),
+		.icmp_code = tuple->icmp_code,
+	};
+}
+
+bool flow_tuple_equal(const struct flow_tuple *a, const struct flow_tuple *b)
+{
+	return address_equal(a->source, b->source) && address_equal(a->destination, b->destination) &&
+	       a->source_port_be == b->source_port_be && a->destination_port_be == b->destination_port_be &&
+	       a->protocol == b->protocol && a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code;
+}
+
+bool flow_has_nat(const struct flow *flow)
+{
+	struct flow_tuple plain = flow_tuple_inverse(&flow->original);
+
+	return !flow_tuple_equal(&plain, &flow->reply);
+}
+
+/* A packet of the flow was seen with the tuple *seen: where was it when it was
+ * sent? Before the NAT a packet has the tuple of its own direction, after it
+ * the inverse of the other one. Returns the tuple that its sender gave it, or
+ * NULL if the packet does not belong to the flow. */
+const struct flow_tuple *flow_as_sent(const struct flow *flow, const struct flow_tuple *seen)
+{
+	struct flow_tuple inverse = flow_tuple_inverse(seen);
+
+	if (flow_tuple_equal(seen, &flow->original) || flow_tuple_equal(&inverse, &flow->reply))
+		return &flow->original;
+	if (flow_tuple_equal(seen, &flow->reply) || flow_tuple_equal(&inverse, &flow->original))
+		return &flow->reply;
+	return NULL;
+}

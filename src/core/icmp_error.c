@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reads an ICMP error and verifies every length and sum that says whether its
+ * bytes can be trusted, in the order: outer header, ICMP, inner header. Nothing
+ * is changed, and nothing that is wrong is repaired.
+ */
+#include "core/icmp_error.h"
+
+#include <netinet/in.h>
+#include <stddef.h>
+
+#include "core/checksum.h"
+
+static const struct {
+	uint8_t version, type, unit;
+} icmp_types[] = {
+#define ICMP_TYPE(name, version, type, text, unit) {version, type, unit},
+#include "core/icmp_type.def"
+#undef ICMP_TYPE
+};
+
+static enum icmp_type find_type(uint8_t version, uint8_t type)
+{
+	unsigned i = 0;
+
+	while (i < ICMP_TYPE_COUNT && (icmp_types[i].version != version || icmp_types[i].type != type))
+		i++;
+	return (enum icmp_type)i;
+}
+
+static bool header_verifies(const struct packet *p, const uint8_t *bytes)
+{
+	if (p->version == 6)
+		return true;
+	return checksum_verifies(checksum_add(0, bytes + p->begin, (bytes[p->begin] & 0xfu) * 4));
+}
+
+/* ICMPv6 is summed with a pseudo-header (RFC 4443, 2.3; RFC 8200, 8.1). */
+static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
+{
+	size_t length = (size_t)outer->end - outer->transport;
+	uint64_t sum = checksum_add(0, bytes + outer->transport, length);
+
+	if (outer->version == 6) {
+		const uint8_t rest[] = {(uint8_t)(length >> 8), (uint8_t)length, 0, IPPROTO_ICMPV6};
+
+		sum = checksum_add(sum, bytes + outer->source, 32);
+		sum = checksum_add(sum, rest, sizeof(rest));
+	}
+	return checksum_verifies(sum);
+}
+
+static bool is_icmp(const struct packet *p)
+{
+	return p->protocol == (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/* The outer header and the ICMP header, up to the type. */
+static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, size_t length)
+{
+	struct packet *outer = &error->outer;
+
+	switch (packet_parse(outer, bytes, 0, length)) {
+	case PACKET_TRUNCATED:
+		return OUTCOME_TRUNCATED;
+	case PACKET_INCONSISTENT:
+		return OUTCOME_OUTER_HEADER;
+	case PACKET_OK:
+		break;
+	}
+	if (outer->total_end != length)
+		return OUTCOME_OUTER_HEADER;
+	if (!header_verifies(outer, bytes))
+		return OUTCOME_OUTER_CHECKSUM;
+	if (!is_icmp(outer))
+		return OUTCOME_NOT_ERROR;
+	if (outer->fragment)
+		return OUTCOME_FRAGMENT;
+	if (!packet_quotes(outer, 0, ICMP_ERROR_HEADER))
+		return OUTCOME_TRUNCATED;
+	error->type = find_type(outer->version, bytes[outer->transport]);
+	return error->type < ICMP_TYPE_COUNT ? OUTCOME_UNDECIDED : OUTCOME_NOT_ERROR;
+}
+
+/* Where the quoted packet ends at the latest: at the end of the message, or
+ * where the length field of RFC 4884 says (4, 4.1 to 4.5: byte 5 of the ICMP
+ * header, in IPv6 byte 4). 0 if that is beyond the message. */
+static size_t quote_end(const struct icmp_error *error, const uint8_t *bytes)
+{
+	const struct packet *outer = &error->outer;
+	size_t begin = outer->transport + ICMP_ERROR_HEADER;
+	size_t length = bytes[outer->transport + (outer->version == 4 ? 5 : 4)];
+
+	length *= icmp_types[error->type].unit;
+	if (length == 0)
+		return outer->end;
+	return begin + length <= outer->end ? begin + length : 0;
+}
+
+/* Whether the quoted packet is itself an ICMP error (RFC 1122, 3.2.2; RFC 4443,
+ * 2.4e: none is sent about one). */
+static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
+{
+	uint8_t type;
+
+	if (!is_icmp(inner) || !packet_quotes(inner, 0, 1))
+		return false;
+	type = bytes[inner->transport];
+	if (inner->version == 6)
+		return type < 128;
+	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
+{
+	struct packet *inner = &error->inner;
+	size_t begin = error->outer.transport + ICMP_ERROR_HEADER;
+	size_t end = quote_end(error, bytes);
+
+	if (end == 0)
+		return OUTCOME_QUOTE_LENGTH;
+	if (begin < end && bytes[begin] >> 4 != error->outer.version)
+		return OUTCOME_INNER_VERSION;
+	if (packet_parse(inner, bytes, begin, end) != PACKET_OK)
+		return OUTCOME_INNER_HEADER;
+	if (!header_verifies(inner, bytes))
+		return OUTCOME_INNER_CHECKSUM;
+	return quotes_error(inner, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
+}
+
+/* Reads the packet of length bytes (at most 65535) that starts with its outer
+ * IP header. Returns OUTCOME_UNDECIDED if it is a sound ICMP error, with all of
+ * *error filled in; else what it is, with *error undefined. */
+enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length)
+{
+	enum outcome outcome = parse_outer(error, bytes, length);
+
+	if (outcome != OUTCOME_UNDECIDED)
+		return outcome;
+	if (!icmp_verifies(&error->outer, bytes))
+		return OUTCOME_ICMP_CHECKSUM;
+	outcome = parse_inner(error, bytes);
+	if (outcome != OUTCOME_UNDECIDED)
+		return outcome;
+	error->outer_source = packet_address(&error->outer, bytes, error->outer.source);
+	error->outer_destination = packet_address(&error->outer, bytes, error->outer.destination);
+	error->inner_source = packet_address(&error->inner, bytes, error->inner.source);
+	error->inner_destination = packet_address(&error->inner, bytes, error->inner.destination);
+	return OUTCOME_UNDECIDED;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An ICMP or ICMPv6 error message: where its parts lie, and whether it is
+ * sound enough to be touched at all.
+ */
+#ifndef CORE_ICMP_ERROR_H
+#define CORE_ICMP_ERROR_H
+
+#include "core/address.h"
+#include "core/outcome.h"
+#include "core/packet.h"
+
+enum icmp_type {
+#define ICMP_TYPE(name, version, type, text, unit) ICMP_TYPE_##name,
+#include "core/icmp_type.def"
+#undef ICMP_TYPE
+	ICMP_TYPE_COUNT
+};
+
+#define ICMP_ERROR_HEADER 8 /* bytes before the quoted packet, in both families */
+
+/* One message. Outer is its own IP header, inner the one it quotes:
+ *
+ *   +----------+--------------+----------+-----------+- - - - - - - -+
+ *   | outer IP | ICMP, 8 bytes| inner IP | transport | padding, ext. |
+ *   +----------+--------------+----------+-----------+- - - - - - - -+
+ *   outer.begin  outer.transport  inner.begin         inner.end
+ */
+struct icmp_error {
+	struct packet outer, inner;
+	enum icmp_type type;
+	struct address outer_source, outer_destination;
+	struct address inner_source, inner_destination;
+};
+
+enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length);
+
+#endif

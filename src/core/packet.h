@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One IP header with what it says about the bytes after it. The same reader
+ * serves the packet on the wire and the one that an error quotes.
+ */
+#ifndef CORE_PACKET_H
+#define CORE_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All places are offsets from the first byte of the outermost packet:
+ *
+ *   begin  source  destination     transport       end      total_end
+ *   |......|.......|...............|...............|. . . . .|
+ *   +-- IP header, options or extension headers ---+  not quoted
+ */
+struct packet {
+	uint16_t begin, end;
+	uint16_t source, destination; /* 4 or 16 bytes each */
+	uint16_t transport;	      /* 0: no transport header can be seen */
+	uint32_t total_end;	      /* where the header says that the packet ends */
+	uint8_t version;	      /* 4 or 6 */
+	uint8_t protocol;	      /* of the transport header (IANA number) */
+	bool fragment;		      /* any fragment, the first one included */
+	bool rerouted;		      /* IPv6: the destination is not yet the last one */
+};
+
+enum packet_status { PACKET_OK, PACKET_TRUNCATED, PACKET_INCONSISTENT };
+
+enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end);
+struct address packet_address(const struct packet *p, const uint8_t *bytes, uint16_t offset);
+
+/* The 16-bit number at p, which is in network order. */
+static inline uint16_t packet_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/* Bytes of an address in this packet. */
+static inline size_t packet_address_size(const struct packet *p)
+{
+	return p->version == 4 ? 4 : 16;
+}
+
+/* Whether bytes first to first + n of the transport header can be seen. */
+static inline bool packet_quotes(const struct packet *p, unsigned first, unsigned n)
+{
+	return p->transport && p->transport + first + n <= p->end;
+}
+
+#endif

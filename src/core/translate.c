@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rewrites an ICMP error in place: the inner packet as its sender sent it, the
+ * outer source as the maps say, and every checksum by the increments of these
+ * edits (RFC 1624), so that a sum is right after exactly if it was right before.
+ * Translating twice gives the same bytes as once.
+ */
+#include "core/translate.h"
+
+#include <string.h>
+
+#include "core/checksum.h"
+#include "core/transport.h"
+
+/* An edit under way: the bytes, and what it has changed so far in each sum. */
+struct edit {
+	uint8_t *bytes;
+	struct transport transport; /* of the inner packet */
+	uint64_t outer_header, icmp, inner_header, inner_transport;
+	bool outer_changed, inner_changed, df_cleared;
+};
+
+/* Looks up the maps for an error. maps are those of the interface that it
+ * leaves by; error must outlive *t. */
+void translate_begin(
+	struct translation *t, const struct icmp_error *error, const struct addrmap maps[ADDRMAP_PARTS])
+{
+	const struct addrmap *inner = &maps[ADDRMAP_INNER];
+
+	t->error = error;
+	t->entries = inner->entries;
+	t->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], error->outer_source);
+	t->source_map = addrmap_find(inner, error->inner_source);
+	t->destination_map = addrmap_find(inner, error->inner_destination);
+	t->wants_flow = t->source_map != ADDRMAP_NONE || t->destination_map != ADDRMAP_NONE ||
+			address_is_private(error->inner_source) ||
+			address_is_private(error->inner_destination);
+	t->modified = false;
+}
+
+/* Writes an address into either header of an error; returns the change in sums. */
+static uint64_t write_address(struct edit *edit, const struct packet *p, uint16_t offset, struct address a)
+{
+	uint8_t text[16];
+
+	if (p->version == 4)
+		address_to_v4(a, text);
+	else
+		address_to_v6(a, text);
+	return checksum_replace(edit->bytes + offset, text, packet_address_size(p));
+}
+
+/* The outer source is in the sum of its IPv4 header, and in IPv6 by way of the
+ * pseudo-header in that of ICMPv6. */
+static void set_outer_source(struct edit *edit, const struct icmp_error *error, struct address a)
+{
+	uint64_t delta;
+
+	if (address_equal(a, error->outer_source))
+		return;
+	delta = write_address(edit, &error->outer, error->outer.source, a);
+	*(error->outer.version == 4 ? &edit->outer_header : &edit->icmp) += delta;
+	edit->outer_changed = true;
+}
+
+/* An inner address is in the sum of its own IPv4 header, in that of ICMP, and
+ * by way of the pseudo-header in that of the inner transport, except for a
+ * destination that a routing header will replace (RFC 8200, 8.1). */
+static void set_inner_address(struct edit *edit, const struct packet *inner, uint16_t offset, struct address a)
+{
+	uint64_t delta;
+
+	if (address_equal(a, packet_address(inner, edit->bytes, offset)))
+		return;
+	delta = write_address(edit, inner, offset, a);
+	edit->icmp += delta;
+	if (inner->version == 4)
+		edit->inner_header += delta;
+	if (edit->transport.pseudo_header && !(inner->rerouted && offset == inner->destination))
+		edit->inner_transport += delta;
+	edit->inner_changed = true;
+}
+
+/* Sets a port or identifier at an offset in the inner transport header. */
+static void set_inner_port(struct edit *edit, const struct packet *inner, unsigned offset, uint16_t port_be)
+{
+	uint8_t *field = edit->bytes + inner->transport + offset;
+	uint64_t delta;
+
+	if (!packet_quotes(inner, offset, 2) || memcmp(field, &port_be, 2) == 0)
+		return;
+	delta = checksum_replace(field, (const uint8_t *)&port_be, 2);
+	edit->icmp += delta;
+	edit->inner_transport += delta;
+	edit->inner_changed = true;
+}
+
+/* Gives the inner packet the tuple with which its sender sent it. */
+static void set_inner_tuple(struct edit *edit, const struct icmp_error *error, const struct flow_tuple *tuple)
+{
+	const struct packet *inner = &error->inner;
+
+	set_inner_address(edit, inner, inner->source, tuple->source);
+	set_inner_address(edit, inner, inner->destination, tuple->destination);
+	if (edit->transport.has_id)
+		set_inner_port(edit, inner, 4, tuple->source_port_be);
+	if (edit->transport.has_ports) {
+		set_inner_port(edit, inner, 0, tuple->source_port_be);
+		set_inner_port(edit, inner, 2, tuple->destination_port_be);
+	}
+}
+
+/* Gives the inner packet the public addresses of the maps. */
+static void set_inner_maps(struct edit *edit, const struct translation *t)
+{
+	const struct icmp_error *error = t->error;
+	const struct packet *inner = &error->inner;
+
+	if (t->source_map != ADDRMAP_NONE)
+		set_inner_address(edit, inner, inner->source,
+			addrmap_apply(&t->entries[t->source_map], error->inner_source));
+	if (t->destination_map != ADDRMAP_NONE)
+		set_inner_address(edit, inner, inner->destination,
+			addrmap_apply(&t->entries[t->destination_map], error->inner_destination));
+}
+
+/* The tuple that the inner packet was sent with, if a flow with NAT tells. */
+static const struct flow_tuple *sent_tuple(const struct translation *t, const struct flow *flow, uint8_t *bytes)
+{
+	struct flow_tuple seen;
+
+	if (!flow || !flow_has_nat(flow) || !flow_tuple_read(&seen, t->error, bytes))
+		return NULL;
+	return flow_as_sent(flow, &seen);
+}
+
+/* A copy made by nft's dup or iptables' TEE has DF set, which the kernel's own
+ * errors never have (nf_dup_ipv4). */
+static void clear_df(struct edit *edit, const struct packet *outer)
+{
+	uint8_t *flags = edit->bytes + outer->begin + 6;
+	uint8_t without[2] = {flags[0] & 0xbf, flags[1]};
+
+	if (outer->version != 4 || flags[0] == without[0])
+		return;
+	edit->outer_header += checksum_replace(flags, without, 2);
+	edit->df_cleared = true;
+}
+
+/* The inner transport checksum, where it is quoted. In UDP 0 says that there is
+ * none, so a computed 0 is written as 0xffff (RFC 768). */
+static void finish_transport(struct edit *edit, const struct packet *inner)
+{
+	uint8_t *field = edit->bytes + inner->transport + edit->transport.checksum;
+	static const uint8_t zero[2], ones[2] = {0xff, 0xff};
+
+	if (!edit->transport.has_checksum || !packet_quotes(inner, edit->transport.checksum, 2))
+		return;
+	if (edit->transport.checksum_is_opt && memcmp(field, zero, 2) == 0)
+		return;
+	edit->icmp += checksum_update(field, edit->inner_transport);
+	if (edit->transport.checksum_is_opt && memcmp(field, zero, 2) == 0)
+		edit->icmp += checksum_replace(field, ones, 2);
+}
+
+/* Brings the sums up to date from the inside out: each one is itself among the
+ * bytes that the next one covers. */
+static void finish_sums(struct edit *edit, const struct icmp_error *error)
+{
+	const struct packet *outer = &error->outer, *inner = &error->inner;
+
+	if (edit->inner_changed) {
+		if (inner->version == 4)
+			edit->icmp += checksum_update(edit->bytes + inner->begin + 10, edit->inner_header);
+		finish_transport(edit, inner);
+	}
+	if (edit->inner_changed || (edit->outer_changed && outer->version == 6))
+		checksum_update(edit->bytes + outer->transport + 2, edit->icmp);
+	if (outer->version == 4 && (edit->outer_changed || edit->df_cleared))
+		checksum_update(edit->bytes + outer->begin + 10, edit->outer_header);
+}
+
+/* Names what was done, after a look at what is there now. */
+static enum outcome judge(const struct edit *edit, const struct icmp_error *error)
+{
+	const struct packet *outer = &error->outer, *inner = &error->inner;
+
+	if (address_is_private(packet_address(outer, edit->bytes, outer->source)))
+		return OUTCOME_LEAKED_OUTER;
+	if (address_is_private(packet_address(inner, edit->bytes, inner->source)) ||
+		address_is_private(packet_address(inner, edit->bytes, inner->destination)))
+		return OUTCOME_LEAKED_INNER;
+	if (edit->outer_changed)
+		return edit->inner_changed ? OUTCOME_BOTH : OUTCOME_OUTER;
+	return edit->inner_changed ? OUTCOME_INNER : OUTCOME_ALREADY_RIGHT;
+}
+
+/* Translates the error that translate_begin() was told of, in place; flow is
+ * the connection that it is about, NULL if nobody knows it. The length stays.
+ * Maps that turn out not to be needed are set to ADDRMAP_NONE in *t. */
+enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *bytes)
+{
+	const struct icmp_error *error = t->error;
+	const struct flow_tuple *sent = sent_tuple(t, flow, bytes);
+	struct edit edit = {.bytes = bytes, .transport = transport_of(&error->inner, bytes)};
+
+	if (sent) {
+		set_inner_tuple(&edit, error, sent);
+		t->source_map = t->destination_map = ADDRMAP_NONE;
+	} else {
+		set_inner_maps(&edit, t);
+	}
+	if (t->outer_map != ADDRMAP_NONE)
+		set_outer_source(
+			&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer_source));
+	clear_df(&edit, &error->outer);
+	finish_sums(&edit, error);
+	t->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared;
+	return judge(&edit, error);
+}

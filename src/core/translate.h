@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The decision about one sound ICMP error, and the edit that carries it out.
+ */
+#ifndef CORE_TRANSLATE_H
+#define CORE_TRANSLATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addrmap.h"
+#include "core/flow.h"
+#include "core/icmp_error.h"
+
+/* What is known about an error before a flow is looked up. */
+struct translation {
+	const struct icmp_error *error;
+	const struct addrmap_entry *entries;
+	uint32_t outer_map, source_map, destination_map; /* entries, or ADDRMAP_NONE */
+	bool wants_flow; /* an inner address has no business outside: a flow may tell its public one */
+	bool modified;	 /* set by translate(): the bytes are not what they were */
+};
+
+void translate_begin(
+	struct translation *t, const struct icmp_error *error, const struct addrmap maps[ADDRMAP_PARTS]);
+enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *bytes);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The transport protocols that NAT has to know about. For any other one only
+ * the addresses of the IP header can be changed.
+ */
+#include "core/transport.h"
+
+#include <netinet/in.h>
+
+/* Whether an ICMP message of this type has an identifier: echo, timestamp,
+ * information and address mask (RFC 792, RFC 950), in IPv6 echo (RFC 4443). */
+static bool is_query(uint8_t version, uint8_t type)
+{
+	if (version == 6)
+		return type == 128 || type == 129;
+	return type == 0 || type == 8 || (type >= 13 && type <= 18);
+}
+
+/* What the transport header of p holds; all false if none can be seen or the
+ * protocol is not one of those. Whether each field is inside the quoted bytes
+ * is for packet_quotes() to say. */
+struct transport transport_of(const struct packet *p, const uint8_t *bytes)
+{
+	if (!packet_quotes(p, 0, 1))
+		return (struct transport){0};
+	switch (p->protocol) {
+	case IPPROTO_TCP:
+		return (struct transport){
+			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 16};
+	case IPPROTO_UDP:
+		return (struct transport){.has_ports = true,
+			.has_checksum = true,
+			.pseudo_header = true,
+			.checksum_is_opt = true,
+			.checksum = 6};
+	case IPPROTO_UDPLITE: /* RFC 3828 */
+	case IPPROTO_DCCP:    /* RFC 4340, 5.1 */
+		return (struct transport){
+			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 6};
+	case IPPROTO_SCTP: /* its CRC32c covers no address, and is left as it is */
+		return (struct transport){.has_ports = true};
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return (struct transport){.has_id = is_query(p->version, bytes[p->transport]),
+			.has_checksum = true,
+			.pseudo_header = p->version == 6,
+			.checksum = 2};
+	}
+	return (struct transport){0};
+}
