@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket. Every client has one request, a deadline that only moved
+ * bytes push back, and at most one piece of answer in memory, so that one who
+ * sends garbage, nothing, or never reads harms nobody.
+ */
+#define _GNU_SOURCE
+#include "io/control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+struct client {
+	int fd; /* -1: a free place */
+	time_t deadline;
+	char line[CONTROL_REQUEST_MAX];
+	size_t length; /* of line, so far */
+	struct control_request request;
+	bool answering, more; /* the request is complete; the callback has more to say */
+	char *answer;
+	size_t answer_length, sent;
+};
+
+struct control {
+	int fd;
+	time_t pause; /* no new clients before that: descriptors had run out */
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	control_answer *answer;
+	void *context;
+	struct client clients[CONTROL_CLIENTS_MAX];
+};
+
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static void client_close(struct client *client)
+{
+	close(client->fd);
+	free(client->answer);
+	*client = (struct client){.fd = -1};
+}
+
+/* A socket that nobody listens on was left by a daemon that was killed. One
+ * that answers belongs to a living one: EADDRINUSE. */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result = 0;
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+		errno = EADDRINUSE;
+		result = -1;
+	} else if (errno == ECONNREFUSED) {
+		result = unlink(address->sun_path);
+	}
+	close(fd);
+	return result;
+}
+
+/* The mode is right before anybody can connect: bind() makes the file with no
+ * rights for others, and listen() comes last. */
+static int give_to_group(const char *path, const char *group)
+{
+	const struct group *entry;
+
+	if (group[0]) {
+		errno = 0;
+		entry = getgrnam(group);
+		if (!entry) {
+			errno = errno ? errno : ESRCH;
+			return -1;
+		}
+		if (chown(path, (uid_t)-1, entry->gr_gid) < 0)
+			return -1;
+	}
+	return chmod(path, 0660);
+}
+
+static int listen_at(const struct control *control, const char *group)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int fd, bound;
+
+	strcpy(address.sun_path, control->path);
+	if (remove_stale(&address) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	mask = umask(0777);
+	bound = bind(fd, (const struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (bound == 0 && give_to_group(control->path, group) == 0 && listen(fd, 16) == 0)
+		return fd;
+	bound == 0 ? unlink(control->path) : 0;
+	close(fd);
+	return -1;
+}
+
+/* Listens at path (shorter than sun_path) for the members of group (empty: the
+ * daemon's own). Returns NULL with errno: EADDRINUSE if another daemon answers
+ * there, ESRCH if there is no such group. */
+struct control *control_open(const char *path, const char *group, control_answer *answer, void *context)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int error;
+
+	if (!control)
+		return NULL;
+	control->answer = answer;
+	control->context = context;
+	strcpy(control->path, path);
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		control->clients[i].fd = -1;
+	control->fd = listen_at(control, group);
+	if (control->fd >= 0)
+		return control;
+	error = errno;
+	free(control);
+	errno = error;
+	return NULL;
+}
+
+/* Cuts all clients off and removes the socket. NULL is fine. */
+void control_close(struct control *control)
+{
+	if (!control)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control->clients[i].fd >= 0)
+			client_close(&control->clients[i]);
+	unlink(control->path);
+	close(control->fd);
+	free(control);
+}
+
+/* A free place, or that of the client that has been idle for longest. */
+static struct client *make_room(struct control *control)
+{
+	struct client *oldest = &control->clients[0];
+
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct client *client = &control->clients[i];
+
+		if (client->fd < 0)
+			return client;
+		if (client->deadline < oldest->deadline)
+			oldest = client;
+	}
+	client_close(oldest);
+	return oldest;
+}
+
+static bool is_privileged(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static void accept_client(struct control *control)
+{
+	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *client;
+
+	if (fd < 0) {
+		control->pause = now() + 1;
+		return;
+	}
+	client = make_room(control);
+	client->fd = fd;
+	client->deadline = now() + CONTROL_IDLE_SECONDS;
+	client->request.privileged = is_privileged(fd);
+}
+
+/* Asks the callback for the (next piece of the) answer. False if there is no
+ * memory for it. */
+static bool produce(struct control *control, struct client *client)
+{
+	FILE *out;
+
+	free(client->answer);
+	client->answer = NULL;
+	client->answer_length = client->sent = 0;
+	out = open_memstream(&client->answer, &client->answer_length);
+	if (!out)
+		return false;
+	client->more = control->answer(control->context, &client->request, out);
+	return fclose(out) == 0;
+}
+
+/* Sends what the client takes of the current piece, and no more than that, so
+ * that a fast reader of a long answer does not keep the others waiting. False:
+ * done with this client. */
+static bool push(struct control *control, struct client *client)
+{
+	ssize_t n = send(client->fd, client->answer + client->sent, client->answer_length - client->sent,
+		MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	client->sent += (size_t)n;
+	client->deadline = now() + CONTROL_IDLE_SECONDS;
+	return client->sent < client->answer_length || (client->more && produce(control, client));
+}
+
+/* Takes the request line. A line that is too long is answered, not cut. */
+static bool pull(struct control *control, struct client *client)
+{
+	size_t room = sizeof(client->line) - client->length;
+	ssize_t n = recv(client->fd, client->line + client->length, room, 0);
+	char *end;
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	end = memchr(client->line + client->length, '\n', (size_t)n);
+	client->length += (size_t)n;
+	client->deadline = now() + CONTROL_IDLE_SECONDS;
+	if (!end && client->length < sizeof(client->line))
+		return true;
+	client->line[end ? end - client->line : (ptrdiff_t)sizeof(client->line) - 1] = '\0';
+	if (end && end > client->line && end[-1] == '\r')
+		end[-1] = '\0';
+	client->request.line = client->line;
+	client->answering = true;
+	return produce(control, client) && push(control, client);
+}
+
+/* Fills in fds (1 + CONTROL_CLIENTS_MAX at most) with what to wait for; returns
+ * how many. */
+size_t control_poll_fill(const struct control *control, struct pollfd *fds)
+{
+	size_t n = 0;
+
+	fds[n++] = (struct pollfd){.fd = now() < control->pause ? -1 : control->fd, .events = POLLIN};
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		const struct client *client = &control->clients[i];
+
+		fds[n++] = (struct pollfd){.fd = client->fd, .events = client->answering ? POLLOUT : POLLIN};
+	}
+	return n;
+}
+
+/* Serves whoever poll() found ready, and cuts off who has been idle too long. */
+void control_poll_done(struct control *control, const struct pollfd *fds)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct client *client = &control->clients[i];
+		bool keep = true;
+
+		if (client->fd < 0)
+			continue;
+		if (fds[1 + i].revents)
+			keep = client->answering ? push(control, client) : pull(control, client);
+		if (!keep || now() >= client->deadline)
+			client_close(client);
+	}
+	if (fds[0].revents)
+		accept_client(control);
+}
+
+/* Milliseconds until there is something to do without anybody asking; -1: never. */
+int control_timeout(const struct control *control)
+{
+	time_t first = now() < control->pause ? control->pause : 0;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		const struct client *client = &control->clients[i];
+
+		if (client->fd >= 0 && (first == 0 || client->deadline < first))
+			first = client->deadline;
+	}
+	if (first == 0)
+		return -1;
+	return first <= now() ? 0 : (int)(first - now()) * 1000;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Capabilities, by libcap-ng.
+ */
+#include "io/privilege.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <sys/prctl.h>
+
+/* Whether the process has what the packet path needs. */
+bool privilege_suffices(void)
+{
+	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
+}
+
+/* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain
+ * any by execve(). Call before threads start. Returns 0, or -1 with errno. */
+int privilege_shed(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
+		(capng_apply(CAPNG_SELECT_BOTH) == 0 || capng_apply(CAPNG_SELECT_CAPS) == 0))
+		return 0;
+	errno = EPERM;
+	return -1;
+}

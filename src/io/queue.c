@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * NFQUEUE over libmnl and the message half of libnetfilter_queue. A batch costs
+ * one recvmmsg() and one sendto(), however many packets are in it; nothing is
+ * allocated once a queue is open. Verdicts are sent in the order of the packets'
+ * ids, because the kernel looks each one up from the head of its list.
+ */
+#define _GNU_SOURCE
+#include "io/queue.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MESSAGE_MAX  4096 /* a packet of QUEUE_PACKET_MAX with all attributes, or an error */
+#define VERDICT_MAX  (QUEUE_PACKET_MAX + 64)
+#define KERNEL_TRUTH 2304 /* bytes of receive buffer that a queued message is charged for */
+
+/* Written by the kernel, or for it. */
+struct queue_buffers {
+	_Alignas(8) char in[QUEUE_BATCH][MESSAGE_MAX];
+	_Alignas(8) char out[QUEUE_BATCH * VERDICT_MAX];
+	struct mmsghdr headers[QUEUE_BATCH];
+	struct iovec parts[QUEUE_BATCH];
+};
+
+static struct queue_buffers *buffers_new(void)
+{
+	struct queue_buffers *b = calloc(1, sizeof(*b));
+
+	for (unsigned i = 0; b && i < QUEUE_BATCH; i++) {
+		b->parts[i] = (struct iovec){b->in[i], MESSAGE_MAX};
+		b->headers[i].msg_hdr.msg_iov = &b->parts[i];
+		b->headers[i].msg_hdr.msg_iovlen = 1;
+	}
+	return b;
+}
+
+/* Sorts the answer to a verdict that the kernel refused into its counter. */
+static void count_refusal(struct queue *queue, int error)
+{
+	enum stats_counter counter = STATS_VERDICT_REFUSED_OTHER;
+
+	if (error == ENOENT)
+		counter = STATS_VERDICT_REFUSED_GONE;
+	else if (error == EPERM)
+		counter = STATS_VERDICT_REFUSED_PERMISSION;
+	else if (error == ENOMEM || error == ENOBUFS)
+		counter = STATS_VERDICT_REFUSED_MEMORY;
+	stats_add(queue->stats, counter, 1);
+	queue->refused = error;
+}
+
+/* NLMSG_ERROR: an acknowledgement that was asked for, or a refused verdict,
+ * which the kernel reports unasked. */
+static void take_answer(struct queue *queue, const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer)) {
+		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
+	} else if (queue->awaited && answer->msg.nlmsg_seq == queue->awaited) {
+		queue->awaited = 0;
+		queue->answer = -answer->error;
+	} else if (answer->error) {
+		count_refusal(queue, -answer->error);
+	}
+}
+
+static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *message)
+{
+	struct nlattr *attributes[NFQA_MAX + 1] = {NULL};
+	const struct nfqnl_msg_packet_hdr *header;
+	const struct nlattr *payload, *a;
+
+	if (nfq_nlmsg_parse(message, attributes) < 0 || !attributes[NFQA_PACKET_HDR])
+		return false;
+	header = mnl_attr_get_payload(attributes[NFQA_PACKET_HDR]);
+	packet->id = ntohl(header->packet_id);
+	payload = attributes[NFQA_PAYLOAD];
+	packet->bytes = payload ? mnl_attr_get_payload(payload) : NULL;
+	packet->length = payload ? mnl_attr_get_payload_len(payload) : 0;
+	packet->whole = payload && !attributes[NFQA_CAP_LEN];
+	a = attributes[NFQA_IFINDEX_OUTDEV];
+	packet->interface = a ? ntohl(mnl_attr_get_u32(a)) : 0;
+	packet->flow = attributes[NFQA_CT];
+	return true;
+}
+
+static void take_message(struct queue *queue, const struct nlmsghdr *message, size_t length)
+{
+	if (!mnl_nlmsg_ok(message, (int)length))
+		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
+	else if (message->nlmsg_type == NLMSG_ERROR)
+		take_answer(queue, message);
+	else if (message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET) &&
+		 read_packet(&queue->packets[queue->n_packets], message))
+		queue->n_packets++;
+	else
+		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
+}
+
+/* Receives what is there, after the packets that the batch already holds. */
+static int receive_more(struct queue *queue, int flags)
+{
+	struct queue_buffers *b = queue->buffers;
+	unsigned first = queue->n_packets;
+	int n = recvmmsg(mnl_socket_get_fd(queue->socket), b->headers + first, QUEUE_BATCH - first, flags, NULL);
+
+	for (int i = 0; i < n; i++)
+		take_message(queue, (void *)b->in[first + i], b->headers[first + i].msg_len);
+	stats_add(queue->stats, STATS_QUEUE_RECEIVED, queue->n_packets - first);
+	return n;
+}
+
+/* Waits (or not) for packets and fills queue->packets; each must then get one
+ * verdict, in order, before queue_flush(). Returns their number, 0 if there was
+ * no packet in what came (or nothing came and wait is false), -1 with errno. */
+int queue_receive(struct queue *queue, bool wait)
+{
+	if (queue->primed) {
+		queue->primed = false;
+		return (int)queue->n_packets;
+	}
+	queue->n_packets = 0;
+	if (receive_more(queue, wait ? MSG_WAITFORONE : MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR)
+		return -1;
+	return (int)queue->n_packets;
+}
+
+static struct nlmsghdr *start_message(char *buffer, const struct queue *queue, int type, uint32_t sequence)
+{
+	struct nlmsghdr *message = nfq_nlmsg_put(buffer, type, queue->number);
+
+	message->nlmsg_seq = sequence;
+	return message;
+}
+
+/* Appends a verdict to the batch; the caller may add the packet to it. */
+static struct nlmsghdr *add_verdict(struct queue *queue, const struct queue_packet *packet, int verdict)
+{
+	struct nlmsghdr *message = start_message(
+		queue->buffers->out + queue->verdicts, queue, NFQNL_MSG_VERDICT, ++queue->sequence);
+
+	nfq_nlmsg_verdict_put(message, (int)packet->id, verdict);
+	return message;
+}
+
+/* Lets the packet go as it came; its bytes stay in the kernel. */
+void queue_accept(struct queue *queue, const struct queue_packet *packet)
+{
+	queue->verdicts += add_verdict(queue, packet, NF_ACCEPT)->nlmsg_len;
+	stats_add(queue->stats, STATS_VERDICT_ACCEPTED, 1);
+}
+
+/* Lets the packet go with the bytes that it has now; they must be all of it. */
+void queue_rewrite(struct queue *queue, const struct queue_packet *packet)
+{
+	struct nlmsghdr *message = add_verdict(queue, packet, NF_ACCEPT);
+
+	nfq_nlmsg_verdict_put_pkt(message, packet->bytes, packet->length);
+	queue->verdicts += MNL_ALIGN(message->nlmsg_len);
+	stats_add(queue->stats, STATS_VERDICT_REWRITTEN, 1);
+}
+
+void queue_drop(struct queue *queue, const struct queue_packet *packet)
+{
+	queue->verdicts += add_verdict(queue, packet, NF_DROP)->nlmsg_len;
+	stats_add(queue->stats, STATS_VERDICT_DROPPED, 1);
+}
+
+static bool send_messages(const struct queue *queue, const void *messages, size_t length)
+{
+	ssize_t sent;
+
+	do
+		sent = mnl_socket_sendto(queue->socket, messages, length);
+	while (sent < 0 && errno == EINTR);
+	return sent >= 0;
+}
+
+/* Sends each verdict on its own: what the kernel has no memory for at once may
+ * still fit one by one. */
+static void send_singly(struct queue *queue)
+{
+	char *out = queue->buffers->out;
+
+	for (uint32_t at = 0; at < queue->verdicts;) {
+		const struct nlmsghdr *message = (const void *)(out + at);
+
+		if (!send_messages(queue, message, message->nlmsg_len))
+			stats_add(queue->stats, STATS_VERDICT_UNSENT, 1);
+		at += MNL_ALIGN(message->nlmsg_len);
+	}
+}
+
+/* Sends the verdicts of the batch. The kernel handles them before this returns;
+ * those that it refuses are counted when its answers are received. */
+void queue_flush(struct queue *queue)
+{
+	if (queue->verdicts && !send_messages(queue, queue->buffers->out, queue->verdicts))
+		send_singly(queue);
+	queue->verdicts = 0;
+}
+
+/* Sends a configuration message and waits for the answer. Packets may come
+ * before it: they stay in the batch, and the first queue_receive() gives them. */
+static int configure(struct queue *queue, struct nlmsghdr *message)
+{
+	message->nlmsg_flags |= NLM_F_ACK;
+	queue->awaited = message->nlmsg_seq;
+	if (!send_messages(queue, message, message->nlmsg_len))
+		return -1;
+	while (queue->awaited && queue->n_packets < QUEUE_BATCH)
+		if (receive_more(queue, MSG_WAITFORONE) < 0 && errno != EINTR)
+			return -1;
+	queue->primed = queue->n_packets > 0;
+	errno = queue->awaited ? ENOBUFS : queue->answer;
+	return errno ? -1 : 0;
+}
+
+static void put_flag(struct nlmsghdr *message, uint32_t flag, bool on)
+{
+	mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(on ? flag : 0));
+	mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flag));
+}
+
+/* Binds the queue and sets it up in one message, so that no packet meets a
+ * queue that is bound but copies nothing. */
+static int bind_queue(struct queue *queue, const struct queue_options *options)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, ++queue->sequence);
+
+	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+	nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, QUEUE_PACKET_MAX);
+	nfq_nlmsg_cfg_put_qmaxlen(message, options->length);
+	put_flag(message, NFQA_CFG_F_FAIL_OPEN, options->overload_pass);
+	return configure(queue, message);
+}
+
+/* On its own, because a kernel without CONFIG_NETFILTER_NETLINK_GLUE_CT refuses
+ * the whole message that carries this flag. */
+static bool attach_flows(struct queue *queue)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, ++queue->sequence);
+
+	put_flag(message, NFQA_CFG_F_CONNTRACK, true);
+	return configure(queue, message) == 0;
+}
+
+/* Without NETLINK_NO_ENOBUFS one overrun would refuse every message until the
+ * socket is empty. The buffer has room for a full queue, so that only the queue
+ * itself can overflow; where the kernel grants less, the rest shows in its
+ * counters. */
+static int open_socket(struct queue *queue, uint32_t length)
+{
+	int fd, one = 1, size;
+
+	queue->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!queue->socket || mnl_socket_bind(queue->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -1;
+	fd = mnl_socket_get_fd(queue->socket);
+	size = length > INT32_MAX / KERNEL_TRUTH ? INT32_MAX : (int)(length * KERNEL_TRUTH);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	size = (int)sizeof(queue->buffers->out) * 2;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	return setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one));
+}
+
+/* Binds a queue to this process. Returns 0; -1 with errno, and nothing to
+ * close: EPERM for want of CAP_NET_ADMIN or because another socket has the
+ * queue, EINVAL or EOPNOTSUPP from a kernel without nfnetlink_queue. */
+int queue_open(struct queue *queue, const struct queue_options *options, struct stats *stats)
+{
+	int error;
+
+	*queue = (struct queue){.number = options->number, .stats = stats, .buffers = buffers_new()};
+	if (!queue->buffers || open_socket(queue, options->length) < 0 || bind_queue(queue, options) < 0) {
+		error = errno;
+		queue_close(queue);
+		errno = error;
+		return -1;
+	}
+	queue->attaches_flows = options->attach_flows && attach_flows(queue);
+	return 0;
+}
+
+/* Makes a queue_receive() that waits in another thread return: an obsolete
+ * command that changes nothing makes the kernel send an acknowledgement. */
+void queue_wake(const struct queue *queue)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
+
+	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_PF_UNBIND);
+	message->nlmsg_flags |= NLM_F_ACK;
+	send_messages(queue, message, message->nlmsg_len);
+}
+
+/* Closes the queue; the kernel drops what it still has parked. */
+void queue_close(struct queue *queue)
+{
+	if (queue->socket)
+		mnl_socket_close(queue->socket);
+	free(queue->buffers);
+	queue->socket = NULL;
+	queue->buffers = NULL;
+}
