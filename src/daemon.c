@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Wiring: starts the parts in order, then serves signals, the control socket,
+ * news of interfaces and the watchdog until told to stop. Packets are the
+ * workers' business; this thread sleeps unless somebody wants something.
+ */
+#define _GNU_SOURCE
+#include "daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "io/link.h"
+#include "io/log.h"
+#include "io/notify.h"
+#include "io/privilege.h"
+#include "io/queue_counters.h"
+#include "report.h"
+
+static struct config *config_of(struct daemon *daemon)
+{
+	return atomic_load(&daemon->policy)->config;
+}
+
+static void notify_ready(struct daemon *daemon)
+{
+	const struct config *config = config_of(daemon);
+
+	notify_send("READY=1\nSTATUS=%zu maps, %u worker%s, queue %u", config->n_entries, daemon->n_workers,
+		daemon->n_workers == 1 ? "" : "s", config->queue.number);
+}
+
+/* Puts a policy in force and frees the one before it, once no worker has it in
+ * its hands. */
+static void enforce(struct daemon *daemon, struct policy *policy)
+{
+	struct policy *old = atomic_exchange(&daemon->policy, policy);
+
+	daemon->loaded = time(NULL);
+	for (unsigned w = 0; old && w < daemon->n_workers; w++)
+		worker_wait_for_release(&daemon->workers[w], old);
+	policy_free(old);
+}
+
+static bool same_outside(const struct config *a, const struct config *b)
+{
+	if (a->n_outside != b->n_outside)
+		return false;
+	for (size_t i = 0; i < a->n_outside; i++)
+		if (strcmp(a->outside[i].name, b->outside[i].name) != 0)
+			return false;
+	return true;
+}
+
+/* Loads the file and makes a policy of it; NULL if it is no good as a successor
+ * of the one in force, with the reasons as lines in mistakes. */
+static struct policy *load_successor(struct daemon *daemon, FILE *mistakes)
+{
+	const struct policy *old = atomic_load(&daemon->policy);
+	struct config_errors errors = {.out = mistakes};
+	struct config *config = config_load(daemon->path, &errors);
+	const char *refusal = config ? config_reload_refusal(old->config, config) : NULL;
+	struct policy *policy = NULL;
+
+	if (refusal)
+		fprintf(mistakes, "%s: %s\n", daemon->path, refusal);
+	else if (config && !(policy = policy_new(config, daemon->n_workers, old->generation + 1)))
+		fprintf(mistakes, "%s: out of memory\n", daemon->path);
+	if (policy && !same_outside(old->config, config))
+		fputs("outside has changed: load the capture rules again, too\n", mistakes);
+	if (!policy)
+		config_free(config);
+	return policy;
+}
+
+/* Reads the configuration again. On success the new one is in force when this
+ * returns; else the old one stays. Mistakes and warnings go to *mistakes, one
+ * on a line. */
+bool daemon_reload(struct daemon *daemon, FILE *mistakes)
+{
+	struct policy *policy;
+
+	notify_reloading();
+	policy = load_successor(daemon, mistakes);
+	if (policy)
+		enforce(daemon, policy);
+	notify_ready(daemon);
+	if (policy)
+		log_info("reloaded %s: %zu maps", daemon->path, policy->config->n_entries);
+	else
+		log_error("%s was not reloaded: the old configuration stays in force", daemon->path);
+	return policy != NULL;
+}
+
+/* A reload that nobody waits for the outcome of: the log gets it all. */
+static void reload_on_signal(struct daemon *daemon)
+{
+	char *text = NULL, *rest, *line;
+	size_t length;
+	FILE *mistakes = open_memstream(&text, &length);
+
+	if (!mistakes) {
+		log_error("%s was not reloaded: out of memory", daemon->path);
+		return;
+	}
+	daemon_reload(daemon, mistakes);
+	fclose(mistakes);
+	for (rest = text; (line = strsep(&rest, "\n"));)
+		if (*line)
+			log_warning("%s", line);
+	free(text);
+}
+
+static void take_signals(struct daemon *daemon)
+{
+	struct signalfd_siginfo info;
+
+	while (read(daemon->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload_on_signal(daemon);
+		else
+			daemon->stop = true;
+	}
+}
+
+/* Tells the watchdog that all is well if every worker has moved since the last
+ * time; then gives each a reason to move until the next. */
+static void feed_watchdog(struct daemon *daemon, int timer)
+{
+	uint64_t expirations, beats;
+	bool well = true;
+
+	if (read(timer, &expirations, sizeof(expirations)) < 0)
+		return;
+	for (unsigned w = 0; w < daemon->n_workers; w++) {
+		beats = atomic_load(&daemon->workers[w].beats);
+		well = well && beats != daemon->beats[w];
+		daemon->beats[w] = beats;
+		queue_wake(&daemon->workers[w].queue);
+	}
+	if (well)
+		notify_send("WATCHDOG=1");
+	else
+		log_error("a worker has not moved since the watchdog last looked");
+}
+
+static int open_timer(uint64_t microseconds)
+{
+	const struct timespec interval = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000};
+	const struct itimerspec every = {interval, interval};
+	int fd = microseconds ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) : -1;
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &every, NULL);
+	return fd;
+}
+
+enum { SLOT_SIGNALS, SLOT_LINK, SLOT_TIMER, SLOT_CONTROL, SLOT_COUNT = SLOT_CONTROL + 1 + CONTROL_CLIENTS_MAX };
+
+static void loop(struct daemon *daemon)
+{
+	struct pollfd slots[SLOT_COUNT];
+	int timer = open_timer(notify_watchdog_interval());
+	nfds_t n;
+
+	while (!daemon->stop) {
+		slots[SLOT_SIGNALS] = (struct pollfd){.fd = daemon->signals, .events = POLLIN};
+		slots[SLOT_LINK] = (struct pollfd){.fd = daemon->link, .events = POLLIN};
+		slots[SLOT_TIMER] = (struct pollfd){.fd = timer, .events = POLLIN};
+		n = SLOT_CONTROL + control_poll_fill(daemon->control, &slots[SLOT_CONTROL]);
+		if (poll(slots, n, control_timeout(daemon->control)) < 0)
+			continue;
+		if (slots[SLOT_SIGNALS].revents)
+			take_signals(daemon);
+		if (slots[SLOT_LINK].revents) {
+			link_drain(daemon->link);
+			policy_find_interfaces(atomic_load(&daemon->policy));
+		}
+		if (slots[SLOT_TIMER].revents)
+			feed_watchdog(daemon, timer);
+		control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
+	}
+	if (timer >= 0)
+		close(timer);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool open_control(struct daemon *daemon)
+{
+	const struct config_control *control = &config_of(daemon)->control;
+
+	daemon->control = control_open(control->socket, control->group, report_answer, daemon);
+	if (daemon->control)
+		return true;
+	if (errno == EADDRINUSE)
+		log_error("another icmpnatd answers on %s: stop it, or choose another control.socket", control->socket);
+	else if (errno == ESRCH)
+		log_error("there is no group \"%s\": create it, or choose another control.group", control->group);
+	else
+		log_error("cannot listen on %s: %s", control->socket, strerror(errno));
+	return false;
+}
+
+static bool open_descriptors(struct daemon *daemon)
+{
+	daemon->counters = queue_counters_open();
+	if (daemon->counters < 0)
+		log_warning("the kernel's queue counters cannot be read: %s", strerror(errno));
+	daemon->signals = open_signals();
+	daemon->link = link_open();
+	if (daemon->signals < 0 || daemon->link < 0)
+		log_error("cannot open a descriptor: %s", strerror(errno));
+	return daemon->signals >= 0 && daemon->link >= 0;
+}
+
+/* Says why a queue could not be bound. The kernel answers EPERM in two cases. */
+static void log_queue_error(const struct daemon *daemon, uint16_t number, int error)
+{
+	struct queue_counters counters;
+
+	if (error == EPERM && queue_counters_read(daemon->counters, number, &counters))
+		log_error("queue %u is taken by another program (netlink port %" PRIu32
+			  "): stop it, or choose another queue.number",
+			number, counters.port);
+	else if (error == EPERM)
+		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace, or the queue is taken",
+			number);
+	else
+		log_error("queue %u: %s: does this kernel have nfnetlink_queue?", number, strerror(error));
+}
+
+static bool open_flows(struct worker *worker, enum config_lookup lookup)
+{
+	worker->flows = flow_open();
+	if (!worker->flows) {
+		log_error("cannot open a socket for conntrack: %s", strerror(errno));
+		return false;
+	}
+	errno = lookup == LOOKUP_NEVER ? 0 : flow_probe(worker->flows);
+	if (errno)
+		log_error("conntrack does not answer (%s): load nf_conntrack_netlink, or set lookup = \"never\"",
+			strerror(errno));
+	return errno == 0;
+}
+
+static bool open_worker(struct daemon *daemon, struct worker *worker)
+{
+	const struct config *config = config_of(daemon);
+	const struct queue_options options = {
+		.number = (uint16_t)(config->queue.number + worker->number),
+		.length = config->queue.length,
+		.overload_pass = config->queue.overload_pass,
+		.attach_flows = config->lookup != LOOKUP_NEVER,
+	};
+
+	if (!open_flows(worker, config->lookup))
+		return false;
+	if (queue_open(&worker->queue, &options, &worker->stats) == 0)
+		return true;
+	log_queue_error(daemon, options.number, errno);
+	return false;
+}
+
+static bool open_workers(struct daemon *daemon)
+{
+	for (unsigned w = 0; w < daemon->n_workers; w++) {
+		daemon->workers[w].number = w;
+		daemon->workers[w].current = &daemon->policy;
+		if (!open_worker(daemon, &daemon->workers[w]))
+			return false;
+	}
+	return true;
+}
+
+static bool start_workers(struct daemon *daemon)
+{
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		if (worker_start(&daemon->workers[w], daemon->n_workers > 1) < 0) {
+			log_error("cannot start a thread: %s", strerror(errno));
+			return false;
+		}
+	return true;
+}
+
+static bool shed_privileges(void)
+{
+	if (privilege_shed() == 0)
+		return true;
+	log_error("cannot give up privileges: %s", strerror(errno));
+	return false;
+}
+
+/* Everything that can fail fails here, before the service counts as started. */
+static bool start(struct daemon *daemon)
+{
+	if (!privilege_suffices()) {
+		log_error("CAP_NET_ADMIN is missing: start icmpnatd as root, or as a service");
+		return false;
+	}
+	return open_descriptors(daemon) && open_control(daemon) && open_workers(daemon) && shed_privileges() &&
+	       start_workers(daemon);
+}
+
+static void stop(struct daemon *daemon)
+{
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		worker_stop(&daemon->workers[w]);
+	control_close(daemon->control);
+	policy_free(atomic_load(&daemon->policy));
+	free(daemon->workers);
+	free(daemon->beats);
+}
+
+static bool init(struct daemon *daemon, struct config *config)
+{
+	struct timespec now;
+	struct policy *policy;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	daemon->started = time(NULL);
+	daemon->started_monotonic = now.tv_sec;
+	daemon->workers = aligned_alloc(_Alignof(struct worker), config->queue.workers * sizeof(struct worker));
+	daemon->beats = calloc(config->queue.workers, sizeof(*daemon->beats));
+	policy = policy_new(config, config->queue.workers, 1);
+	if (daemon->workers && daemon->beats && policy) {
+		memset(daemon->workers, 0, config->queue.workers * sizeof(struct worker));
+		daemon->n_workers = config->queue.workers;
+		enforce(daemon, policy);
+		return true;
+	}
+	log_error("out of memory");
+	policy ? policy_free(policy) : config_free(config);
+	free(daemon->workers);
+	free(daemon->beats);
+	return false;
+}
+
+/* Runs the daemon with a configuration, which it takes over and reloads from
+ * path, until SIGTERM or SIGINT. Returns an exit status. */
+int daemon_run(const char *path, struct config *config)
+{
+	struct daemon daemon = {.path = path};
+	bool started;
+
+	if (!init(&daemon, config))
+		return EXIT_FAILURE;
+	started = start(&daemon);
+	if (started) {
+		log_info("started: %zu maps, queue %u", config->n_entries, config->queue.number);
+		notify_ready(&daemon);
+		loop(&daemon);
+		notify_send("STOPPING=1");
+		log_info("stopping");
+	}
+	stop(&daemon);
+	return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The way of a packet: queue_receive() fills a batch, icmp_error_parse() reads,
+ * flow_lookup() asks, translate() edits in place, a verdict is appended, and
+ * queue_flush() sends the batch. No lock, log or allocation on the way, and no
+ * question to conntrack whose answer could change nothing.
+ */
+#define _GNU_SOURCE
+#include "worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/icmp_error.h"
+#include "core/translate.h"
+
+/* The maps for errors that leave by an interface; NULL if it is not outside. */
+static const struct addrmap *find_maps(const struct policy *policy, unsigned interface)
+{
+	const struct config *config = policy->config;
+
+	for (size_t i = 0; i < config->n_outside && interface; i++)
+		if (atomic_load_explicit(&policy->interfaces[i], memory_order_relaxed) == interface)
+			return config->outside[i].maps;
+	return NULL;
+}
+
+static void log_failed_lookup(struct worker *worker, int error)
+{
+	unsigned withheld;
+
+	if (log_allowed(&worker->failed_limit, &withheld))
+		log_warning("conntrack did not answer (%s): the maps were applied; %u more times since the last line",
+			strerror(error), withheld);
+}
+
+/* Finds the flow that the quoted packet belongs to: the attached entry if there
+ * is one, else by asking. */
+static bool find_flow(struct worker *worker, const struct queue_packet *packet, const struct icmp_error *error,
+	struct flow *flow)
+{
+	enum stats_counter counter = STATS_FLOW_NOT_FOUND;
+	struct flow_tuple seen;
+
+	if (packet->flow && flow_read_attached(packet->flow, flow))
+		counter = STATS_FLOW_ATTACHED;
+	else if (flow_tuple_read(&seen, error, packet->bytes))
+		switch (flow_lookup(worker->flows, &seen, flow)) {
+		case FLOW_FOUND:
+			counter = STATS_FLOW_FOUND;
+			break;
+		case FLOW_FAILED:
+			counter = STATS_FLOW_FAILED;
+			log_failed_lookup(worker, errno);
+			break;
+		case FLOW_NOT_FOUND:
+			break;
+		}
+	stats_add(&worker->stats, counter, 1);
+	return counter == STATS_FLOW_ATTACHED || counter == STATS_FLOW_FOUND;
+}
+
+static bool should_look_up(const struct config *config, const struct translation *t)
+{
+	return config->lookup == LOOKUP_ALWAYS || (config->lookup == LOOKUP_AUTO && t->wants_flow);
+}
+
+static void count_hit(const struct worker *worker, const struct policy *policy, uint32_t map)
+{
+	_Atomic uint64_t *hits = policy->hits + worker->number * policy->config->n_entries;
+
+	if (map != ADDRMAP_NONE)
+		atomic_store_explicit(&hits[map],
+			atomic_load_explicit(&hits[map], memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/* Decides about a packet and edits it; *modified says whether its bytes changed. */
+static enum outcome decide(
+	struct worker *worker, const struct policy *policy, struct queue_packet *packet, bool *modified)
+{
+	struct icmp_error error;
+	struct translation t;
+	struct flow flow;
+	const struct addrmap *maps;
+	enum outcome outcome;
+	bool known;
+
+	if (!packet->whole)
+		return OUTCOME_OVERSIZE;
+	outcome = icmp_error_parse(&error, packet->bytes, packet->length);
+	if (outcome != OUTCOME_UNDECIDED)
+		return outcome;
+	stats_add(&worker->stats, STATS_TYPE + error.type, 1);
+	maps = find_maps(policy, packet->interface);
+	if (!maps)
+		return OUTCOME_NOT_OUTSIDE;
+	if (address_is_private(error.outer_destination))
+		return OUTCOME_PRIVATE_PEER;
+	translate_begin(&t, &error, maps);
+	known = should_look_up(policy->config, &t) && find_flow(worker, packet, &error, &flow);
+	outcome = translate(&t, known ? &flow : NULL, packet->bytes);
+	count_hit(worker, policy, t.outer_map);
+	count_hit(worker, policy, t.source_map);
+	count_hit(worker, policy, t.destination_map);
+	*modified = t.modified;
+	return outcome;
+}
+
+static void handle(struct worker *worker, const struct policy *policy, struct queue_packet *packet)
+{
+	bool modified = false;
+	enum outcome outcome = decide(worker, policy, packet, &modified);
+
+	stats_add(&worker->stats, STATS_OUTCOME + outcome, 1);
+	if (modified)
+		queue_rewrite(&worker->queue, packet);
+	else if (outcome_fate(outcome) == FATE_MALFORMED && !policy->config->queue.malformed_pass)
+		queue_drop(&worker->queue, packet);
+	else
+		queue_accept(&worker->queue, packet);
+}
+
+/* Takes hold of the policy in force. The second look makes sure that the main
+ * thread, if it replaced the policy in between, saw that this one is held. */
+static const struct policy *hold_policy(struct worker *worker)
+{
+	struct policy *policy;
+
+	do {
+		policy = atomic_load(worker->current);
+		atomic_store(&worker->held, policy);
+	} while (policy != atomic_load(worker->current));
+	return policy;
+}
+
+static void serve_batch(struct worker *worker)
+{
+	const struct policy *policy = hold_policy(worker);
+
+	for (unsigned i = 0; i < worker->queue.n_packets; i++)
+		handle(worker, policy, &worker->queue.packets[i]);
+	atomic_store(&worker->held, NULL);
+	queue_flush(&worker->queue);
+}
+
+static void log_refused_verdict(struct worker *worker)
+{
+	unsigned withheld;
+
+	if (log_allowed(&worker->refused_limit, &withheld))
+		log_warning("queue %u: the kernel refused a verdict: %s; see icmpnatctl stats for how many",
+			worker->queue.number, strerror(worker->queue.refused));
+	worker->queue.refused = 0;
+}
+
+/* Nothing can be received for now; does not spin while that lasts. */
+static void log_receive_error(struct worker *worker)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+	int error = errno;
+	unsigned withheld;
+
+	if (log_allowed(&worker->receive_limit, &withheld))
+		log_error("queue %u: receiving packets: %s", worker->queue.number, strerror(error));
+	nanosleep(&pause, NULL);
+}
+
+/* Serves until told to stop, and then what the kernel has already handed over. */
+static void *run(void *argument)
+{
+	struct worker *worker = argument;
+	bool stop;
+	int n;
+
+	do {
+		atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed);
+		stop = atomic_load(&worker->stop);
+		n = queue_receive(&worker->queue, !stop);
+		if (n > 0)
+			serve_batch(worker);
+		if (n < 0)
+			log_receive_error(worker);
+		if (worker->queue.refused)
+			log_refused_verdict(worker);
+	} while (!stop || n > 0);
+	return NULL;
+}
+
+/* Ties the worker to a processor of those that the process may use, the same
+ * one as nft's fanout gives its queue. Failing to is no error. */
+static void pin_to_processor(const struct worker *worker)
+{
+	cpu_set_t allowed, one;
+	unsigned nth;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	nth = worker->number % (unsigned)CPU_COUNT(&allowed);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && nth-- == 0) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			pthread_setaffinity_np(worker->thread, sizeof(one), &one);
+			return;
+		}
+}
+
+/* Starts the thread of a worker whose queue and flow socket are open. Returns 0
+ * or -1 with errno. */
+int worker_start(struct worker *worker, bool pin)
+{
+	errno = pthread_create(&worker->thread, NULL, run, worker);
+	if (errno)
+		return -1;
+	worker->running = true;
+	if (pin)
+		pin_to_processor(worker);
+	return 0;
+}
+
+/* Lets the worker finish what it was handed, then closes its sockets. */
+void worker_stop(struct worker *worker)
+{
+	if (worker->running) {
+		atomic_store(&worker->stop, true);
+		queue_wake(&worker->queue);
+		pthread_join(worker->thread, NULL);
+		worker->running = false;
+	}
+	if (worker->queue.socket)
+		queue_close(&worker->queue);
+	flow_close(worker->flows);
+	worker->flows = NULL;
+}
+
+/* Returns when no batch is being decided by a policy that is no longer in force. */
+void worker_wait_for_release(const struct worker *worker, const struct policy *policy)
+{
+	const struct timespec pause = {.tv_nsec = 100 * 1000};
+
+	while (atomic_load(&worker->held) == policy)
+		nanosleep(&pause, NULL);
+}
