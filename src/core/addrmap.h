@@ -14,7 +14,7 @@
 #include "core/address.h"
 
 #define ADDRMAP_NONE UINT32_MAX /* no map covers the address */
-#define ADDRMAP_ANY  UINT8_MAX  /* a map for every outside interface */
+#define ADDRMAP_ANY  UINT8_MAX	/* a map for every outside interface */
 
 /* The part of a packet that a map holds for. */
 enum addrmap_part { ADDRMAP_OUTER, ADDRMAP_INNER, ADDRMAP_PARTS };
@@ -24,8 +24,8 @@ enum addrmap_part { ADDRMAP_OUTER, ADDRMAP_INNER, ADDRMAP_PARTS };
 struct addrmap_entry {
 	struct prefix private, public;
 	uint8_t outside; /* index of the outside interface, or ADDRMAP_ANY */
-	uint8_t parts;   /* 1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER, or one of them */
-	uint16_t file;   /* where it was configured: see config.h */
+	uint8_t parts;	 /* 1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER, or one of them */
+	uint16_t file;	 /* where it was configured: see config.h */
 	uint32_t line;
 };
 
@@ -40,15 +40,19 @@ struct addrmap_range {
 struct addrmap {
 	const struct addrmap_entry *entries;
 	const struct addrmap_range *ranges; /* sorted by first; ranges[0].first is 0 */
-	size_t n_ranges;                    /* 0: no map at all */
+	size_t n_ranges;		    /* 0: no map at all */
 };
 
 #define ADDRMAP_RANGES(n_entries) (2 * (size_t)(n_entries) + 1) /* the most that n maps can need */
 
-size_t addrmap_select(const struct addrmap_entry *entries, size_t n_entries, enum addrmap_part part,
-	uint8_t outside, uint32_t *order);
-bool addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, const uint32_t *order,
-	size_t n_order, struct addrmap_range *ranges, uint32_t clash[2]);
+int addrmap_compare(const void *a, const void *b);
+bool addrmap_clashes(const struct addrmap_entry *a, const struct addrmap_entry *b);
+bool addrmap_holds(const struct addrmap_entry *entry, enum addrmap_part part, uint8_t outside);
+size_t addrmap_count(
+	const struct addrmap_entry *entries, size_t n_entries, enum addrmap_part part, uint8_t outside);
+void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, size_t n_entries,
+	enum addrmap_part part, uint8_t outside, struct addrmap_range *ranges);
+size_t addrmap_search(const struct addrmap *table, struct address a);
 uint32_t addrmap_find(const struct addrmap *table, struct address a);
 struct address addrmap_apply(const struct addrmap_entry *entry, struct address a);
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Maps to a table of ranges, by one sweep over the sorted maps. It rests on one
+ * property of prefixes: of two that share an address, one contains the other.
+ * What is open at any point of the sweep is therefore a stack.
+ */
+#include "core/addrmap.h"
+
+/* For every length, a general map and one of the interface's own. */
+#define NESTING_MAX (2 * (128 + 1))
+
+/* A map whose prefix the sweep is inside of. */
+struct open_map {
+	struct address last; /* of its prefix */
+	uint32_t winner;     /* the map that holds where nothing deeper is open */
+};
+
+struct sweep {
+	const struct addrmap_entry *entries;
+	struct addrmap_range *ranges;
+	size_t n_ranges;
+	struct open_map open[NESTING_MAX];
+	unsigned depth;
+};
+
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+/* The order that addrmap_build() needs, for qsort() over struct addrmap_entry:
+ * a prefix stands before those that it contains, and of two equal ones that of
+ * every interface before that of one. Then as configured. */
+int addrmap_compare(const void *a, const void *b)
+{
+	const struct addrmap_entry *x = a, *y = b;
+	int order = address_compare(x->private.base, y->private.base);
+
+	if (order == 0)
+		order = compare_numbers(x->private.length, y->private.length);
+	if (order == 0)
+		order = compare_numbers(y->outside, x->outside);
+	if (order == 0)
+		order = compare_numbers(x->file, y->file);
+	return order ? order : compare_numbers(x->line, y->line);
+}
+
+/* Whether two maps contradict each other: the same prefix, for the same part
+ * and the same interface. */
+bool addrmap_clashes(const struct addrmap_entry *a, const struct addrmap_entry *b)
+{
+	return address_equal(a->private.base, b->private.base) && a->private.length == b->private.length &&
+	       a->outside == b->outside && a->parts & b->parts;
+}
+
+/* Whether a map is in the table of this part and this interface. Those of every
+ * interface are in all tables; for ADDRMAP_ANY, only those are. */
+bool addrmap_holds(const struct addrmap_entry *entry, enum addrmap_part part, uint8_t outside)
+{
+	return entry->parts >> part & 1 && (entry->outside == ADDRMAP_ANY || entry->outside == outside);
+}
+
+/* How many maps addrmap_build() will put into a table. */
+size_t addrmap_count(
+	const struct addrmap_entry *entries, size_t n_entries, enum addrmap_part part, uint8_t outside)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_entries; i++)
+		n += addrmap_holds(&entries[i], part, outside);
+	return n;
+}
+
+/* From first on, map holds. A range that turns out to be empty is overwritten,
+ * one that continues its predecessor is left out. */
+static void put_range(struct sweep *sweep, struct address first, uint32_t map)
+{
+	struct addrmap_range *end = sweep->ranges + sweep->n_ranges;
+
+	if (address_equal(end[-1].first, first))
+		end--;
+	if (end == sweep->ranges || end[-1].map != map)
+		*end++ = (struct addrmap_range){first, map};
+	sweep->n_ranges = (size_t)(end - sweep->ranges);
+}
+
+static uint32_t winner(const struct sweep *sweep)
+{
+	return sweep->depth ? sweep->open[sweep->depth - 1].winner : ADDRMAP_NONE;
+}
+
+/* Ends the innermost open map: behind it holds what held before it. */
+static void close_map(struct sweep *sweep)
+{
+	struct address next = sweep->open[--sweep->depth].last;
+
+	if (++next.lo == 0 && ++next.hi == 0)
+		return; /* there is no address behind it */
+	put_range(sweep, next, winner(sweep));
+}
+
+/* Begins a map. It is longer than what is open, so it wins, unless it is for
+ * every interface and one of the interface's own is open. */
+static void open_map(struct sweep *sweep, uint32_t map)
+{
+	const struct addrmap_entry *entry = &sweep->entries[map];
+	uint32_t wins = winner(sweep);
+
+	if (wins == ADDRMAP_NONE || entry->outside != ADDRMAP_ANY ||
+		sweep->entries[wins].outside == ADDRMAP_ANY)
+		wins = map;
+	sweep->open[sweep->depth++] = (struct open_map){prefix_last(entry->private), wins};
+	put_range(sweep, entry->private.base, wins);
+}
+
+/* Builds the table of one part and one interface (ADDRMAP_ANY: of one that has
+ * no maps of its own). The entries must be sorted by addrmap_compare() and free
+ * of addrmap_clashes(). ranges has room for ADDRMAP_RANGES(addrmap_count());
+ * table->n_ranges of them are used. Both must outlive the table. A map with an
+ * interface beats one without; among equals the longest prefix wins. */
+void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, size_t n_entries,
+	enum addrmap_part part, uint8_t outside, struct addrmap_range *ranges)
+{
+	struct sweep sweep = {.entries = entries, .ranges = ranges, .n_ranges = 1};
+
+	ranges[0] = (struct addrmap_range){{0, 0}, ADDRMAP_NONE};
+	for (size_t i = 0; i < n_entries; i++) {
+		if (!addrmap_holds(&entries[i], part, outside))
+			continue;
+		while (sweep.depth > 0 &&
+			address_compare(sweep.open[sweep.depth - 1].last, entries[i].private.base) < 0)
+			close_map(&sweep);
+		open_map(&sweep, (uint32_t)i);
+	}
+	while (sweep.depth > 0)
+		close_map(&sweep);
+	if (sweep.n_ranges == 1 && ranges[0].map == ADDRMAP_NONE)
+		sweep.n_ranges = 0;
+	*table = (struct addrmap){entries, ranges, sweep.n_ranges};
+}
+
+/* Index of the range that a is in, in a table with maps. The halving has no
+ * branch that depends on the data: what is looked up comes from strangers, and
+ * no branch predictor learns it. */
+size_t addrmap_search(const struct addrmap *table, struct address a)
+{
+	const struct addrmap_range *range = table->ranges;
+
+	for (size_t n = table->n_ranges; n > 1;) {
+		const size_t half = n / 2;
+		const struct address middle = range[half].first;
+		const size_t reached = (middle.hi < a.hi) | ((middle.hi == a.hi) & (middle.lo <= a.lo));
+
+		range += half & -reached;
+		n -= half;
+	}
+	return (size_t)(range - table->ranges);
+}
+
+/* The map that holds for a: index of its entry, or ADDRMAP_NONE. */
+uint32_t addrmap_find(const struct addrmap *table, struct address a)
+{
+	return table->n_ranges ? table->ranges[addrmap_search(table, a)].map : ADDRMAP_NONE;
+}
+
+/* What a is known as outside, a being covered by the map. Of a prefix that is
+ * mapped to one of its own length the host bits stay; all others become the
+ * one public address. */
+struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
+{
+	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);
+
+	return (struct address){base.hi | (a.hi & mask.hi), base.lo | (a.lo & mask.lo)};
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The core without its maps: sums, addresses, headers, tuples. What translate()
+ * does with them is in test_translate.c.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checksum.h"
+#include "core/flow.h"
+#include "core/icmp_error.h"
+#include "core/transport.h"
+#include "packets.h"
+
+static struct address address(const char *text)
+{
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		return address_from_v4(bytes);
+	assert_int_equal(inet_pton(AF_INET6, text, bytes), 1);
+	return address_from_v6(bytes);
+}
+
+static const struct recipe v4 = {
+	.version = 4, .outer_src = "192.168.42.1", .outer_dst = "203.0.113.10", .type = 3, .code = 3,
+	.inner_src = "203.0.113.10", .inner_dst = "192.168.1.5", .protocol = IPPROTO_UDP,
+	.sport = 40000, .dport = 53, .payload = 20,
+};
+
+static const struct recipe v6 = {
+	.version = 6, .outer_src = "fd42::1", .outer_dst = "2001:db8:c::10", .type = 1, .code = 4,
+	.inner_src = "2001:db8:c::10", .inner_dst = "fd00:1::5", .protocol = IPPROTO_UDP,
+	.sport = 40000, .dport = 53, .payload = 20,
+};
+
+/* Any length and any bytes: the same sum as word by word. */
+static void checksum_equals_reference(void **state)
+{
+	uint8_t bytes[300];
+
+	(void)state;
+	srand(1);
+	for (size_t n = 0; n < sizeof(bytes); n++) {
+		uint16_t reference, sum;
+
+		for (size_t i = 0; i < n; i++)
+			bytes[i] = (uint8_t)rand();
+		reference = htons(reference_sum(bytes, n, 0));
+		sum = (uint16_t)~checksum_fold(checksum_add(0, bytes, n));
+		assert_int_equal(sum, reference);
+	}
+}
+
+/* An increment gives the same field as a sum over the changed bytes. */
+static void checksum_update_equals_reference(void **state)
+{
+	(void)state;
+	srand(2);
+	for (int round = 0; round < 100000; round++) {
+		uint8_t bytes[20], with[4];
+		uint16_t reference;
+
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = rand() % 4 ? (uint8_t)rand() : rand() % 2 ? 0xff : 0;
+		bytes[0] = 0x45;
+		for (size_t i = 0; i < sizeof(with); i++)
+			with[i] = rand() % 4 ? (uint8_t)rand() : rand() % 2 ? 0xff : 0;
+		memset(bytes + 10, 0, 2);
+		reference = htons(reference_sum(bytes, 20, 0));
+		memcpy(bytes + 10, &reference, 2);
+		checksum_update(bytes + 10, checksum_replace(bytes + 12, with, 4));
+		assert_int_equal(reference_sum(bytes, 20, 0), 0);
+	}
+}
+
+static void private_and_unroutable_addresses(void **state)
+{
+	static const char *const private[] = {"10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255",
+		"192.168.0.0", "192.168.255.255", "100.64.0.0", "100.127.255.255", "169.254.0.1", "fc00::",
+		"fdff:ffff::1", "fe80::1", "febf::1"};
+	static const char *const public[] = {"9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0",
+		"192.167.255.255", "192.169.0.0", "100.63.255.255", "100.128.0.0", "169.253.0.1", "169.255.0.1",
+		"1.2.3.4", "2001:db8::1", "fbff::1", "fe00::1", "fe7f::1", "fec0::1", "::"};
+	static const char *const unroutable[] = {
+		"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::", "::1", "ff02::1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
+		assert_true(address_is_private(address(private[i])));
+		assert_false(address_is_unroutable(address(private[i])));
+	}
+	for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
+		assert_false(address_is_private(address(public[i])));
+	for (size_t i = 0; i < sizeof(unroutable) / sizeof(unroutable[0]); i++)
+		assert_true(address_is_unroutable(address(unroutable[i])));
+	assert_false(address_is_unroutable(address("1.2.3.4")));
+	assert_false(address_is_unroutable(address("2001:db8::1")));
+}
+
+static void addresses_survive_a_round_trip(void **state)
+{
+	uint8_t bytes[16], back[16];
+
+	(void)state;
+	inet_pton(AF_INET6, "2001:db8:1234:5678:9abc:def0:1:2", bytes);
+	address_to_v6(address_from_v6(bytes), back);
+	assert_memory_equal(bytes, back, 16);
+	address_to_v4(address_from_v4(bytes), back);
+	assert_memory_equal(bytes, back, 4);
+	assert_true(address_is_v4(address("1.2.3.4")));
+	assert_false(address_is_v4(address("2001:db8::")));
+	assert_int_equal(address_compare(address("1.2.3.4"), address("1.2.3.5")), -1);
+	assert_int_equal(address_compare(address("2001:db8::"), address("1.2.3.5")), 1);
+}
+
+static void prefixes(void **state)
+{
+	struct prefix v4_24 = {address("1.2.3.0"), 120}, v6_48 = {address("2001:db8:1::"), 48},
+		      all = {{0, 0}, 0}, host = {address("1.2.3.4"), 128};
+
+	(void)state;
+	assert_true(prefix_contains(v4_24, address("1.2.3.255")));
+	assert_false(prefix_contains(v4_24, address("1.2.4.0")));
+	assert_false(prefix_contains(v4_24, address("1.2.2.255")));
+	assert_true(prefix_contains(v6_48, address("2001:db8:1:ffff:ffff:ffff:ffff:ffff")));
+	assert_false(prefix_contains(v6_48, address("2001:db8:2::")));
+	assert_true(prefix_contains(all, address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
+	assert_true(prefix_contains(host, address("1.2.3.4")));
+	assert_false(prefix_contains(host, address("1.2.3.5")));
+}
+
+static enum outcome parse(struct icmp_error *error, const struct recipe *recipe, uint8_t *bytes)
+{
+	return icmp_error_parse(error, bytes, packet_build(bytes, recipe));
+}
+
+static void a_sound_error_is_read(void **state)
+{
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+
+	(void)state;
+	assert_int_equal(parse(&error, &v4, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.type, ICMP_TYPE_V4_UNREACHABLE);
+	assert_true(address_equal(error.outer_source, address("192.168.42.1")));
+	assert_true(address_equal(error.outer_destination, address("203.0.113.10")));
+	assert_true(address_equal(error.inner_source, address("203.0.113.10")));
+	assert_true(address_equal(error.inner_destination, address("192.168.1.5")));
+	assert_int_equal(error.inner.transport, 48);
+	assert_int_equal(parse(&error, &v6, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.type, ICMP_TYPE_V6_UNREACHABLE);
+	assert_true(address_equal(error.inner_destination, address("fd00:1::5")));
+	assert_int_equal(error.inner.transport, 88);
+}
+
+/* Each type that quotes a packet, and its neighbours. */
+static void types_that_are_ours(void **state)
+{
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+
+	(void)state;
+	for (int type = 0; type < 256; type++) {
+		struct recipe r = v4, r6 = v6;
+		bool ours = type == 3 || type == 11 || type == 12, ours6 = type >= 1 && type <= 4;
+
+		r.type = r6.type = (uint8_t)type;
+		assert_int_equal(parse(&error, &r, bytes), ours ? OUTCOME_UNDECIDED : OUTCOME_NOT_ERROR);
+		assert_int_equal(parse(&error, &r6, bytes), ours6 ? OUTCOME_UNDECIDED : OUTCOME_NOT_ERROR);
+	}
+}
+
+/* Flips one byte at a time: no damage to headers or message goes unnoticed. */
+static void damage_is_noticed(void **state)
+{
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+	size_t length = packet_build(bytes, &v4);
+
+	(void)state;
+	for (size_t i = 0; i < length; i++) {
+		bytes[i] ^= 0x10;
+		assert_int_not_equal(icmp_error_parse(&error, bytes, length), OUTCOME_UNDECIDED);
+		bytes[i] ^= 0x10;
+	}
+	assert_int_equal(icmp_error_parse(&error, bytes, length), OUTCOME_UNDECIDED);
+}
+
+/* Cut anywhere, with or without headers that know of the cut. */
+static void every_truncation_is_survived(void **state)
+{
+	static const struct recipe *const recipes[] = {&v4, &v6};
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		size_t length = packet_build(bytes, recipes[i]);
+		struct recipe cut = *recipes[i];
+		size_t header = recipes[i]->version == 4 ? 20 : 40;
+
+		for (size_t n = 0; n < length; n++) {
+			uint8_t *copy = malloc(n ? n : 1); /* so that a sanitizer sees the end */
+
+			memcpy(copy, bytes, n);
+			assert_int_not_equal(icmp_error_parse(&error, copy, n), OUTCOME_UNDECIDED);
+			free(copy);
+		}
+		for (cut.quote = 1; cut.quote < length - header - 8; cut.quote++) {
+			uint8_t *copy = malloc(PACKET_ROOM);
+			size_t n = packet_build(copy, &cut);
+
+			copy = realloc(copy, n);
+			assert_int_equal(icmp_error_parse(&error, copy, n),
+				cut.quote < header ? OUTCOME_INNER_HEADER : OUTCOME_UNDECIDED);
+			free(copy);
+		}
+	}
+}
+
+/* Changes one byte of a sound error and makes the outer sums right again. */
+static enum outcome parse_with(const struct recipe *recipe, size_t offset, uint8_t value)
+{
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+	size_t length = packet_build(bytes, recipe), icmp = recipe->version == 4 ? 20 : 40;
+
+	if (offset >= icmp)
+		checksum_update(bytes + icmp + 2, checksum_replace(bytes + (offset & ~1ul),
+			(uint8_t[2]){offset & 1 ? bytes[offset - 1] : value, offset & 1 ? value : bytes[offset + 1]}, 2));
+	else if (recipe->version == 4)
+		checksum_update(bytes + 10, checksum_replace(bytes + (offset & ~1ul),
+			(uint8_t[2]){offset & 1 ? bytes[offset - 1] : value, offset & 1 ? value : bytes[offset + 1]}, 2));
+	else
+		bytes[offset] = value;
+	return icmp_error_parse(&error, bytes, length);
+}
+
+static void each_mistake_has_its_outcome(void **state)
+{
+	struct recipe about_error = v4, about_error6 = v6;
+
+	(void)state;
+	assert_int_equal(parse_with(&v4, 0, 0x55), OUTCOME_OUTER_HEADER);
+	assert_int_equal(parse_with(&v4, 0, 0x44), OUTCOME_OUTER_HEADER);
+	assert_int_equal(parse_with(&v4, 3, 70), OUTCOME_OUTER_HEADER);
+	assert_int_equal(parse_with(&v4, 6, 0x20), OUTCOME_FRAGMENT);
+	assert_int_equal(parse_with(&v4, 7, 1), OUTCOME_FRAGMENT);
+	assert_int_equal(parse_with(&v4, 9, IPPROTO_UDP), OUTCOME_NOT_ERROR);
+	assert_int_equal(parse_with(&v4, 25, 40), OUTCOME_QUOTE_LENGTH);
+	assert_int_equal(parse_with(&v4, 25, 4), OUTCOME_INNER_HEADER);
+	assert_int_equal(parse_with(&v4, 28, 0x65), OUTCOME_INNER_VERSION);
+	assert_int_equal(parse_with(&v4, 28, 0x44), OUTCOME_INNER_HEADER);
+	assert_int_equal(parse_with(&v4, 31, 19), OUTCOME_INNER_HEADER);
+	assert_int_equal(parse_with(&v4, 36, 60), OUTCOME_INNER_CHECKSUM);
+	assert_int_equal(parse_with(&v6, 5, 90), OUTCOME_OUTER_HEADER);
+	assert_int_equal(parse_with(&v6, 48, 0x45), OUTCOME_INNER_VERSION);
+	assert_int_equal(parse_with(&v6, 44, 20), OUTCOME_QUOTE_LENGTH);
+	about_error.protocol = IPPROTO_ICMP;
+	about_error.sport = 11 << 8;
+	assert_int_equal(parse(&(struct icmp_error){0}, &about_error, (uint8_t[PACKET_ROOM]){0}),
+		OUTCOME_ERROR_ABOUT_ERROR);
+	about_error6.protocol = IPPROTO_ICMPV6;
+	about_error6.sport = 3 << 8;
+	assert_int_equal(parse(&(struct icmp_error){0}, &about_error6, (uint8_t[PACKET_ROOM]){0}),
+		OUTCOME_ERROR_ABOUT_ERROR);
+}
+
+static void options_and_extensions_are_walked(void **state)
+{
+	struct recipe with4 = v4, with6 = v6;
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+
+	(void)state;
+	with4.options = 40;
+	assert_int_equal(parse(&error, &with4, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.inner.transport, 28 + 60);
+	with6.options = 24;
+	assert_int_equal(parse(&error, &with6, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.inner.transport, 48 + 40 + 24);
+	assert_int_equal(error.inner.protocol, IPPROTO_UDP);
+	with6.quote = 40 + 12;
+	assert_int_equal(parse(&error, &with6, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.inner.transport, 0);
+	with4.options = 0;
+	with4.fragment = 0x2000;
+	assert_int_equal(parse(&error, &with4, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.inner.transport, 48);
+	with4.fragment = 0x0010;
+	assert_int_equal(parse(&error, &with4, bytes), OUTCOME_UNDECIDED);
+	assert_int_equal(error.inner.transport, 0);
+}
+
+static struct flow_tuple tuple(const char *src, const char *dst, uint16_t sport, uint16_t dport)
+{
+	return (struct flow_tuple){.source = address(src), .destination = address(dst),
+		.source_port_be = htons(sport), .destination_port_be = htons(dport), .protocol = IPPROTO_UDP};
+}
+
+static void tuples_are_read(void **state)
+{
+	struct recipe echo = v4, echo6 = v6, cut = v4, esp = v4;
+	struct flow_tuple expected = tuple("203.0.113.10", "192.168.1.5", 40000, 53), t;
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+
+	(void)state;
+	parse(&error, &v4, bytes);
+	assert_true(flow_tuple_read(&t, &error, bytes));
+	assert_true(flow_tuple_equal(&t, &expected));
+	echo.protocol = IPPROTO_ICMP;
+	echo.sport = 8 << 8;
+	echo.dport = 4711;
+	parse(&error, &echo, bytes);
+	assert_true(flow_tuple_read(&t, &error, bytes));
+	assert_int_equal(t.icmp_type, 8);
+	assert_int_equal(ntohs(t.source_port_be), 4711);
+	assert_int_equal(flow_tuple_inverse(&t).icmp_type, 0);
+	echo6.protocol = IPPROTO_ICMPV6;
+	echo6.sport = 129 << 8;
+	parse(&error, &echo6, bytes);
+	assert_true(flow_tuple_read(&t, &error, bytes));
+	assert_int_equal(flow_tuple_inverse(&t).icmp_type, 128);
+	cut.quote = 23;
+	parse(&error, &cut, bytes);
+	assert_false(flow_tuple_read(&t, &error, bytes));
+	cut.quote = 0;
+	cut.fragment = 1;
+	parse(&error, &cut, bytes);
+	assert_false(flow_tuple_read(&t, &error, bytes));
+	esp.protocol = IPPROTO_ESP;
+	parse(&error, &esp, bytes);
+	assert_true(flow_tuple_read(&t, &error, bytes));
+	assert_int_equal(t.source_port_be, 0);
+}
+
+static void icmp_queries_have_their_answers(void **state)
+{
+	static const uint8_t pairs[][2] = {{8, 0}, {13, 14}, {15, 16}, {17, 18}};
+	struct flow_tuple t = tuple("1.2.3.4", "5.6.7.8", 1, 1);
+
+	(void)state;
+	t.protocol = IPPROTO_ICMP;
+	for (size_t i = 0; i < 4; i++)
+		for (size_t j = 0; j < 2; j++) {
+			t.icmp_type = pairs[i][j];
+			assert_int_equal(flow_tuple_inverse(&t).icmp_type, pairs[i][!j]);
+		}
+}
+
+/* Whichever side of the NAT a packet was seen on, in either direction. */
+static void the_sent_tuple_is_found(void **state)
+{
+	const struct flow dnat = {tuple("203.0.113.10", "1.2.3.4", 5, 53), tuple("192.168.1.4", "203.0.113.10", 5353, 5)};
+	const struct flow snat = {tuple("192.168.1.4", "203.0.113.10", 5, 80), tuple("203.0.113.10", "1.2.3.4", 80, 999)};
+	const struct flow plain = {tuple("203.0.113.10", "1.2.3.4", 5, 53), tuple("1.2.3.4", "203.0.113.10", 53, 5)};
+	struct flow_tuple inside = flow_tuple_inverse(&dnat.reply), back = flow_tuple_inverse(&snat.original);
+	struct flow_tuple answer = flow_tuple_inverse(&dnat.original), stranger = tuple("1.1.1.1", "2.2.2.2", 1, 2);
+
+	(void)state;
+	assert_true(flow_has_nat(&dnat) && flow_has_nat(&snat));
+	assert_false(flow_has_nat(&plain));
+	assert_ptr_equal(flow_as_sent(&dnat, &inside), &dnat.original);
+	assert_ptr_equal(flow_as_sent(&dnat, &dnat.original), &dnat.original);
+	assert_ptr_equal(flow_as_sent(&dnat, &dnat.reply), &dnat.reply);
+	assert_ptr_equal(flow_as_sent(&dnat, &answer), &dnat.reply);
+	assert_ptr_equal(flow_as_sent(&snat, &back), &snat.reply);
+	assert_ptr_equal(flow_as_sent(&snat, &snat.reply), &snat.reply);
+	assert_null(flow_as_sent(&dnat, &stranger));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checksum_equals_reference),
+		cmocka_unit_test(checksum_update_equals_reference),
+		cmocka_unit_test(private_and_unroutable_addresses),
+		cmocka_unit_test(addresses_survive_a_round_trip),
+		cmocka_unit_test(prefixes),
+		cmocka_unit_test(a_sound_error_is_read),
+		cmocka_unit_test(types_that_are_ours),
+		cmocka_unit_test(damage_is_noticed),
+		cmocka_unit_test(every_truncation_is_survived),
+		cmocka_unit_test(each_mistake_has_its_outcome),
+		cmocka_unit_test(options_and_extensions_are_walked),
+		cmocka_unit_test(tuples_are_read),
+		cmocka_unit_test(icmp_queries_have_their_answers),
+		cmocka_unit_test(the_sent_tuple_is_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
