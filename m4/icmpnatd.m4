@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ICMPNATD_FLAGS(VARIABLE, FLAGS): appends to VARIABLE each flag that the C compiler takes.
 AC_DEFUN([ICMPNATD_FLAGS], [
-	for flag in $2; do
+	for flag in m4_normalize([$2]); do
 		AC_MSG_CHECKING([whether $CC takes $flag])
 		icmpnatd_save=$CFLAGS
 		CFLAGS="$CFLAGS -Werror $flag"

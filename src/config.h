@@ -43,8 +43,8 @@ struct config {
 	char **files; /* every file that was read; files[0] is the one that was asked for */
 	size_t n_files;
 	struct config_outside outside[CONFIG_OUTSIDE_MAX];
-	size_t n_outside; /* at least 1 */
-	struct addrmap_entry *entries;
+	size_t n_outside;	       /* at least 1 */
+	struct addrmap_entry *entries; /* sorted by addrmap_compare() */
 	size_t n_entries;
 	struct addrmap_range *ranges; /* the memory of all tables, once each */
 	struct config_queue queue;
@@ -54,12 +54,13 @@ struct config {
 
 /* Collects what is wrong with a file, as "file:line: text" lines. */
 struct config_errors {
-	FILE *out;	 /* gets a line for each of the first CONFIG_ERRORS_MAX */
+	FILE *out;	 /* gets a line for each of the first CONFIG_ERRORS_MAX; or NULL */
 	unsigned errors; /* all of them: 0 means that the file is good */
 	unsigned warnings;
 };
 
-#define CONFIG_ERRORS_MAX 20
+#define CONFIG_ERRORS_MAX   20
+#define CONFIG_WARNINGS_MAX 5
 
 struct config *config_load(const char *path, struct config_errors *errors);
 void config_free(struct config *config);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Chains of maps. A packet that is translated twice must come out as if it had
+ * been translated once, so what one map makes, no other map may change. This is
+ * asked of the finished tables, where precedence is settled already.
+ */
+#include <stdlib.h>
+
+#include "config_maps.h"
+
+/* A table, and for each range of it the next one, itself included, whose map
+ * changes addresses; n_ranges if there is none. */
+struct changes {
+	const struct addrmap *table;
+	uint32_t *next;
+};
+
+static bool changes_init(struct changes *changes, const struct addrmap *table)
+{
+	uint32_t next = (uint32_t)table->n_ranges;
+
+	changes->table = table;
+	changes->next = malloc(table->n_ranges * sizeof(*changes->next));
+	if (!changes->next)
+		return false;
+	for (uint32_t i = next; i-- > 0;) {
+		const uint32_t map = table->ranges[i].map;
+
+		if (map != ADDRMAP_NONE && !config_map_is_identity(&table->entries[map]))
+			next = i;
+		changes->next[i] = next;
+	}
+	return true;
+}
+
+/* The map that changes an address of p, or NULL. Of a single address the map
+ * is asked: it may be one of many to just this one. */
+static const struct addrmap_entry *find_change(const struct changes *changes, struct prefix p)
+{
+	const struct addrmap *table = changes->table;
+	const uint32_t i = changes->next[addrmap_search(table, p.base)];
+	const struct addrmap_entry *entry;
+
+	if (i == table->n_ranges || address_compare(table->ranges[i].first, prefix_last(p)) > 0)
+		return NULL;
+	entry = &table->entries[table->ranges[i].map];
+	if (p.length == 128 && address_equal(addrmap_apply(entry, p.base), p.base))
+		return NULL;
+	return entry;
+}
+
+/* Complains about the chains of one table, once for each map that begins one:
+ * known has a flag for each. */
+static bool check_table(const struct config *config, uint8_t outside, enum addrmap_part part, bool *known,
+	struct config_errors *errors)
+{
+	const struct addrmap *table = &config->outside[outside].maps[part];
+	struct changes changes;
+
+	if (table->n_ranges == 0)
+		return true;
+	if (!changes_init(&changes, table))
+		return false;
+	for (size_t i = 0; i < config->n_entries; i++) {
+		const struct addrmap_entry *entry = &config->entries[i], *other;
+		char text[CONFIG_PREFIX_TEXT];
+
+		if (known[i] || !addrmap_holds(entry, part, outside) || config_map_is_identity(entry) ||
+			!(other = find_change(&changes, entry->public)))
+			continue;
+		known[i] = true;
+		config_prefix_text(entry->public, text);
+		config_complain(errors, config_map_place(config, entry),
+			"public %s would be translated again by the map at %s:%u: expected no map for it, or "
+			"one "
+			"whose public side is %s too",
+			text, config->files[other->file], other->line, text);
+	}
+	free(changes.next);
+	return true;
+}
+
+/* Whether an earlier table is the same one. */
+static bool is_shared(const struct config *config, uint8_t outside, enum addrmap_part part)
+{
+	const struct addrmap_range *ranges = config->outside[outside].maps[part].ranges;
+
+	if (part == ADDRMAP_INNER && config->outside[outside].maps[ADDRMAP_OUTER].ranges == ranges)
+		return true;
+	for (size_t i = 0; i < outside; i++)
+		if (config->outside[i].maps[part].ranges == ranges)
+			return true;
+	return false;
+}
+
+/* Complains about every map whose public side is changed by another one, in any
+ * of the tables. False if memory runs out. */
+bool config_chains_check(const struct config *config, struct config_errors *errors)
+{
+	bool *known = calloc(config->n_entries + 1, sizeof(*known));
+	bool memory = known;
+
+	for (uint8_t i = 0; i < config->n_outside; i++)
+		for (enum addrmap_part part = 0; part < ADDRMAP_PARTS; part++)
+			if (memory && !is_shared(config, i, part))
+				memory = check_table(config, i, part, known, errors);
+	free(known);
+	return memory;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every mistake of a configuration passes through here: one line each, the
+ * first ones in full and the rest as a number, so that a file of the wrong kind
+ * does not bury the one who asked.
+ */
+#include "config_error.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define NAME_MAX_SUGGESTED 15
+#define DISTANCE_MAX	   2 /* slips of the pen */
+
+/* Writes "file:line: KIND text". */
+static void print_line(
+	FILE *out, struct config_place place, const char *kind, const char *format, va_list arguments)
+{
+	fputs(place.name, out);
+	if (place.line > 0)
+		fprintf(out, ":%u", place.line);
+	fprintf(out, ": %s", kind);
+	vfprintf(out, format, arguments);
+	fputc('\n', out);
+}
+
+/* A mistake: the file will not be used. */
+void config_complain(struct config_errors *errors, struct config_place place, const char *format, ...)
+{
+	va_list arguments;
+
+	if (errors->errors++ >= CONFIG_ERRORS_MAX || !errors->out)
+		return;
+	va_start(arguments, format);
+	print_line(errors->out, place, "", format, arguments);
+	va_end(arguments);
+}
+
+/* Something that is allowed, but may surprise. */
+void config_warn(struct config_errors *errors, struct config_place place, const char *format, ...)
+{
+	va_list arguments;
+
+	if (errors->warnings++ >= CONFIG_WARNINGS_MAX || !errors->out)
+		return;
+	va_start(arguments, format);
+	print_line(errors->out, place, "warning: ", format, arguments);
+	va_end(arguments);
+}
+
+void config_complain_memory(struct config_errors *errors, const char *file)
+{
+	config_complain(errors, (struct config_place){.name = file}, "out of memory");
+}
+
+static unsigned smallest(unsigned a, unsigned b, unsigned c)
+{
+	if (b < a)
+		a = b;
+	return c < a ? c : a;
+}
+
+/* How many letters must be changed, added or left out to make a of b
+ * (Levenshtein). b has at most NAME_MAX_SUGGESTED. */
+static unsigned distance(const char *a, const char *b)
+{
+	const size_t n = strlen(b);
+	unsigned row[NAME_MAX_SUGGESTED + 1];
+
+	for (unsigned i = 0; i <= n; i++)
+		row[i] = i;
+	for (; *a; a++) {
+		unsigned diagonal = row[0]++;
+
+		for (size_t i = 1; i <= n; i++) {
+			const unsigned above = row[i];
+
+			row[i] = smallest(diagonal + (*a != b[i - 1]), above + 1, row[i - 1] + 1);
+			diagonal = above;
+		}
+	}
+	return row[n];
+}
+
+/* The one of n names that name is a slip of, or NULL. */
+static const char *nearest(const char *name, const char *const *names, size_t n)
+{
+	unsigned best = DISTANCE_MAX + 1;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const unsigned d = distance(name, names[i]);
+
+		if (d < best && d < strlen(name) / 2 + 1) {
+			best = d;
+			found = names[i];
+		}
+	}
+	return found;
+}
+
+/* A setting that is none of the n names which there are here. */
+void config_complain_unknown(struct config_errors *errors, struct config_place place, const char *name,
+	const char *const *names, size_t n)
+{
+	const char *meant = nearest(name, names, n);
+	char list[128];
+
+	if (meant) {
+		config_complain(errors, place, "unknown setting \"%s\": did you mean \"%s\"?", name, meant);
+		return;
+	}
+	config_choices_text(list, sizeof(list), names, n, "");
+	config_complain(errors, place, "unknown setting \"%s\": expected %s", name, list);
+}
+
+/* Writes "a, b or c", each between quotes, which may be empty. */
+void config_choices_text(char *text, size_t size, const char *const *choices, size_t n, const char *quote)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < n && length < size; i++) {
+		const char *before = i == 0 ? "" : i == n - 1 ? " or " : ", ";
+
+		length += (size_t)snprintf(
+			text + length, size - length, "%s%s%s%s", before, quote, choices[i], quote);
+	}
+}
+
+/* The number of those that were not printed, when all is read. */
+void config_errors_end(const struct config_errors *errors)
+{
+	if (!errors->out)
+		return;
+	if (errors->warnings > CONFIG_WARNINGS_MAX)
+		fprintf(errors->out, "and %u more warnings\n", errors->warnings - CONFIG_WARNINGS_MAX);
+	if (errors->errors > CONFIG_ERRORS_MAX)
+		fprintf(errors->out, "and %u more\n", errors->errors - CONFIG_ERRORS_MAX);
+}

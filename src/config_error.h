@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Saying what is wrong with a configuration, as "file:line: text".
+ */
+#ifndef CONFIG_ERROR_H
+#define CONFIG_ERROR_H
+
+#include <stdint.h>
+
+#include "config.h"
+
+/* Where something is written. */
+struct config_place {
+	const char *name; /* of the file */
+	uint16_t file;	  /* its index in config->files */
+	uint32_t line;	  /* from 1; 0: the file as a whole */
+};
+
+void config_complain(struct config_errors *errors, struct config_place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void config_warn(struct config_errors *errors, struct config_place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void config_complain_memory(struct config_errors *errors, const char *file);
+void config_complain_unknown(struct config_errors *errors, struct config_place place, const char *name,
+	const char *const *names, size_t n);
+void config_choices_text(char *text, size_t size, const char *const *choices, size_t n, const char *quote);
+void config_errors_end(const struct config_errors *errors);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a configuration: defaults, text, tree, tables, and its end. It is
+ * built whole or not at all.
+ */
+#include "config.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_maps.h"
+#include "config_tree.h"
+
+static struct config *config_new(void)
+{
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (!config)
+		return NULL;
+	config->queue = (struct config_queue){
+		.workers = 1, .length = 8192, .overload_pass = true, .malformed_pass = true};
+	config->control = (struct config_control){.socket = "/run/icmpnatd/control", .group = "icmpnatd"};
+	return config;
+}
+
+/* What can be said of the maps as a whole. Tables are made of good files only:
+ * where a map is missing, chains are found that are none. */
+static void finish_maps(struct config *config, struct config_errors *errors)
+{
+	config_clashes_check(config, errors);
+	if (errors->errors > 0)
+		return;
+	if (!config_tables_build(config) || !config_chains_check(config, errors))
+		config_complain_memory(errors, config->files[0]);
+	else if (errors->errors == 0)
+		config_local_check(config, errors);
+}
+
+/* The names of the files outlive the text: every map has one. */
+static void take_files(struct config *config, struct config_text *text)
+{
+	config->files = text->files;
+	config->n_files = text->n_files;
+	text->files = NULL;
+	text->n_files = 0;
+}
+
+/* Gives the memory of the tree back to the system: with many maps it is several
+ * times what remains. */
+static void trim_memory(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+/* Reads a file and all that it includes. Mistakes and warnings are printed to
+ * errors->out and counted, from 0 on; path is what they call the file. Returns
+ * the configuration for config_free(), or NULL if there was any mistake. */
+struct config *config_load(const char *path, struct config_errors *errors)
+{
+	struct config *config = config_new();
+	struct config_text text;
+
+	if (!config) {
+		config_complain_memory(errors, path);
+		return NULL;
+	}
+	if (config_text_read(&text, path, errors))
+		config_tree_read(config, &text, errors);
+	take_files(config, &text);
+	config_text_free(&text);
+	if (config->n_files > 0)
+		finish_maps(config, errors);
+	trim_memory();
+	config_errors_end(errors);
+	if (errors->errors == 0)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+/* NULL is fine. */
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->n_files; i++)
+		free(config->files[i]);
+	free(config->files);
+	free(config->entries);
+	free(config->ranges);
+	free(config);
+}
+
+/* Whether a running daemon can take over the configuration that is wanted: NULL,
+ * or a sentence about the first thing that it cannot change. */
+const char *config_reload_refusal(const struct config *running, const struct config *wanted)
+{
+	if (running->queue.number != wanted->queue.number)
+		return "queue.number can only be changed by a restart";
+	if (running->queue.workers != wanted->queue.workers)
+		return "queue.workers can only be changed by a restart";
+	if (running->queue.length != wanted->queue.length)
+		return "queue.length can only be changed by a restart";
+	if (running->queue.overload_pass != wanted->queue.overload_pass)
+		return "queue.overload can only be changed by a restart";
+	if (strcmp(running->control.socket, wanted->control.socket) != 0)
+		return "control.socket can only be changed by a restart";
+	if (strcmp(running->control.group, wanted->control.group) != 0)
+		return "control.group can only be changed by a restart";
+	return NULL;
+}

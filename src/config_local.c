@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the maps make of this host's own addresses, which are the usual source
+ * of its errors. Advice only: addresses come and go after the file is read.
+ */
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "config_maps.h"
+
+/* The address in a sockaddr, which may be of any family, or absent. */
+static bool read_address(struct address *a, const struct sockaddr *socket_address)
+{
+	const uint8_t *bytes = (const uint8_t *)socket_address;
+
+	if (!bytes || (socket_address->sa_family != AF_INET && socket_address->sa_family != AF_INET6))
+		return false;
+	if (socket_address->sa_family == AF_INET)
+		*a = address_from_v4(bytes + offsetof(struct sockaddr_in, sin_addr));
+	else
+		*a = address_from_v6(bytes + offsetof(struct sockaddr_in6, sin6_addr));
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return address_compare(*(const struct address *)a, *(const struct address *)b);
+}
+
+/* Copies the addresses of this host, sorted, into heap memory. None if they
+ * cannot be had. */
+static struct address *read_local(size_t *n_local)
+{
+	struct ifaddrs *list;
+	struct address *local;
+	size_t n = 0;
+
+	*n_local = 0;
+	if (getifaddrs(&list) < 0)
+		return NULL;
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next)
+		n++;
+	local = calloc(n + 1, sizeof(*local));
+	for (const struct ifaddrs *i = list; i && local; i = i->ifa_next)
+		*n_local += read_address(&local[*n_local], i->ifa_addr);
+	freeifaddrs(list);
+	if (local)
+		qsort(local, *n_local, sizeof(*local), compare);
+	return local;
+}
+
+/* The map that changes the source of errors that leave by an interface. */
+static uint32_t outer_map(const struct config_outside *outside, struct address a)
+{
+	const struct addrmap *maps = &outside->maps[ADDRMAP_OUTER];
+	const uint32_t map = addrmap_find(maps, a);
+
+	return map == ADDRMAP_NONE || config_map_is_identity(&maps->entries[map]) ? ADDRMAP_NONE : map;
+}
+
+static void warn(const struct config *config, struct address a, uint32_t map, struct config_errors *errors)
+{
+	const struct addrmap_entry *entry = &config->entries[map];
+	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];
+
+	config_prefix_text((struct prefix){a, 128}, private);
+	config_prefix_text((struct prefix){addrmap_apply(entry, a), 128}, public);
+	config_warn(errors, config_map_place(config, entry),
+		"%s of this host becomes %s, which is not an address of this host: answers to it must be "
+		"routed here",
+		private, public);
+}
+
+/* Warns of what the maps make of local[index], once for each map. */
+static void check_address(const struct config *config, const struct address *local, size_t n_local,
+	size_t index, struct config_errors *errors)
+{
+	uint32_t last = ADDRMAP_NONE;
+
+	for (size_t i = 0; i < config->n_outside; i++) {
+		const uint32_t map = outer_map(&config->outside[i], local[index]);
+		struct address public;
+
+		if (map == ADDRMAP_NONE || map == last)
+			continue;
+		last = map;
+		public = addrmap_apply(&config->entries[map], local[index]);
+		if (!bsearch(&public, local, n_local, sizeof(*local), compare))
+			warn(config, local[index], map, errors);
+	}
+}
+
+/* Warns of every address of this host that becomes one that is not. Loopback is
+ * never the source of an error that leaves. */
+void config_local_check(const struct config *config, struct config_errors *errors)
+{
+	size_t n_local;
+	struct address *local = read_local(&n_local);
+
+	for (size_t i = 0; i < n_local; i++)
+		if (!address_is_unroutable(local[i]) && (i == 0 || !address_equal(local[i], local[i - 1])))
+			check_address(config, local, n_local, i, errors);
+	free(local);
+}

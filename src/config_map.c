@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One map: its text, and the rules that it must obey by itself.
+ */
+#include <string.h>
+
+#include "config_maps.h"
+
+#define V4(a, b, length)                                                                                     \
+	{                                                                                                    \
+		{0, (UINT64_C(0xffff) << 32) + (UINT64_C(a) << 24) + ((b) << 16)},                           \
+			ADDRESS_V4_BITS + (length)                                                           \
+	}
+#define V6(first, length)                                                                                    \
+	{                                                                                                    \
+		{UINT64_C(first) << 48, 0}, length                                                           \
+	}
+
+/* What address_is_private() and address_is_unroutable() know, as prefixes. */
+static const struct {
+	struct prefix prefix;
+	const char *name;
+} not_public[] = {
+	{V4(10, 0, 8), "private, RFC 1918"},
+	{V4(172, 16, 12), "private, RFC 1918"},
+	{V4(192, 168, 16), "private, RFC 1918"},
+	{V4(100, 64, 10), "shared address space, RFC 6598"},
+	{V4(169, 254, 16), "link-local"},
+	{V4(0, 0, 8), "this network"},
+	{V4(127, 0, 8), "loopback"},
+	{V4(224, 0, 4), "multicast"},
+	{V4(240, 0, 4), "reserved"},
+	{V6(0xfc00, 7), "unique local, RFC 4193"},
+	{V6(0xfe80, 10), "link-local"},
+	{V6(0xff00, 8), "multicast"},
+	{V6(0, 127), "unspecified and loopback"},
+};
+
+static bool prefix_equal(struct prefix a, struct prefix b)
+{
+	return a.length == b.length && address_equal(a.base, b.base);
+}
+
+/* Whether a map leaves alone what it covers: an exception from a shorter one. */
+bool config_map_is_identity(const struct addrmap_entry *entry)
+{
+	return prefix_equal(entry->private, entry->public);
+}
+
+/* Where a map was configured. */
+struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry)
+{
+	return (struct config_place){config->files[entry->file], entry->file, entry->line};
+}
+
+/* An error with such a source is dropped on its way, or tells what it should
+ * not (RFC 6791, section 3). */
+static bool check_public(
+	const struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
+{
+	char text[CONFIG_PREFIX_TEXT];
+
+	if (config_map_is_identity(entry))
+		return true;
+	for (size_t i = 0; i < sizeof(not_public) / sizeof(not_public[0]); i++) {
+		const struct prefix bad = not_public[i].prefix;
+
+		if (!prefix_contains(bad, entry->public.base) && !prefix_contains(entry->public, bad.base))
+			continue;
+		config_prefix_text(bad, text);
+		config_complain(errors, value->place,
+			"public %s overlaps %s (%s): expected addresses that are routed on the Internet",
+			value->text, text, not_public[i].name);
+		return false;
+	}
+	return true;
+}
+
+/* Whether the host bits of the private side have a place on the public one. */
+static bool is_one_to_one(const struct addrmap_entry *entry)
+{
+	return entry->private.length == entry->public.length;
+}
+
+static bool check_sides(
+	const struct addrmap_entry *entry, const struct config_map *map, struct config_errors *errors)
+{
+	const bool v4 = address_is_v4(entry->private.base);
+
+	if (v4 != address_is_v4(entry->public.base)) {
+		config_complain(errors, map->place,
+			"private is IPv%d and public is IPv%d: expected one family", v4 ? 4 : 6, v4 ? 6 : 4);
+		return false;
+	}
+	if (is_one_to_one(entry) || entry->public.length == 128)
+		return check_public(entry, &map->public, errors);
+	config_complain(errors, map->place,
+		"private has length %u and public %u: expected equal lengths, or a single public address",
+		config_prefix_length(entry->private), config_prefix_length(entry->public));
+	return false;
+}
+
+static bool parse_outside(struct addrmap_entry *entry, const struct config_value *value,
+	const struct config *config, struct config_errors *errors)
+{
+	entry->outside = ADDRMAP_ANY;
+	if (!value->text)
+		return true;
+	for (uint8_t i = 0; i < config->n_outside; i++)
+		if (strcmp(config->outside[i].name, value->text) == 0) {
+			entry->outside = i;
+			return true;
+		}
+	config_complain(errors, value->place,
+		"outside is \"%s\": expected one of the interfaces that the setting "
+		"outside of the file lists",
+		value->text);
+	return false;
+}
+
+/* A map of many to one cannot be undone, so it is for the outer source only. */
+static bool parse_part(
+	struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
+{
+	const uint8_t outer = 1 << ADDRMAP_OUTER, inner = 1 << ADDRMAP_INNER;
+
+	if (!value->text) {
+		entry->parts = is_one_to_one(entry) ? outer | inner : outer;
+		return true;
+	}
+	entry->parts = strcmp(value->text, "outer") == 0   ? outer
+		       : strcmp(value->text, "inner") == 0 ? inner
+							   : 0;
+	if (entry->parts == 0)
+		config_complain(
+			errors, value->place, "part is \"%s\": expected \"outer\" or \"inner\"", value->text);
+	else if (entry->parts == inner && !is_one_to_one(entry))
+		config_complain(errors, value->place,
+			"part is \"inner\", but many private addresses become one: expected sides of equal "
+			"length");
+	else
+		return true;
+	return false;
+}
+
+/* Makes an entry of a map's text; both sides are given. False after complaints:
+ * as many as can be told apart. */
+bool config_map_parse(struct addrmap_entry *entry, const struct config_map *map, const struct config *config,
+	struct config_errors *errors)
+{
+	const unsigned before = errors->errors;
+	bool sides;
+
+	*entry = (struct addrmap_entry){.file = map->place.file, .line = map->place.line};
+	sides = config_prefix_parse(&entry->private, &map->private, errors);
+	sides &= config_prefix_parse(&entry->public, &map->public, errors);
+	if (sides && check_sides(entry, map, errors))
+		parse_part(entry, &map->part, errors);
+	parse_outside(entry, &map->outside, config, errors);
+	return errors->errors == before;
+}

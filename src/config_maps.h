@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps of a configuration: from their text to the tables that the packet
+ * path searches, and the rules about what makes sense. Nothing about files.
+ */
+#ifndef CONFIG_MAPS_H
+#define CONFIG_MAPS_H
+
+#include "config_error.h"
+
+/* A string that was configured; text is NULL if it was not. */
+struct config_value {
+	const char *name; /* of the setting */
+	const char *text;
+	struct config_place place;
+};
+
+/* { private = A; public = B; outside = "eth0"; part = "inner"; } */
+struct config_map {
+	struct config_place place;
+	struct config_value private, public, outside, part;
+};
+
+bool config_prefix_parse(
+	struct prefix *prefix, const struct config_value *value, struct config_errors *errors);
+uint8_t config_prefix_length(struct prefix p);
+
+bool config_map_parse(struct addrmap_entry *entry, const struct config_map *map, const struct config *config,
+	struct config_errors *errors);
+bool config_map_is_identity(const struct addrmap_entry *entry);
+struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry);
+
+void config_clashes_check(struct config *config, struct config_errors *errors);
+bool config_tables_build(struct config *config);
+bool config_chains_check(const struct config *config, struct config_errors *errors);
+void config_local_check(const struct config *config, struct config_errors *errors);
+
+#endif

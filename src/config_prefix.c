@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Prefixes from and to text, as an administrator writes them.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "config_maps.h"
+
+static const struct prefix v4_mapped = {{0, UINT64_C(0xffff) << 32}, ADDRESS_V4_BITS};
+
+static bool is_v4(struct prefix p)
+{
+	return p.length >= ADDRESS_V4_BITS && address_is_v4(p.base);
+}
+
+/* The length as it is written: an IPv4 prefix counts 32 bits. */
+uint8_t config_prefix_length(struct prefix p)
+{
+	return is_v4(p) ? p.length - ADDRESS_V4_BITS : p.length;
+}
+
+/* Writes "192.168.1.0/24", "2001:db8::1"; a whole address has no length. */
+void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT])
+{
+	uint8_t bytes[16];
+
+	if (is_v4(p))
+		address_to_v4(p.base, bytes);
+	else
+		address_to_v6(p.base, bytes);
+	inet_ntop(is_v4(p) ? AF_INET : AF_INET6, bytes, text, CONFIG_PREFIX_TEXT);
+	if (p.length < 128)
+		sprintf(text + strlen(text), "/%u", config_prefix_length(p));
+}
+
+/* Reads the address of at most size characters at text. */
+static bool parse_address(struct address *a, bool *v4, const char *text, size_t size)
+{
+	char copy[INET6_ADDRSTRLEN];
+	uint8_t bytes[16];
+
+	if (size >= sizeof(copy))
+		return false;
+	memcpy(copy, text, size);
+	copy[size] = '\0';
+	*v4 = inet_pton(AF_INET, copy, bytes) == 1;
+	if (!*v4 && inet_pton(AF_INET6, copy, bytes) != 1)
+		return false;
+	*a = *v4 ? address_from_v4(bytes) : address_from_v6(bytes);
+	return true;
+}
+
+/* Reads "0" to "128", nothing else; limit is the largest that fits. */
+static bool parse_length(uint8_t *length, const char *text, unsigned limit)
+{
+	const size_t digits = strspn(text, "0123456789");
+	unsigned value = 0;
+
+	if (digits == 0 || digits > 3 || text[digits] != '\0' || (digits > 1 && text[0] == '0'))
+		return false;
+	for (const char *p = text; *p; p++)
+		value = value * 10 + (unsigned)(*p - '0');
+	*length = (uint8_t)value;
+	return value <= limit;
+}
+
+/* What is wrong with a prefix that could be read, apart from its purpose. */
+static bool check_prefix(
+	struct prefix p, bool v4, const struct config_value *value, struct config_errors *errors)
+{
+	const struct address mask = prefix_host_mask(p.length);
+	struct prefix right = p;
+	char text[CONFIG_PREFIX_TEXT];
+
+	right.base.hi &= ~mask.hi;
+	right.base.lo &= ~mask.lo;
+	if (!v4 && (prefix_contains(right, v4_mapped.base) || prefix_contains(v4_mapped, p.base))) {
+		config_complain(errors, value->place,
+			"%s %s takes in IPv4 as ::ffff:0:0/96: expected an IPv4 address as a.b.c.d, or a "
+			"part of "
+			"IPv6 like 2000::/3 or fc00::/7",
+			value->name, value->text);
+		return false;
+	}
+	if (address_equal(p.base, right.base))
+		return true;
+	config_prefix_text(right, text);
+	config_complain(errors, value->place, "%s %s has bits beyond its length: expected %s", value->name,
+		value->text, text);
+	return false;
+}
+
+/* Reads an address or a prefix of either family. False after a complaint. */
+bool config_prefix_parse(
+	struct prefix *prefix, const struct config_value *value, struct config_errors *errors)
+{
+	const char *slash = strchr(value->text, '/');
+	const size_t size = slash ? (size_t)(slash - value->text) : strlen(value->text);
+	unsigned limit;
+	bool v4;
+
+	if (!parse_address(&prefix->base, &v4, value->text, size)) {
+		config_complain(errors, value->place,
+			"%s is \"%s\": expected an address or a prefix, like 192.0.2.1 or 2001:db8::/64",
+			value->name, value->text);
+		return false;
+	}
+	limit = v4 ? 32 : 128;
+	prefix->length = 128;
+	if (slash && !parse_length(&prefix->length, slash + 1, limit)) {
+		config_complain(errors, value->place,
+			"%s is \"%s\": expected a length of 0 to %u after the slash", value->name,
+			value->text, limit);
+		return false;
+	}
+	if (slash && v4)
+		prefix->length += ADDRESS_V4_BITS;
+	return check_prefix(*prefix, v4, value, errors);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All maps together: what contradicts what, and the tables of every interface.
+ * Tables with the same maps share their memory.
+ */
+#include <stdlib.h>
+
+#include "config_maps.h"
+
+/* The tables under way. Their ranges move while they grow, so that a table is
+ * known by an offset until all are there. */
+struct draft {
+	struct config *config;
+	size_t used; /* of config->ranges */
+	size_t offsets[CONFIG_OUTSIDE_MAX][ADDRMAP_PARTS];
+};
+
+/* Maps that contradict each other are neighbours, in a group of equal prefix
+ * and interface. Of such a group the first two leave no part to any other one,
+ * unless they contradict each other, so that the search ends soon. */
+static const struct addrmap_entry *find_clash(
+	const struct addrmap_entry *group, const struct addrmap_entry *entry)
+{
+	for (; group < entry; group++)
+		if (addrmap_clashes(group, entry))
+			return group;
+	return NULL;
+}
+
+static bool same_group(const struct addrmap_entry *a, const struct addrmap_entry *b)
+{
+	return address_equal(a->private.base, b->private.base) && a->private.length == b->private.length &&
+	       a->outside == b->outside;
+}
+
+/* Sorts the maps and complains about those that contradict each other. */
+void config_clashes_check(struct config *config, struct config_errors *errors)
+{
+	const struct addrmap_entry *group = config->entries, *end = config->entries + config->n_entries;
+
+	if (config->n_entries > 0)
+		qsort(config->entries, config->n_entries, sizeof(*config->entries), addrmap_compare);
+	for (const struct addrmap_entry *entry = group; entry < end; entry++) {
+		const struct addrmap_entry *other;
+		char text[CONFIG_PREFIX_TEXT];
+
+		if (!same_group(group, entry))
+			group = entry;
+		if (!(other = find_clash(group, entry)))
+			continue;
+		config_prefix_text(entry->private, text);
+		config_complain(errors, config_map_place(config, entry),
+			"private %s has a map already, at %s:%u: remove one of them", text,
+			config->files[other->file], other->line);
+	}
+}
+
+/* Whether every map of an interface is for both parts: one table does then. */
+static bool parts_are_equal(const struct config *config, uint8_t outside)
+{
+	for (size_t i = 0; i < config->n_entries; i++)
+		if (addrmap_holds(&config->entries[i], ADDRMAP_OUTER, outside) !=
+			addrmap_holds(&config->entries[i], ADDRMAP_INNER, outside))
+			return false;
+	return true;
+}
+
+static bool has_own_maps(const struct config *config, uint8_t outside)
+{
+	for (size_t i = 0; i < config->n_entries; i++)
+		if (config->entries[i].outside == outside)
+			return true;
+	return false;
+}
+
+/* Gives config->ranges exactly n elements. */
+static bool resize_ranges(struct config *config, size_t n)
+{
+	struct addrmap_range *ranges = reallocarray(config->ranges, n ? n : 1, sizeof(*ranges));
+
+	if (!ranges)
+		return false;
+	config->ranges = ranges;
+	return true;
+}
+
+/* Appends the table of the maps that hold for holder (ADDRMAP_ANY: the general
+ * ones) as that of interface outside. */
+static bool build_table(struct draft *draft, uint8_t outside, enum addrmap_part part, uint8_t holder)
+{
+	struct config *config = draft->config;
+	struct addrmap *table = &config->outside[outside].maps[part];
+	const size_t n = addrmap_count(config->entries, config->n_entries, part, holder);
+
+	if (!resize_ranges(config, draft->used + ADDRMAP_RANGES(n)))
+		return false;
+	addrmap_build(table, config->entries, config->n_entries, part, holder, config->ranges + draft->used);
+	draft->offsets[outside][part] = draft->used;
+	draft->used += table->n_ranges;
+	return true;
+}
+
+/* Makes a table the same as another one. */
+static void share_table(struct draft *draft, uint8_t outside, enum addrmap_part part, uint8_t from_outside,
+	enum addrmap_part from_part)
+{
+	struct config_outside *interfaces = draft->config->outside;
+
+	interfaces[outside].maps[part] = interfaces[from_outside].maps[from_part];
+	draft->offsets[outside][part] = draft->offsets[from_outside][from_part];
+}
+
+static bool build_interface(struct draft *draft, uint8_t outside, uint8_t holder)
+{
+	if (!build_table(draft, outside, ADDRMAP_OUTER, holder))
+		return false;
+	if (!parts_are_equal(draft->config, holder))
+		return build_table(draft, outside, ADDRMAP_INNER, holder);
+	share_table(draft, outside, ADDRMAP_INNER, outside, ADDRMAP_OUTER);
+	return true;
+}
+
+static bool build_interfaces(struct draft *draft)
+{
+	const struct config *config = draft->config;
+	uint8_t general = ADDRMAP_ANY; /* the first interface that has the general maps only */
+
+	for (uint8_t i = 0; i < config->n_outside; i++) {
+		const bool own = has_own_maps(config, i);
+
+		if (!own && general != ADDRMAP_ANY) {
+			for (enum addrmap_part part = 0; part < ADDRMAP_PARTS; part++)
+				share_table(draft, i, part, general, part);
+			continue;
+		}
+		if (!build_interface(draft, i, own ? i : ADDRMAP_ANY))
+			return false;
+		if (!own)
+			general = i;
+	}
+	return true;
+}
+
+/* Builds the tables of all interfaces from maps that passed
+ * config_clashes_check(). False if memory runs out. */
+bool config_tables_build(struct config *config)
+{
+	struct draft draft = {.config = config};
+
+	if (!build_interfaces(&draft) || !resize_ranges(config, draft.used))
+		return false;
+	for (size_t i = 0; i < config->n_outside; i++)
+		for (size_t part = 0; part < ADDRMAP_PARTS; part++)
+			config->outside[i].maps[part].ranges = config->ranges + draft.offsets[i][part];
+	return true;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one door to config.c, and so to libconfig.
+ */
+#ifndef CONFIG_TREE_H
+#define CONFIG_TREE_H
+
+#include "config_text.h"
+
+void config_tree_read(struct config *config, const struct config_text *text, struct config_errors *errors);
+
+#endif

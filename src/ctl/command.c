@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The subcommands that ask once: each hands the daemon's answer, row by row, to
+ * the chosen output.
+ */
+#include "ctl/command.h"
+
+#include <stdio.h>
+
+#include "ctl/client.h"
+#include "ctl/output.h"
+#include "ctl/report.h"
+#include "ctl/text.h"
+
+/* An answer that is being printed. */
+struct printing {
+	const struct options *options;
+	enum output_report report;
+	bool begun;
+};
+
+/* Prints the head, unless that is done: a report that has not begun leaves
+ * standard output empty. */
+static void begin(struct printing *printing)
+{
+	if (!printing->begun)
+		printing->options->output->head(printing->report, printing->options);
+	printing->begun = true;
+}
+
+static bool print_item(char *line, void *context)
+{
+	struct printing *printing = context;
+	struct report_item item;
+
+	if (!report_parse_item(&item, line))
+		return false;
+	begin(printing);
+	printing->options->output->item(&item);
+	return true;
+}
+
+static bool print_map(char *line, void *context)
+{
+	struct printing *printing = context;
+	struct report_map map;
+
+	if (!report_parse_map(&map, line))
+		return false;
+	begin(printing);
+	printing->options->output->map(&map);
+	return true;
+}
+
+/* Prints an answer while it arrives, however long it is. The tail is left out
+ * of what was cut short: half a report never looks like a whole one. */
+static bool print_answer(const char *request, client_line *print, struct printing printing)
+{
+	if (!client_ask(printing.options->socket, request, print, &printing))
+		return false;
+	begin(&printing);
+	printing.options->output->tail();
+	return true;
+}
+
+/* What runs, since when, with which configuration. */
+bool command_status(const struct options *options)
+{
+	return print_answer("status", print_item, (struct printing){options, OUTPUT_STATUS, false});
+}
+
+/* The address maps and how often each was used. */
+bool command_maps(const struct options *options)
+{
+	return print_answer("maps", print_map, (struct printing){options, OUTPUT_MAPS, false});
+}
+
+/* The counters; nothing is printed unless all of them arrived. */
+bool command_stats(const struct options *options)
+{
+	static struct report_counters counters;
+
+	if (!report_ask_counters(&counters, options->socket))
+		return false;
+	options->output->head(OUTPUT_STATS, options);
+	for (size_t i = 0; i < counters.n; i++)
+		options->output->counter(&counters.counter[i]);
+	options->output->tail();
+	return true;
+}
+
+static bool print_mistake(char *line, void *context)
+{
+	(void)context;
+	text_put(stderr, line, 0);
+	fputc('\n', stderr);
+	return true;
+}
+
+/* Makes the daemon read its configuration again; what is wrong with the file
+ * goes to standard error, and the old configuration stays. */
+bool command_reload(const struct options *options)
+{
+	if (!client_ask(options->socket, "reload", print_mistake, NULL))
+		return false;
+	puts("configuration reloaded");
+	return true;
+}

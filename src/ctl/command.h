@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The subcommands. Each returns true when it did what it is for, false after a
+ * message on standard error.
+ */
+#ifndef CTL_COMMAND_H
+#define CTL_COMMAND_H
+
+#include <stdbool.h>
+
+struct output;
+
+struct options {
+	const char *socket;
+	const struct output *output;
+	bool all, explain;
+	unsigned long count; /* of watch: intervals, 0 for ever */
+	double interval;     /* of watch: seconds */
+};
+
+bool command_status(const struct options *options);
+bool command_stats(const struct options *options);
+bool command_maps(const struct options *options);
+bool command_reload(const struct options *options);
+bool command_watch(const struct options *options);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What moves: the counters that changed in each interval and their rates. On
+ * a terminal a screen that is drawn anew, elsewhere lines that can be kept.
+ */
+#include <err.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/report.h"
+#include "ctl/text.h"
+
+/* All counters, and when they had these values. */
+struct sample {
+	struct report_counters counters;
+	struct timespec when;
+};
+
+static bool take(struct sample *sample, const struct options *options)
+{
+	clock_gettime(CLOCK_MONOTONIC, &sample->when);
+	return report_ask_counters(&sample->counters, options->socket);
+}
+
+static double seconds_between(const struct sample *before, const struct sample *now)
+{
+	return (double)(now->when.tv_sec - before->when.tv_sec) +
+	       (double)(now->when.tv_nsec - before->when.tv_nsec) / 1e9;
+}
+
+/* The value that a counter had in a sample. One that was greater then began
+ * again at 0: the daemon was restarted. */
+static uint64_t value_in(struct sample *sample, const struct report_counter *counter)
+{
+	const struct report_counter *old = report_find(&sample->counters, counter->group, counter->name);
+
+	if (!old || (old->total > counter->total && !report_is_gauge(counter)))
+		return 0;
+	return old->total;
+}
+
+static void put_clock(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char text[20];
+
+	if (localtime_r(&now, &tm) && strftime(text, sizeof(text), "%H:%M:%S", &tm))
+		fputs(text, stdout);
+}
+
+static void put_row(const struct report_counter *counter, uint64_t old, double seconds, bool screen)
+{
+	int64_t change = (int64_t)(counter->total - old);
+
+	if (!screen) {
+		put_clock();
+		putchar(' ');
+	}
+	text_put(stdout, counter->group, 8);
+	putchar(' ');
+	text_put(stdout, counter->name, 26);
+	printf(" %12" PRIu64 " %+10" PRId64, counter->total, change);
+	if (!report_is_gauge(counter))
+		printf(" %10.1f/s", (double)change / seconds);
+	putchar('\n');
+}
+
+/* Prints one interval. A screen keeps the counters that changed since first,
+ * so that a row does not come and go; lines are only for what changed now. */
+static void put_interval(struct sample *first, struct sample *before, const struct sample *now, bool screen)
+{
+	double seconds = seconds_between(before, now);
+	size_t rows = 0;
+
+	if (screen) {
+		fputs("\033[H\033[J", stdout);
+		put_clock();
+		printf("%41s %10s %12s\n", "total", "change", "rate");
+	}
+	for (size_t i = 0; i < now->counters.n; i++) {
+		const struct report_counter *counter = &now->counters.counter[i];
+		uint64_t old = value_in(before, counter);
+
+		if (counter->total == (screen ? value_in(first, counter) : old))
+			continue;
+		put_row(counter, old, seconds, screen);
+		rows++;
+	}
+	if (screen && rows == 0)
+		puts("nothing has changed yet");
+}
+
+static void wait_for(double seconds)
+{
+	struct timespec left = {.tv_sec = (time_t)seconds};
+
+	left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
+	while (nanosleep(&left, &left) < 0)
+		;
+}
+
+/* Prints options->count intervals, or goes on until it is interrupted. */
+bool command_watch(const struct options *options)
+{
+	static struct sample first, samples[2];
+	struct sample *before = &samples[0], *now = &samples[1], *spare;
+	bool screen = isatty(STDOUT_FILENO);
+
+	if (!take(before, options))
+		return false;
+	first = *before;
+	for (unsigned long i = 0; options->count == 0 || i < options->count; i++) {
+		wait_for(options->interval);
+		if (!take(now, options))
+			return false;
+		put_interval(&first, before, now, screen);
+		if (fflush(stdout) != 0)
+			return true; /* main() says why */
+		spare = before;
+		before = now;
+		now = spare;
+	}
+	return true;
+}

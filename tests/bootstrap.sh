@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by ./demo and ./check, in bash, from the top level: installs what is missing on a Debian
+# machine, and builds out of tree. Says what it does and why it stops.
+
+BUILD_PACKAGES="gcc make autoconf automake pkg-config libmnl-dev libnetfilter-queue-dev
+	libnetfilter-conntrack-dev libconfig-dev libcap-ng-dev"
+NET_PACKAGES="iproute2 nftables iptables ethtool iputils-ping procps python3 python3-scapy tcpdump tshark traceroute util-linux"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# missing_packages NAME...: prints those that are not installed.
+missing_packages() {
+	local p
+	for p in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || printf '%s ' "$p"
+	done
+}
+
+# need_packages NAME...: installs what is missing, or says how to.
+need_packages() {
+	local missing
+	command -v dpkg-query >/dev/null || { say "not a Debian machine: these packages are assumed to be here: $*"; return 0; }
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		say "missing: $missing"
+		say "install them as root: apt-get install --no-install-recommends $missing"
+		return 1
+	fi
+	say "installing: $missing"
+	# shellcheck disable=SC2086 # a list of words
+	{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } \
+		>"${TMPDIR:-/tmp}/icmpnatd-apt.log" 2>&1 || { tail -n 5 "${TMPDIR:-/tmp}/icmpnatd-apt.log" >&2; return 1; }
+}
+
+# build DIR CONFIGURE-OPTION...: builds into DIR, which is made or brought up to date.
+build() {
+	local dir=$1 log=$1/build.log source=$PWD
+	shift
+	mkdir -p "$dir"
+	[ -x configure ] && [ configure -nt configure.ac ] && [ Makefile.in -nt Makefile.am ] ||
+		autoreconf -i >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }
+	(
+		cd "$dir" || exit 1
+		[ -f Makefile ] && [ "$(cat options 2>/dev/null)" = "$*" ] || "$source/configure" "$@" || exit 1
+		printf '%s' "$*" >options
+		make -j "$(nproc)" all
+	) >"$log" 2>&1 || { grep -E 'error|Error' "$log" >&2; tail -n 5 "$log" >&2; return 1; }
+}

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real daemon in a network namespace of the tests' own, and what one needs to
+talk to it and to see that it still serves its queue.
+
+Needs the programs' paths in ICMPNATD and ICMPNATCTL, and root or user namespaces.
+"""
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import types
+
+import pytest
+
+PROGRAMS = {name: os.environ.get(name.upper(), "") for name in ("icmpnatd", "icmpnatctl")}
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+NOBODY = 65534
+GROUP = types.SimpleNamespace(name="daemon", gid=1)  # one that every Debian has
+MAPS = ("192.168.77.1", "198.18.0.1"), ("192.168.78.0/24", "198.18.78.0/24")
+
+
+def unshare():
+    """Gives this process a network of its own; as a user, also the rights in it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    uid, gid = os.getuid(), os.getgid()
+    if libc.unshare(CLONE_NEWNET | (0 if uid == 0 else CLONE_NEWUSER)) != 0:
+        pytest.skip("no namespaces here: " + os.strerror(ctypes.get_errno()), allow_module_level=True)
+    if uid != 0:
+        for name, text in ("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1"):
+            pathlib.Path("/proc/self", name).write_text(text, encoding="ascii")
+
+
+def capture():
+    """Errors that this host sends to itself go through queue 0."""
+    setup = """
+        ip link set lo up
+        ip addr add 20.0.0.5/32 dev lo
+        ip addr add 192.168.77.1/32 dev lo
+        sysctl -qw net.ipv4.icmp_ratelimit=0
+        iptables -A OUTPUT -p icmp --icmp-type destination-unreachable -j NFQUEUE --queue-num 0"""
+    for line in setup.strip().splitlines():
+        subprocess.run(line.split(), check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network():
+    missing = [name.upper() for name, path in PROGRAMS.items() if not os.access(path, os.X_OK)]
+    if missing:
+        pytest.skip("no program named by " + ", ".join(missing))
+    unshare()
+    capture()
+
+
+def probe(source="127.0.0.1", target="127.0.0.1"):
+    """Sends to a port that is closed. True if the error came back: it went through the queue."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((source, 0))
+        s.connect((target, 9))
+        s.settimeout(2)
+        s.send(b"?")
+        try:
+            s.recv(1)
+        except ConnectionRefusedError:
+            return True
+        except TimeoutError:
+            return False
+    return False
+
+
+class Daemon:
+    """A daemon to be configured, started, asked and killed."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.socket = self.directory / "control"
+        self.file = self.directory / "icmpnatd.conf"
+        self.process = None
+        self.others = []
+        self.configure()
+
+    def configure(self, maps=MAPS, more="", group=""):
+        lines = ",\n".join(f'  {{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
+        self.file.write_text(f'outside = [ "lo" ];\nmaps = (\n{lines}\n);\n{more}\n'
+                             f'control = {{ socket = "{self.socket}"; group = "{group}"; }};\n', encoding="ascii")
+        self.file.chmod(0o644)
+
+    def launch(self, ready, prefix):
+        with open(self.directory / "log", "ab") as log:
+            return subprocess.Popen([*prefix, self.program("icmpnatd"), "-c", str(self.file)], stderr=log,
+                                    env={**os.environ, "NOTIFY_SOCKET": str(ready)})
+
+    def start(self, prefix=()):
+        """Starts the daemon and waits until it says READY=1."""
+        path = self.directory / "notify"
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind(str(path))
+            path.chmod(0o666)
+            ready.settimeout(0.1)
+            self.process = self.launch(path, prefix)
+            for _ in range(600):
+                try:
+                    if b"READY=1" in ready.recv(4096).split(b"\n"):
+                        return self
+                except TimeoutError:
+                    assert self.process.poll() is None, self.log()
+        raise AssertionError("not ready within a minute: " + self.log())
+
+    def fail(self):
+        """Starts a daemon that must give up at once; returns what it says, but for warnings
+        about the configuration."""
+        done = subprocess.run([PROGRAMS["icmpnatd"], "-c", str(self.file)], stderr=subprocess.PIPE, timeout=30,
+                              check=False)
+        assert done.returncode == 1
+        return "".join(line for line in done.stderr.decode().splitlines(True) if ": warning: " not in line)
+
+    def log(self):
+        return (self.directory / "log").read_text(encoding="utf-8")
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.returncode is None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+        return self.process.returncode if self.process else None
+
+    def connect(self, timeout=10):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(timeout)
+        s.connect(str(self.socket))
+        self.others.append(s)
+        return s
+
+    def raw(self, request, timeout=10):
+        """Sends bytes; returns all that comes back until the daemon closes."""
+        with self.connect(timeout) as s:
+            try:
+                s.sendall(request)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            return read_all(s)
+
+    def ask(self, request):
+        """Asks politely; returns the rows of a good answer, cut into fields."""
+        lines = self.raw(request.encode() + b"\n").decode().split("\n")
+        assert lines[-2:] == ["ok", ""], lines[-3:]
+        return [line.split("\t") for line in lines[:-2]]
+
+    def refuse(self, request, **how):
+        """Asks for something that must be refused; returns the rows and the reason."""
+        *rows, last, end = self.raw(request.encode() + b"\n", **how).decode().split("\n")
+        word, reason = last.split("\t", 1)
+        assert (word, end) == ("error", "")
+        return rows, reason
+
+    def ctl(self, *arguments, **how):
+        return subprocess.run([self.program("icmpnatctl"), "-s", str(self.socket), *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=60, check=False, **how)
+
+    def program(self, name):
+        """A copy that every user may run, wherever the build is."""
+        copy = self.directory / name
+        if not copy.exists():
+            shutil.copy(PROGRAMS[name], copy)
+            copy.chmod(0o755)
+        return str(copy)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def processor_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def is_well(self):
+        """Serves its queue and another client, both at once, and without hurry."""
+        before = time.monotonic()
+        assert self.process.poll() is None, self.log()
+        assert probe()
+        assert ["pid", str(self.process.pid)] in self.ask("status")
+        assert time.monotonic() - before < 2
+        return True
+
+    def close(self):
+        for s in self.others:
+            s.close()
+        code = self.stop()
+        assert code in (None, 0, -signal.SIGKILL), self.log()
+        assert "runtime error" not in self.log() and "Sanitizer" not in self.log()
+
+
+def read_all(s):
+    received = b""
+    while True:
+        try:
+            piece = s.recv(65536)
+        except ConnectionResetError:
+            return received
+        if not piece:
+            return received
+        received += piece
+
+
+@pytest.fixture
+def stopped():
+    """A daemon that is configured and not started."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        d = Daemon(directory)
+        (d.directory / "log").touch()
+        yield d
+        d.close()
+
+
+@pytest.fixture
+def daemon(stopped):
+    return stopped.start()

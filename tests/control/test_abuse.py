@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Clients that send garbage, nothing, too much, too slowly, or never read: none
+of them may keep the daemon from its queue or from its other clients, and none
+may cost it anything that stays.
+"""
+import os
+import random
+import resource
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+from conftest import probe, read_all
+from test_protocol import many
+
+IDLE = 5  # seconds after which the daemon cuts a silent client off
+CLIENTS = 32
+
+
+@pytest.fixture
+def watched(daemon):
+    """A daemon that must have as many descriptors after the test as before."""
+    before = daemon.descriptors()
+    yield daemon
+    for s in daemon.others:
+        s.close()
+    assert daemon.is_well()
+    for _ in range(100):
+        if daemon.descriptors() == before:
+            return
+        time.sleep(0.1)
+    assert daemon.descriptors() == before
+
+
+def test_probe_depends_on_the_daemon(daemon):
+    """What the other tests rely on: without a daemon the error is lost in the queue."""
+    assert probe()
+    daemon.stop()
+    assert not probe()
+
+
+# --- garbage
+
+
+def test_random_bytes(watched):
+    generator = random.Random(5508)
+    for _ in range(300):
+        garbage = generator.randbytes(generator.choice([1, 10, 127, 128, 129, 1000]))
+        answer = watched.raw(garbage + b"\n")
+        assert answer.startswith(b'error\t') and answer.count(b"\n") == 1 and answer.endswith(b"\n")
+        assert all(byte in b"\t\n" or 32 <= byte < 127 for byte in answer)
+
+
+def test_random_bytes_while_nobody_waits(watched):
+    generator = random.Random(1812)
+    for _ in range(300):
+        s = watched.connect()
+        s.send(generator.randbytes(generator.randrange(1, 300)))
+        s.close()
+
+
+@pytest.mark.parametrize("length", [126, 127, 128, 129, 1 << 20])
+def test_long_line(watched, length):
+    for end in b"\n", b"":
+        if not end and length < 128:
+            continue
+        answer = watched.raw(b"x" * length + end)
+        assert answer.startswith(b"error\t") and answer.endswith(b"\n") and answer.count(b"\n") == 1
+
+
+def test_longest_request_is_read_whole(watched):
+    assert b"x" * 127 in watched.raw(b"x" * 127 + b"\n")
+
+
+def test_nul_bytes(watched):
+    """A request is what stands in the line, all of it."""
+    assert watched.raw(b"status\0\n").startswith(b"error\t")
+    assert watched.raw(b"\0" * 127 + b"\n").startswith(b"error\t")
+
+
+def test_nothing(watched):
+    for _ in range(200):
+        watched.connect().close()
+
+
+def test_descriptor_in_the_message(watched):
+    """Descriptors that a client passes along do not stay with the daemon."""
+    for _ in range(20):
+        with watched.connect() as s, open("/dev/null", "rb") as null:
+            socket.send_fds(s, [b"help\n"], [null.fileno()])
+            assert read_all(s).endswith(b"ok\n")
+
+
+def test_urgent_data_is_no_surprise(watched):
+    with watched.connect() as s:
+        s.sendall(b"hel")
+        try:
+            s.send(b"p", socket.MSG_OOB)
+        except OSError:
+            s.sendall(b"p")
+        s.sendall(b"\n")
+        read_all(s)
+
+
+# --- slow ones
+
+
+def test_byte_by_byte(watched):
+    with watched.connect() as s:
+        for byte in b"status\n":
+            s.send(bytes([byte]))
+            time.sleep(0.02)
+        assert read_all(s).endswith(b"\nok\n")
+
+
+def test_read_byte_by_byte(watched):
+    with watched.connect() as s:
+        s.sendall(b"status\n")
+        answer = b""
+        while byte := s.recv(1):
+            answer += byte
+    assert answer.endswith(b"\nok\n")
+
+
+def test_half_closed_after_the_request(watched):
+    """As socat and nc do it: they have nothing more to say and want the answer."""
+    for request in "stats", "maps":
+        with watched.connect() as s:
+            s.sendall(request.encode() + b"\n")
+            s.shutdown(socket.SHUT_WR)
+            assert read_all(s).endswith(b"\nok\n")
+
+
+def test_half_closed_before_the_request_is_whole(watched):
+    for request in b"", b"status":
+        with watched.connect() as s:
+            s.sendall(request)
+            s.shutdown(socket.SHUT_WR)
+            before = time.monotonic()
+            assert read_all(s) == b""
+            assert time.monotonic() - before < 1
+
+
+def test_idle_client_is_cut_off(watched):
+    with watched.connect() as s:
+        before = time.monotonic()
+        assert read_all(s) == b""
+        assert IDLE - 1 <= time.monotonic() - before <= IDLE + 2
+
+
+def test_idle_clients_cost_no_time(watched):
+    for _ in range(CLIENTS - 1):
+        watched.connect()
+    before = watched.processor_seconds()
+    time.sleep(2)
+    assert watched.processor_seconds() - before < 0.2
+
+
+def test_forty_idle_clients(watched):
+    idle = [watched.connect() for _ in range(40)]
+    for _ in range(20):
+        assert watched.is_well()
+    before = time.monotonic()
+    for s in idle:
+        assert read_all(s) == b""
+    assert time.monotonic() - before < IDLE + 2
+
+
+def test_two_hundred_clients_that_drip(watched):
+    """Each moves a byte now and then, to be no idle one; there are more than places."""
+    for _ in range(3):
+        dripping = [watched.connect() for _ in range(100)]
+        for s in dripping:
+            try:
+                s.send(b"s")
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        assert watched.is_well()
+        for s in dripping:
+            s.close()
+
+
+# --- those that never read
+
+
+@pytest.fixture
+def large(stopped):
+    stopped.configure(maps=many(100000))
+    daemon = stopped.start()
+    before = daemon.descriptors()
+    yield daemon
+    for s in daemon.others:
+        s.close()
+    assert daemon.is_well()
+    time.sleep(0.5)
+    assert daemon.descriptors() == before
+
+
+def resident_kilobytes(daemon):
+    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
+        return int(next(line.split()[1] for line in file if line.startswith("VmRSS:")))
+
+
+def test_maps_of_a_hundred_thousand(large):
+    rows = large.ask("maps")
+    assert [row[:2] for row in rows] == [list(pair) for pair in many(100000)]
+
+
+def test_clients_that_never_read(large):
+    memory, seconds = resident_kilobytes(large), large.processor_seconds()
+    deaf = [large.connect() for _ in range(CLIENTS - 1)]
+    for s in deaf:
+        s.sendall(b"maps\n")
+    for _ in range(20):
+        assert large.is_well()
+        time.sleep(0.1)
+    assert large.processor_seconds() - seconds < 1
+    assert resident_kilobytes(large) - memory < 20000
+    time.sleep(IDLE)
+    for s in deaf:
+        assert not read_all(s).endswith(b"ok\n")
+
+
+def test_client_that_reads_slowly_gets_all(large):
+    with large.connect() as s:
+        s.sendall(b"maps\n")
+        received, pauses = 0, 0
+        while piece := s.recv(1 << 20):
+            received += piece.count(b"\n")
+            if pauses < 8:
+                pauses += 1
+                time.sleep(1)
+                assert large.is_well()
+        assert received == 100001 and piece == b""
+
+
+def test_clients_that_leave_in_the_middle(large):
+    for _ in range(200):
+        s = large.connect()
+        s.sendall(b"maps\n")
+        s.recv(100)
+        s.close()
+
+
+def test_many_readers_at_once(large):
+    """A long answer to one does not keep the others or the queue waiting."""
+    readers = [large.connect() for _ in range(8)]
+    for s in readers:
+        s.sendall(b"maps\n")
+    lines = dict.fromkeys(readers, 0)
+    last = dict.fromkeys(readers, b"")
+    while readers:
+        for s in list(readers):
+            piece = s.recv(1 << 16)
+            lines[s] += piece.count(b"\n")
+            last[s] = piece or last[s]
+            if not piece:
+                readers.remove(s)
+        if random.random() < 0.02:
+            assert large.is_well()
+    assert set(lines.values()) == {100001}
+    assert all(piece.endswith(b"ok\n") for piece in last.values())
+
+
+# --- resources
+
+
+def test_no_descriptors_left(stopped):
+    """More clients than descriptors: the daemon neither ends nor spins, and recovers."""
+    stopped.start()
+    assert stopped.descriptors() > 40 - CLIENTS
+    resource.prlimit(stopped.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+    crowd = [stopped.connect() for _ in range(CLIENTS)]
+    before = stopped.processor_seconds()
+    time.sleep(2)
+    assert stopped.processor_seconds() - before < 0.3
+    assert probe()
+    for s in crowd:
+        s.close()
+    time.sleep(1.5)
+    assert stopped.is_well()
+
+
+def test_reload_storm(daemon):
+    """Reloads one after the other while the queue is busy: no packet is lost."""
+    for _ in range(100):
+        assert daemon.ctl("reload").returncode == 0 if _ % 20 == 0 else daemon.ask("reload") == []
+        assert probe()
+
+
+# --- the socket's file
+
+
+def test_socket_is_gone_after_a_stop(daemon):
+    assert daemon.stop() == 0
+    assert not daemon.socket.exists()
+
+
+def test_stop_with_clients(daemon):
+    clients = [daemon.connect() for _ in range(5)]
+    clients[0].sendall(b"stat")
+    before = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - before < 2
+    assert all(read_all(s) == b"" for s in clients)
+
+
+def test_restart_after_a_kill(daemon):
+    daemon.stop(signal.SIGKILL)
+    assert daemon.socket.is_socket()
+    daemon.start()
+    assert daemon.is_well()
+
+
+def test_second_daemon_is_refused(daemon):
+    text = daemon.fail()
+    assert text.count("\n") == 1 and str(daemon.socket) in text
+    assert daemon.socket.is_socket()
+    assert daemon.is_well()
+
+
+def test_second_daemon_is_refused_while_the_first_is_busy(daemon):
+    """A full backlog is no reason to take the socket for a dead one."""
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        crowd = []
+        for _ in range(64):
+            s = socket.socket(socket.AF_UNIX)
+            s.setblocking(False)
+            crowd.append(s)
+            try:
+                s.connect(str(daemon.socket))
+            except BlockingIOError:
+                break
+        daemon_process = daemon.process
+        text = daemon.fail()
+    finally:
+        os.kill(daemon_process.pid, signal.SIGCONT)
+    for s in crowd:
+        s.close()
+    assert text.count("\n") == 1
+    assert daemon.socket.is_socket()
+    time.sleep(0.5)
+    assert daemon.is_well()
+
+
+def test_file_that_is_no_socket_is_left_alone(stopped):
+    stopped.socket.write_text("precious")
+    text = stopped.fail()
+    assert text.count("\n") == 1 and str(stopped.socket) in text
+    assert stopped.socket.read_text() == "precious"
+
+
+def test_symlink_to_something_else(stopped):
+    target = stopped.directory / "precious"
+    target.write_text("precious")
+    stopped.socket.symlink_to(target)
+    text = stopped.fail()
+    assert text.count("\n") == 1
+    assert target.read_text() == "precious"
+    assert stopped.socket.is_symlink()
+
+
+def test_directory_that_is_not_there(stopped):
+    stopped.socket = stopped.directory / "absent" / "control"
+    stopped.configure()
+    text = stopped.fail()
+    assert text.count("\n") == 1 and str(stopped.socket) in text
+
+
+def test_socket_that_somebody_removed(daemon):
+    """The daemon goes on, and a stop does not trip over it."""
+    daemon.socket.unlink()
+    assert probe()
+    assert daemon.stop() == 0
+
+
+def test_failed_start_leaves_no_socket(daemon, tmp_path):
+    """Another daemon on the same queue but another socket gives up and cleans up."""
+    first, daemon.socket = daemon.socket, tmp_path / "control"
+    daemon.configure()
+    text = daemon.fail()
+    assert text.count("\n") == 1 and "queue 0" in text
+    assert not daemon.socket.exists()
+    daemon.socket = first
+    assert daemon.is_well()
+
+
+def test_peer_that_resets(watched):
+    """SO_LINGER means nothing to such a socket, but closing with unread data is a reset."""
+    for _ in range(100):
+        s = watched.connect()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.sendall(b"stats\n")
+        time.sleep(0.001)
+        s.close()

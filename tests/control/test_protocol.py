@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The control protocol of the real daemon: what each request answers, and who may ask."""
+import json
+import os
+import re
+import stat
+import subprocess
+import time
+
+import pytest
+
+from conftest import GROUP, MAPS, NOBODY, probe
+
+with open("/proc/self/uid_map", encoding="ascii") as uid_map:
+    ROOT = os.geteuid() == 0 and uid_map.read().split() == ["0", "0", "4294967295"]
+needs_users = pytest.mark.skipif(not ROOT, reason="only the host's root can become other users")
+
+
+# --- requests
+
+
+def test_status(daemon):
+    rows = daemon.ask("status")
+    status = {row[0]: row[1] for row in rows}
+    assert list(status) == ["version", "pid", "uptime", "started", "file", "loaded", "maps", "lookup",
+                            "attached-flows", "workers", "queues", "outside"]
+    assert status["pid"] == str(daemon.process.pid)
+    assert status["file"] == str(daemon.file)
+    assert status["maps"] == str(len(MAPS))
+    assert status["queues"] == "0" and status["workers"] == "1" and status["lookup"] == "auto"
+    assert abs(int(status["started"]) - time.time()) < 10 and int(status["uptime"]) < 10
+    assert int(status["loaded"]) >= int(status["started"])
+    assert rows[-1] == ["outside", "lo", "up"]
+
+
+def test_status_of_an_interface_that_comes_and_goes(stopped):
+    stopped.file.write_text(stopped.file.read_text().replace('[ "lo" ]', '[ "lo", "later0" ]'))
+    stopped.start()
+
+    def state():
+        return [row[2] for row in stopped.ask("status") if row[:2] == ["outside", "later0"]]
+
+    def becomes(wanted):
+        for _ in range(100):
+            if state() == [wanted]:
+                return True
+            time.sleep(0.05)
+        return False
+
+    assert state() == ["missing"]
+    subprocess.run("ip link add later0 type veth peer name later1".split(), check=True)
+    try:
+        assert becomes("up")
+    finally:
+        subprocess.run("ip link del later0".split(), check=True)
+    assert becomes("missing")
+
+
+def counters(daemon):
+    return {(group, name, instance): int(value) for group, name, instance, value in daemon.ask("stats")}
+
+
+def test_stats_and_explain_name_the_same(daemon):
+    explained = daemon.ask("explain")
+    assert [row[:2] for row in daemon.ask("stats")] == [row[:2] for row in explained]
+    for group, _, sentence, *fate in explained:
+        assert sentence
+        assert len(fate) == (group == "outcome")
+        assert not fate or fate[0] in ("rewritten", "passed", "leaked", "malformed")
+    groups = list(dict.fromkeys(row[0] for row in explained))
+    assert sorted(groups) == ["flow", "kernel", "outcome", "queue", "type", "verdict"]
+    names = [row[1] for row in explained if row[0] == "type"]
+    assert names == ["destination-unreachable", "time-exceeded", "parameter-problem", "destination-unreachable-v6",
+                     "packet-too-big", "time-exceeded-v6", "parameter-problem-v6"]
+
+
+def test_stats_add_up(daemon):
+    for _ in range(20):
+        assert probe()
+    now = counters(daemon)
+    outcomes = sum(value for (group, _, _), value in now.items() if group == "outcome")
+    verdicts = sum(now["verdict", name, "0"] for name in ("accepted", "rewritten", "dropped"))
+    assert now["queue", "received", "0"] == outcomes == verdicts == 20
+    assert now["type", "destination-unreachable", "0"] == 20
+    assert now["kernel", "id-sequence", "0"] == 20
+    assert now["kernel", "waiting", "0"] == now["kernel", "queue-dropped", "0"] == now["kernel", "user-dropped", "0"] == 0
+
+
+def test_stats_of_two_workers(stopped):
+    stopped.configure(more="queue = { workers = 2; };")
+    stopped.start()
+    now = counters(stopped)
+    assert {instance for group, _, instance in now if group == "outcome"} == {"0", "1"}
+    assert ["queues", "0-1"] in stopped.ask("status")
+
+
+def test_maps(daemon):
+    rows = daemon.ask("maps")
+    assert [row[:5] for row in rows] == [[a, b, "both", "*", "0"] for a, b in MAPS]
+    assert [row[5] for row in rows] == [f"{daemon.file}:3", f"{daemon.file}:4"]
+
+
+def test_maps_scopes(stopped):
+    stopped.file.write_text(stopped.file.read_text().replace(
+        'public = "198.18.0.1"; }', 'public = "198.18.0.1"; outside = "lo"; part = "outer"; },\n'
+        '  { private = "fd00:1::/64"; public = "2001:db8:1::/64"; part = "inner"; }'))
+    stopped.start()
+    rows = [row[:4] for row in stopped.ask("maps")]
+    assert ["192.168.77.1", "198.18.0.1", "outer", "lo"] in rows
+    assert ["fd00:1::/64", "2001:db8:1::/64", "inner", "*"] in rows
+
+
+def test_maps_count_their_hits(daemon):
+    for _ in range(3):
+        probe("20.0.0.5", "192.168.77.1")
+    hits = {row[0]: int(row[4]) for row in daemon.ask("maps")}
+    assert hits["192.168.77.1"] >= 3
+    assert hits["192.168.78.0/24"] == 0
+    assert counters(daemon)["verdict", "rewritten", "0"] == 3
+
+
+def test_help_lists_what_is_answered(daemon):
+    requests = [row[0] for row in daemon.ask("help")]
+    assert sorted(requests) == ["explain", "help", "maps", "reload", "stats", "status"]
+    for request in requests:
+        daemon.ask(request)
+
+
+@pytest.mark.parametrize("request_line, shown", [
+    ("xyz", "xyz"), ("", ""), ("STATUS", "STATUS"), (" status", " status"), ("status ", "status "), ("stat", "stat"),
+    ("status\tx", "status?x"), ("\x1b[2J", "?[2J"), ('a"b', "a?b"),
+])
+def test_unknown_request(daemon, request_line, shown):
+    assert daemon.refuse(request_line) == ([], f'unknown request "{shown}"; try help')
+
+
+def test_one_request_for_each_connection(daemon):
+    assert daemon.raw(b"help\nstatus\n") == daemon.raw(b"help\n")
+
+
+def test_a_line_may_end_as_telnet_ends_it(daemon):
+    assert daemon.raw(b"help\r\n") == daemon.raw(b"help\n")
+
+
+# --- reload
+
+
+def test_reload(daemon):
+    daemon.configure(maps=[("192.168.79.1", "198.18.0.9")])
+    daemon.ask("reload")
+    assert [row[:2] for row in daemon.ask("maps")] == [["192.168.79.1", "198.18.0.9"]]
+    assert daemon.is_well()
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ('outside = [ "lo" ];\nmaps = (\n', r":2: .*never closed"),
+    ('outside = [ "lo" ];\nmops = ();\n', r":2: .*mops"),
+    ('outside = [ "lo" ];\nmaps = ( { private = "192.168.1.1";\n public = "192.168.1.2"; } );', r":3: "),
+    ("", r": .*outside"),
+    (None, r": .*(No such file|not be)"),
+])
+def test_reload_of_a_bad_file(daemon, text, complaint):
+    before = daemon.ask("maps")
+    daemon.file.unlink() if text is None else daemon.file.write_text(text)
+    rows, reason = daemon.refuse("reload")
+    assert any(re.match(re.escape(str(daemon.file)) + complaint, row) for row in rows), rows
+    assert "old" in reason
+    assert daemon.ask("maps") == before
+    assert daemon.is_well()
+
+
+def test_reload_shows_all_mistakes_to_the_one_who_asked(daemon):
+    daemon.configure(maps=[("192.168.79.1", "10.0.0.1"), ("nonsense", "198.18.0.9")])
+    done = daemon.ctl("reload")
+    assert (done.returncode, done.stdout) == (1, "")
+    *mistakes, last = done.stderr.splitlines()
+    assert [line for line in mistakes if line.startswith(f"{daemon.file}:3: ")]
+    assert [line for line in mistakes if line.startswith(f"{daemon.file}:4: ")]
+    assert last.startswith("icmpnatctl: ")
+
+
+def test_reload_while_maps_are_sent(stopped):
+    """A list never continues with rows of another configuration."""
+    stopped.configure(maps=many(20000))
+    stopped.start()
+    s = stopped.connect()
+    s.sendall(b"maps\n")
+    received = s.recv(1000)
+    stopped.configure()
+    stopped.ask("reload")
+    while piece := s.recv(1 << 20):
+        received += piece
+    assert received.endswith(b"\nerror\tthe configuration was reloaded meanwhile; ask again\n")
+    assert b"192.168.77.1\t" not in received
+
+
+def many(count):
+    """Distinct maps of host to host."""
+    return [(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"20.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(count)]
+
+
+# --- who may
+
+
+def test_socket_belongs_to_the_group(stopped):
+    stopped.configure(group=GROUP.name)
+    stopped.start() if ROOT else pytest.skip("the group is not mapped here")
+    found = stopped.socket.stat()
+    assert stat.filemode(found.st_mode) == "srw-rw----"
+    assert (found.st_uid, found.st_gid) == (0, GROUP.gid)
+
+
+def test_socket_without_a_group(daemon):
+    found = daemon.socket.stat()
+    assert stat.filemode(found.st_mode) == "srw-rw----"
+    assert (found.st_uid, found.st_gid) == (os.geteuid(), os.getegid())
+
+
+def test_group_that_is_not_there(stopped):
+    stopped.configure(group="no-such-group")
+    text = stopped.fail()
+    assert text.count("\n") == 1 and "no-such-group" in text
+    assert not stopped.socket.exists()
+
+
+@needs_users
+def test_stranger_may_not_even_connect(stopped):
+    stopped.configure(group=GROUP.name)
+    stopped.start()
+    done = stopped.ctl("status", user=NOBODY, group=NOBODY, extra_groups=[])
+    assert done.returncode == 1
+    assert done.stderr == f"icmpnatctl: no permission for {stopped.socket}: you are not in group {GROUP.name}\n"
+
+
+@needs_users
+def test_member_of_the_group_may_read_and_not_reload(stopped):
+    stopped.configure(group=GROUP.name)
+    stopped.start()
+    member = {"user": NOBODY, "group": NOBODY, "extra_groups": [GROUP.gid]}
+    for command in ("status", "stats", "maps"):
+        assert stopped.ctl(command, **member).returncode == 0
+    before = stopped.ask("maps")
+    stopped.configure(maps=[("192.168.79.1", "198.18.0.9")], group=GROUP.name)
+    done = stopped.ctl("reload", **member)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "icmpnatctl: not permitted: reload is for root and the daemon's own user\n"
+    assert stopped.ask("maps") == before
+
+
+@needs_users
+def test_daemon_of_another_user(stopped):
+    """Not root, only CAP_NET_ADMIN: its own user may reload, root may, others of the group may not."""
+    user, other = 4711, 4712
+    os.chmod(stopped.directory, 0o777)
+    stopped.program("icmpnatctl")
+    setpriv = ["setpriv", f"--reuid={user}", f"--regid={GROUP.gid}", "--clear-groups",
+               "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
+    stopped.start(prefix=setpriv)
+    assert stopped.socket.stat().st_uid == user
+    assert stopped.ctl("reload", user=user, group=NOBODY, extra_groups=[]).returncode == 0
+    assert stopped.ctl("reload").returncode == 0
+    done = stopped.ctl("reload", user=other, group=GROUP.gid, extra_groups=[])
+    assert done.returncode == 1 and "not permitted" in done.stderr
+    assert stopped.is_well()
+
+
+# --- the client and the daemon together
+
+
+def test_client(daemon):
+    probe("20.0.0.5", "192.168.77.1")
+    assert json.loads(daemon.ctl("status", "--json").stdout)["outside"] == [{"interface": "lo", "state": "up"}]
+    stats = json.loads(daemon.ctl("stats", "--json", "--explain").stdout)["counters"]
+    assert [c["value"] for c in stats if c["name"] == "received"] == [1]
+    assert all(c["explanation"] for c in stats)
+    assert len(json.loads(daemon.ctl("maps", "--json").stdout)["maps"]) == len(MAPS)
+    metrics = daemon.ctl("stats", "--prometheus").stdout
+    assert 'icmpnatd_queue_total{name="received",worker="0"} 1\n' in metrics
+    assert '# TYPE icmpnatd_kernel_waiting gauge\nicmpnatd_kernel_waiting{queue="0"} 0\n' in metrics
+    assert daemon.ctl("stats").stdout.splitlines()[-1].startswith("total: 1 packets: ")
+    assert daemon.ctl("reload").stdout == "configuration reloaded\n"
+    assert daemon.ctl("watch", "-n1", "-i0.1").returncode == 0
+    for command in ("status", "stats", "maps"):
+        assert daemon.ctl(command).stderr == ""

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a client on the internet does and sees: real sockets and real programs."""
+
+import errno
+import re
+import select
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+ECHO_PORT = 7       # answers at the open hosts, for TCP and UDP
+IP_RECVERR, IPV6_RECVERR = 11, 25
+ANSWERS = {
+    errno.ECONNREFUSED: "refused", errno.EHOSTUNREACH: "host unreachable",
+    errno.ENETUNREACH: "net unreachable", errno.EMSGSIZE: "too big",
+    errno.EACCES: "prohibited", errno.EPROTO: "protocol error",
+}
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What a socket said: the answer, and from an error queue who complained of what."""
+    answer: str
+    offender: str = None
+    type: int = None
+    code: int = None
+    mtu: int = None
+
+
+TIMED_OUT, ANSWERED = Reaction("timed out"), Reaction("answered")
+
+
+class UdpFlow:
+    """A connected UDP socket of the client: one flow, one source port."""
+
+    def __init__(self, host, address, port=ECHO_PORT, source_port=0):
+        self.v6 = ":" in address
+        with host.here():
+            self.socket = socket.socket(socket.AF_INET6 if self.v6 else socket.AF_INET, socket.SOCK_DGRAM)
+        if self.v6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        self.socket.bind(("", source_port))
+        self.socket.connect((address, port))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def hops(self, hops):
+        option = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if self.v6 else (
+            socket.IPPROTO_IP, socket.IP_TTL)
+        self.socket.setsockopt(*option, hops)
+
+    def send(self, size=100, timeout=2.0):
+        """Sends one datagram and returns the reaction to it. DF is set, as by default."""
+        self.socket.send(b"x" * size)
+        return self.reaction(timeout)
+
+    def reaction(self, timeout=2.0):
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        if not poll.poll(timeout * 1000):
+            return TIMED_OUT
+        try:
+            _, control, _, _ = self.socket.recvmsg(2048, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            self.socket.recv(2048)
+            return ANSWERED
+        return _extended_error(control[0][2])
+
+
+def _extended_error(data):
+    number, _, kind, code, _, info, _, family = struct.unpack_from("=IBBBBIIH", data)
+    first, length = (20, 4) if family == socket.AF_INET else (24, 16)
+    offender = socket.inet_ntop(family, data[first:first + length]) if family else None
+    return Reaction(ANSWERS[number], offender, kind, code, info or None)
+
+
+class TcpFlow:
+    """A TCP socket of the client. Errors are shown at once, not after retries."""
+
+    def __init__(self, host, address, port=ECHO_PORT, timeout=2.0):
+        self.address, v6 = (address, port), ":" in address
+        with host.here():
+            self.socket = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        # closing ends it at once: nothing is sent again later
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def connect(self):
+        return self._try(lambda: self.socket.connect(self.address))
+
+    def upload(self, size):
+        """Sends size bytes, and waits until the other side says that it has them all."""
+        def exchange():
+            self.socket.sendall(b"u" * size)
+            self.socket.shutdown(socket.SHUT_WR)
+            assert int(self.socket.recv(32)) == size
+        return self._try(exchange)
+
+    @staticmethod
+    def _try(action):
+        try:
+            action()
+            return ANSWERED
+        except TimeoutError:
+            return TIMED_OUT
+        except OSError as e:
+            return Reaction(ANSWERS[e.errno])
+
+
+def udp(host, address, size=100, timeout=2.0, hops=None):
+    """Sends one datagram in a flow of its own."""
+    with UdpFlow(host, address) as flow:
+        if hops:
+            flow.hops(hops)
+        return flow.send(size, timeout)
+
+
+def tcp(host, address, timeout=2.0):
+    """Connects."""
+    with TcpFlow(host, address, timeout=timeout) as flow:
+        return flow.connect()
+
+
+def upload(host, address, size=200_000, timeout=5.0):
+    with TcpFlow(host, address, timeout=timeout) as flow:
+        reaction = flow.connect()
+        return reaction if reaction != ANSWERED else flow.upload(size)
+
+
+def traceroute(host, address, hops=3, *options):
+    """The addresses that traceroute shows, a "*" for each hop that did not answer."""
+    out = host.run("traceroute", "-n", "-q1", "-w1", f"-m{hops}", *options, address).stdout
+    return [line.split()[1] for line in out.splitlines()[1:]]
+
+
+def learnt_mtu(host, address):
+    """The path MTU that the kernel has learnt, or None."""
+    found = re.search(r"\bmtu (\d+)", host.run("ip", "route", "get", address).stdout)
+    return int(found[1]) if found else None
+
+
+def ping(host, address, timeout=2):
+    """True if an echo came back: also, a packet has been all the way and back."""
+    return host.run("ping", "-n", "-c1", f"-W{timeout}", address, check=False).returncode == 0
+
+
+def wait_until(true, what, timeout=5.0, pause=0.005):
+    """Waits for a condition, and says what it was if it does not come."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
+        time.sleep(pause)

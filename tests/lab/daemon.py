@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""icmpnatd in the firewall: its configuration, capture rules, life and counters.
+The programs are those that ICMPNATD and ICMPNATCTL name in the environment."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from collections import Counter
+
+from .client import ping, wait_until
+from .network import V4, V6
+
+MAPS = [(f.firewall, f.public) for f in (V4, V6)] + [
+    (f.stateless_inside, f.stateless) for f in (V4, V6)]
+COMPLAINTS = "Sanitizer", "runtime error"
+
+
+def program(name):
+    return os.environ[name.upper()]
+
+
+def configuration(maps=MAPS, queue="", control=None):
+    """The text of a file; queue is what stands in its group."""
+    lines = ",\n         ".join(f'{{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
+    return (f'outside = [ "eth0" ];\nmaps = ( {lines} );\n'
+            f'queue = {{ {queue} }};\ncontrol = {{ socket = "{control}"; group = ""; }};\n')
+
+
+def kernel_has_nft_queue(host):
+    """False where iptables must do the queueing."""
+    probe = "table ip probe { chain c { type filter hook output priority 0; queue num 0; }; }"
+    return host.run("nft", "-c", "-f", "-", input=probe, check=False).returncode == 0
+
+
+class Rules:
+    """The capture rules that a configuration file asks for, loaded while the block runs."""
+
+    def __init__(self, host, path):
+        self._host, self._command = host, f"{program('icmpnatd')} --config {path} --print-rules"
+        self._kind = "nft | nft -f -" if kernel_has_nft_queue(host) else "iptables | sh"
+
+    def load(self):
+        self._host.run(f"{self._command}={self._kind}")
+
+    def unload(self):
+        self._host.run(f"{self._command}=none | sh")
+
+
+class Daemon:
+    """One icmpnatd. As a context it is started, stopped, and must end without complaint."""
+
+    def __init__(self, network, maps=MAPS, queue=""):
+        self.network, self.host = network, network.firewall
+        self.directory = tempfile.mkdtemp(prefix="icmpnatd.", dir="/run")
+        self.path, self.socket = self.directory + "/icmpnatd.conf", self.directory + "/control"
+        self.log_path = self.directory + "/log"
+        self.queue, self.process = queue, None
+        self.configure(maps)
+        self.rules = Rules(self.host, self.path)
+
+    def configure(self, maps):
+        self.write(configuration(maps, self.queue, self.socket))
+
+    def write(self, text):
+        with open(self.path, "w") as file:
+            file.write(text)
+
+    def __enter__(self):
+        self.rules.load()
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.rules.unload)
+            if self.process:
+                self.stop(quiet=kind is not None)
+
+    def start(self):
+        """Returns when the daemon says that it is ready, by the protocol of service managers."""
+        address = self.directory + "/notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open(self.log_path, "a") as log:
+            notify.bind(address)
+            notify.settimeout(0.05)
+            self.process = self.host.start([program("icmpnatd"), "--config", self.path], stderr=log,
+                                           env={**os.environ, "NOTIFY_SOCKET": address})
+            wait_until(lambda: self._has_said_ready(notify), "icmpnatd to be ready", 10)
+        os.unlink(address)
+
+    def _has_said_ready(self, notify):
+        assert self.process.poll() is None, "icmpnatd ended: " + self.log()
+        with contextlib.suppress(TimeoutError):
+            return b"READY=1" in notify.recv(4096)
+
+    def log(self):
+        with open(self.log_path) as file:
+            return file.read()
+
+    def stop(self, quiet=False):
+        """Ends it politely. It must exit with 0 and no sanitizer's report."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(10)
+        self.process = None
+        if not quiet:
+            assert status == 0, f"exit status {status}: {self.log()}"
+            assert not any(word in self.log() for word in COMPLAINTS), self.log()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def request(self, line):
+        """Asks on the control socket; returns the data lines, split into fields, and the closing line."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(self.socket)
+            control.sendall(line.encode() + b"\n")
+            with control.makefile() as answer:
+                lines = answer.read().splitlines()
+        return [data.split("\t") for data in lines[:-1]], lines[-1]
+
+    def ctl(self, *arguments, check=True):
+        return self.host.run(program("icmpnatctl"), "--socket", self.socket, *arguments, check=check)
+
+    def stats(self):
+        """Every counter as {(group, name): value}, summed over workers and queues."""
+        data, closing = self.request("stats")
+        assert closing == "ok", closing
+        totals = Counter()
+        for group, name, _, value in data:
+            totals[group, name] += int(value)
+        return totals
+
+    def account(self):
+        return Account(self)
+
+
+class Account:
+    """What a daemon counts from the moment this is made."""
+
+    def __init__(self, daemon):
+        self._daemon, self._before = daemon, daemon.stats()
+
+    def counted(self):
+        """What has been counted, {(group, name): difference}, without what stayed the same."""
+        now = self._daemon.stats()
+        now.subtract(self._before)
+        return {key: value for key, value in now.items() if value}
+
+    def expect(self, **outcomes):
+        """Waits for so many packets, and asserts that they had these outcomes and no other, and
+        that every packet had one outcome and one verdict."""
+        expected = {name.replace("_", "-"): n for name, n in outcomes.items() if n}
+        wait_until(lambda: self.counted().get(("queue", "received"), 0) >= sum(expected.values()),
+                   f"{expected}, there is {self.counted()}")
+        assert ping(self._daemon.network.client, V4.public)  # time enough for one too many to be counted
+        counted = self.counted()
+        assert {name: n for (group, name), n in counted.items() if group == "outcome"} == expected
+        assert_identity(counted)
+        return counted
+
+
+def assert_identity(counted):
+    """Received = the sum of the outcomes = the sum of the verdicts."""
+    def total(group, *names):
+        return sum(n for (g, name), n in counted.items() if g == group and (not names or name in names))
+    received = total("queue", "received")
+    assert received == total("outcome"), counted
+    assert received == total("verdict", "accepted", "rewritten", "dropped"), counted
+    assert received == total("verdict"), counted  # none refused, none unsent
+    assert total("kernel", "queue-dropped", "user-dropped") == 0, counted

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the truth table's tests share: provoke one error, and hold everything that the client
+got against everything that it should get."""
+
+from dataclasses import dataclass
+
+from lab.client import ANSWERED, Reaction, UdpFlow
+from lab.network import DMZ_MTU
+from lab.traffic import Capture, bad_checksums
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of error: what a socket says to it, type and code in IPv4 and in IPv6."""
+    answer: str
+    v4: tuple
+    v6: tuple
+    mtu: int = None
+
+    def type_and_code(self, family):
+        return self.v4 if family.version == 4 else self.v6
+
+
+REFUSED = Kind("refused", (3, 3), (1, 4))
+EXPIRED = Kind("host unreachable", (11, 0), (3, 0))
+TOO_BIG = Kind("too big", (3, 4), (2, 0), DMZ_MTU)
+NO_ROUTE = Kind("net unreachable", (3, 0), (1, 0))
+NOBODY_THERE = Kind("host unreachable", (3, 1), (1, 3))
+
+
+class Stage:
+    """The lab from one point of view: one IP version, and hosts with or without NAT. With it, the
+    kernel makes the error public by itself: it then comes from the host that it is about."""
+
+    def __init__(self, network, daemon, family, via):
+        self.network, self.client, self.daemon = network, network.client, daemon
+        self.family = family
+        self.open, self.inside, self.rejected, self.absent = (
+            getattr(family, via + role) for role in ("", "_inside", "_rejected", "_absent"))
+        self.outcome = {"plain": "outer", "nat": "already_right"}[via]
+
+    def source(self, address):
+        return self.family.public if self.outcome == "outer" else address
+
+    def established(self, address):
+        """A flow that has been answered: its conntrack entry is confirmed."""
+        flow = UdpFlow(self.client, address)
+        assert flow.send() == ANSWERED
+        return flow
+
+    def expect_one(self, kind, address, action):
+        """action() makes the client send to address, which provokes exactly one error: returned,
+        when all about it is right."""
+        account = self.daemon.account()
+        with Capture(self.client, "eth0") as capture:
+            assert action() == Reaction(kind.answer, self.source(address),
+                                        *kind.type_and_code(self.family), kind.mtu)
+            account.expect(**{self.outcome: 1})
+            error, = capture.errors()
+            assert_right(error, kind, self.family, self.source(address), capture.sent)
+        return error
+
+
+def assert_right(error, kind, family, source, sent):
+    """All that can be said of an error on the wire, without asking the one who made it."""
+    assert (error.type, error.code) == kind.type_and_code(family)
+    assert error.source == source
+    assert any(error.quotes(packet) for packet in sent), "the inner packet is not what was sent"
+    assert bad_checksums([error.packet]) == []

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Behind stateless 1:1 NAT the kernel restores nothing: the error's source and the packet in it
+are made public, and the client's socket knows it as the answer to what it sent.
+
+   client ----- border ===== firewall ------------ dmz
+   to 1.2.3.20               notrack,              192.168.1.20
+                             1.2.3.20 -> 192.168.1.20, REJECT
+"""
+
+import pytest
+
+from lab.client import Reaction, UdpFlow, tcp, traceroute, udp
+from lab.traffic import Capture, bad_checksums
+from stage import EXPIRED, REFUSED, TOO_BIG, assert_right
+
+
+@pytest.fixture
+def stateless(network, daemon, family):
+    """One error about the stateless host, provoked and held against what was sent."""
+    network.forget()
+
+    def expect_one(kind, action, outcome="both"):
+        account = daemon.account()
+        with Capture(network.client, "eth0") as capture:
+            assert action() == Reaction(kind.answer, family.public, *kind.type_and_code(family), kind.mtu)
+            account.expect(**{outcome: 1})
+            error, = capture.errors()
+            assert_right(error, kind, family, family.public, capture.sent)
+        return error
+    return expect_one
+
+
+def test_rejected(stateless, network, family):
+    stateless(REFUSED, lambda: udp(network.client, family.stateless))
+
+
+def test_each_packet_of_a_flow_alike(stateless, network, family):
+    with UdpFlow(network.client, family.stateless) as flow:
+        for _ in range(3):
+            stateless(REFUSED, flow.send)
+
+
+def test_whole_quote_is_what_was_sent(stateless, network, family):
+    """The quote is complete, so that the decoder can also check its UDP checksum."""
+    error = stateless(REFUSED, lambda: udp(network.client, family.stateless, size=32))
+    assert not error.cut_short
+    assert error.inner.endswith(b"x" * 32)
+
+
+def test_empty_datagram(stateless, network, family):
+    stateless(REFUSED, lambda: udp(network.client, family.stateless, size=0))
+
+
+def test_expired_before_translation(stateless, network, family):
+    """The lab's filter translates before it looks at the TTL, as act_nat and XDP do."""
+    stateless(EXPIRED, lambda: udp(network.client, family.stateless, hops=2))
+
+
+def test_too_big(stateless, network, family):
+    stateless(TOO_BIG, lambda: udp(network.client, family.stateless, 1400))
+
+
+def test_tcp(network, daemon, family):
+    network.forget()
+    account = daemon.account()
+    with Capture(network.client, "eth0") as capture:
+        assert tcp(network.client, family.stateless, timeout=5) == Reaction("refused")
+        errors = capture.errors(1)
+        account.expect(both=len(errors))
+    assert {e.source for e in errors} == {family.public}
+    assert all(any(e.quotes(packet) for packet in capture.sent) for e in errors)
+    assert bad_checksums([e.packet for e in errors]) == []
+
+
+def test_ping_of_the_rejected_host(network, daemon, family):
+    """An echo request is answered by an error that quotes it, with its identifier."""
+    network.forget()
+    account = daemon.account()
+    with Capture(network.client, "eth0") as capture:
+        out = network.client.run("ping", "-n", "-c1", "-W2", family.stateless, check=False).stdout
+        account.expect(both=1)
+        error, = capture.errors()
+    assert f"From {family.public} icmp_seq=1" in out
+    assert_right(error, REFUSED, family, family.public, capture.sent)
+
+
+def test_traceroute(network, daemon, family):
+    network.forget()
+    assert traceroute(network.client, family.stateless, 2) == [family.router, family.public]

@@ -1,0 +1,629 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""icmpnatctl against a stand-in for the daemon.
+
+The stand-in answers each request with prepared bytes, right or wrong, so that
+every way a daemon (or somebody who took its place) can answer is tried. What
+the client prints is read back with Python's json and with a strict reader of
+Prometheus' text format.
+
+Needs the client's path in ICMPNATCTL.
+"""
+import json
+import os
+import pty
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+CTL = os.environ.get("ICMPNATCTL", "")
+pytestmark = pytest.mark.skipif(not CTL, reason="ICMPNATCTL does not name the client")
+
+STATUS = (
+    "version\t1.0\npid\t4711\nuptime\t93784\nstarted\t1700000000\nfile\t/etc/icmpnatd/icmpnatd.conf\n"
+    "loaded\t1700000001\nmaps\t2\nlookup\tauto\nattached-flows\tyes\nqueues\t0\nworkers\t1\n"
+    "outside\teth0\tup\noutside\teth1\tmissing\nok\n"
+)
+EXPLAIN = (
+    "queue\treceived\tpackets that the kernel handed to this worker\n"
+    "outcome\touter\tthe outer source was made public\trewritten\n"
+    "outcome\talready-right\tno address in it needed changing\tpassed\n"
+    "outcome\tleaked-outer\tleaves with a private source\tleaked\n"
+    "outcome\ttruncated\ttoo short\tmalformed\n"
+    "kernel\twaiting\tpackets in the queue \\ now\n"
+    "kernel\tqueue-dropped\tpackets that found the queue full\n"
+    "ok\n"
+)
+VALUES = {
+    ("queue", "received"): (30, 12),
+    ("outcome", "outer"): (20, 10),
+    ("outcome", "already-right"): (9, 0),
+    ("outcome", "leaked-outer"): (1, 2),
+    ("outcome", "truncated"): (0, 0),
+}
+KERNEL = {"waiting": 3, "queue-dropped": 2**64 - 1}
+MAPS = (
+    "192.168.42.1\t1.2.3.1\tboth\teth0\t17\t/etc/icmpnatd/icmpnatd.conf:2\n"
+    "fd00:1::/64\t2001:db8:1::/64\tinner\t*\t0\t/etc/icmpnatd/icmpnatd.conf:3\n"
+)
+
+
+def stats(values=VALUES, kernel=KERNEL):
+    """The answer to stats, a worker after the other, as a daemon might send it."""
+    lines = [f"{g}\t{n}\t{w}\t{v[w]}" for w in (0, 1) for (g, n), v in values.items()]
+    lines += [f"kernel\t{name}\t0\t{value}" for name, value in kernel.items()]
+    return "\n".join(lines + ["ok\n"])
+
+
+class StandIn:
+    """Answers requests from a table: text, bytes, a list of answers (the last
+    one for ever), or a function that is given the connection."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.requests = []
+        self.answers = {"status": STATUS, "explain": EXPLAIN, "stats": stats(), "maps": MAPS + "ok\n", "reload": "ok\n"}
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(8)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    self.answer(connection)
+                except OSError:
+                    pass
+
+    def answer(self, connection):
+        request = connection.makefile("rb").readline().decode()
+        assert request.endswith("\n")
+        self.requests.append(request.rstrip("\n"))
+        answer = self.answers[self.requests[-1]]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer(connection)
+        else:
+            connection.sendall(answer.encode() if isinstance(answer, str) else answer)
+
+    def close(self):
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    stand_in = StandIn(tmp_path / "control")
+    yield stand_in
+    stand_in.close()
+
+
+def ctl(*arguments, **more):
+    environment = {**os.environ, "TZ": "UTC", **more.pop("env", {})}
+    return subprocess.run([CTL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                          timeout=60, check=False, **more)
+
+
+def ask(daemon, *arguments, **more):
+    """Runs a command that must succeed and say nothing on standard error."""
+    done = ctl("-s", daemon.path, *arguments, **more)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
+
+
+def refuse(daemon, *arguments):
+    """Runs a command that must fail with one line; returns that line."""
+    done = ctl("-s", daemon.path, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    return done.stderr.decode()
+
+
+def on_terminal(daemon, *arguments, **environment):
+    """Runs a command whose standard output is a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, **environment}
+    with subprocess.Popen([CTL, "-s", daemon.path, *arguments], stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            seen += piece
+    os.close(ours)
+    assert process.returncode == 0
+    return seen.decode()
+
+
+# --- status
+
+
+def test_status_for_people(daemon):
+    lines = ask(daemon, "status").splitlines()
+    assert "uptime:         1 d 2 h" in lines
+    assert "started:        2023-11-14 22:13:20 +0000" in lines
+    assert "version:        1.0" in lines
+    assert lines[-2:] == ["outside:        eth0 up", "                eth1 missing"]
+
+
+@pytest.mark.parametrize("seconds, text", [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (2**64 - 1, "213503982334601 d 7 h")])
+def test_status_uptime(daemon, seconds, text):
+    daemon.answers["status"] = f"uptime\t{seconds}\nok\n"
+    assert ask(daemon, "status") == f"uptime:         {text}\n"
+
+
+def test_status_json(daemon):
+    assert json.loads(ask(daemon, "status", "--json")) == {
+        "version": "1.0", "pid": 4711, "uptime": 93784, "started": 1700000000,
+        "file": "/etc/icmpnatd/icmpnatd.conf", "loaded": 1700000001, "maps": 2, "lookup": "auto",
+        "attached-flows": True, "queues": "0", "workers": 1,
+        "outside": [{"interface": "eth0", "state": "up"}, {"interface": "eth1", "state": "missing"}],
+    }
+
+
+def test_status_json_when_keys_follow_the_interfaces(daemon):
+    daemon.answers["status"] = "outside\teth0\tup\nnews\tfrom a newer daemon\textra\nok\n"
+    assert json.loads(ask(daemon, "status", "-j")) == {
+        "outside": [{"interface": "eth0", "state": "up"}], "news": "from a newer daemon"}
+
+
+def test_status_times_that_are_none(daemon):
+    daemon.answers["status"] = "started\tyesterday\nloaded\t18446744073709551615\nuptime\t-1\nok\n"
+    assert ask(daemon, "status").split("\n") == [
+        "started:        yesterday", "loaded:         18446744073709551615", "uptime:         -1", ""]
+    assert json.loads(ask(daemon, "status", "-j")) == {"started": "yesterday", "loaded": 2**64 - 1, "uptime": "-1"}
+
+
+# --- stats
+
+
+def test_stats_for_people(daemon):
+    assert ask(daemon, "stats") == """\
+queue
+  received                           42
+
+outcome
+  outer                              30  rewritten
+  already-right                       9  passed
+  leaked-outer                        3  leaked
+
+kernel
+  waiting                             3
+  queue-dropped            18446744073709551615
+
+total: 42 packets: 30 rewritten, 9 passed, 3 leaked, 0 malformed
+"""
+
+
+def test_stats_all_has_zeros_and_workers(daemon):
+    lines = ask(daemon, "stats", "--all").splitlines()
+    assert lines[0].split() == ["queue", "total", "worker", "0", "worker", "1"]
+    assert lines[1].split() == ["received", "42", "30", "12"]
+    assert ["truncated", "0", "0", "0", "malformed"] in [line.split() for line in lines]
+
+
+def test_stats_explain(daemon):
+    lines = ask(daemon, "stats", "--explain").splitlines()
+    assert lines[1].endswith("  packets that the kernel handed to this worker")
+    assert [line for line in lines if line.endswith("  rewritten  the outer source was made public")]
+
+
+def test_stats_of_an_idle_daemon(daemon):
+    daemon.answers["stats"] = stats({key: (0, 0) for key in VALUES}, {})
+    assert ask(daemon, "stats") == "total: 0 packets: 0 rewritten, 0 passed, 0 leaked, 0 malformed\n"
+
+
+def test_stats_counter_that_is_not_explained(daemon):
+    """A counter that explain forgot still stands with its group."""
+    daemon.answers["stats"] = stats({**VALUES, ("queue", "overrun"): (1, 1)})
+    assert ask(daemon, "stats").splitlines()[:3][2].split() == ["overrun", "2"]
+
+
+def test_stats_colours_only_on_a_terminal(daemon):
+    assert "\033" not in ask(daemon, "stats")
+    coloured = on_terminal(daemon, "stats")
+    assert "\033[32mrewritten\033[0m" in coloured
+    assert "\033[31mleaked\033[0m" in coloured
+    assert "0 malformed" in coloured  # nothing happened, so nothing shines
+    assert "\033" not in on_terminal(daemon, "stats", NO_COLOR="1")
+
+
+def test_stats_json(daemon):
+    counters = json.loads(ask(daemon, "stats", "--json"))["counters"]
+    assert counters[1] == {"group": "outcome", "name": "outer", "fate": "rewritten", "value": 30, "workers": {"0": 20, "1": 10}}
+    assert counters[-1] == {"group": "kernel", "name": "queue-dropped", "value": 2**64 - 1, "queues": {"0": 2**64 - 1}}
+    assert len(counters) == 7
+    explained = json.loads(ask(daemon, "stats", "--json", "--explain"))["counters"]
+    assert explained[3]["explanation"] == "leaves with a private source"
+
+
+def test_json_without_rows(daemon):
+    daemon.answers.update(explain="ok\n", stats="ok\n", maps="ok\n", status="ok\n")
+    assert json.loads(ask(daemon, "stats", "-j")) == {"counters": []}
+    assert json.loads(ask(daemon, "maps", "-j")) == {"maps": []}
+    assert json.loads(ask(daemon, "status", "-j")) == {}
+
+
+LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{(%s(?:,%s)*)\} ([0-9]+)" % (LABEL, LABEL))
+
+
+def read_prometheus(text):
+    """Reads the text format and is stricter than Prometheus: head before
+    samples, each metric in one piece, no series twice, names that fit types."""
+    types, samples, helped, current = {}, {}, None, None
+    assert text.endswith("\n")
+    for line in text[:-1].split("\n"):
+        if line.startswith("# HELP "):
+            helped, sentence = line[7:].split(" ", 1)
+            assert helped not in types and sentence
+            assert re.fullmatch(r"(?:[^\\]|\\\\|\\n)*", sentence)
+        elif line.startswith("# TYPE "):
+            current, kind = line[7:].split(" ")
+            assert current == helped and current not in types
+            assert (kind == "counter") == current.endswith("_total")
+            types[current] = kind
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            assert match[1] == current
+            labels = tuple(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[2]))
+            assert len(dict(labels)) == len(labels)
+            assert (match[1], labels) not in samples
+            samples[match[1], labels] = int(match[3])
+    return types, samples
+
+
+def test_stats_prometheus(daemon):
+    types, samples = read_prometheus(ask(daemon, "stats", "--prometheus"))
+    assert types == {"icmpnatd_queue_total": "counter", "icmpnatd_outcome_total": "counter",
+                     "icmpnatd_kernel_waiting": "gauge", "icmpnatd_kernel_queue_dropped_total": "counter"}
+    assert samples["icmpnatd_outcome_total", (("name", "outer"), ("fate", "rewritten"), ("worker", "0"))] == 20
+    assert samples["icmpnatd_queue_total", (("name", "received"), ("worker", "1"))] == 12
+    assert samples["icmpnatd_kernel_queue_dropped_total", (("queue", "0"),)] == 2**64 - 1
+    assert len(samples) == 12
+
+
+def test_stats_prometheus_of_strange_names(daemon):
+    daemon.answers["explain"] = b'o"d\td\tx\\y\t\xffz"\\\nkernel\tn\xc3\xa9\ts\\\nok\n'
+    daemon.answers["stats"] = b'o"d\td\t0\t1\nother\tx\t0\t3\nkernel\tn\xc3\xa9\t7\t2\nok\n'
+    types, samples = read_prometheus(ask(daemon, "stats", "-p"))
+    assert list(types) == ["icmpnatd_o_d_total", "icmpnatd_kernel_n___total", "icmpnatd_other_total"]
+    assert samples["icmpnatd_o_d_total", (("name", "d"), ("fate", '�z\\"\\\\'), ("worker", "0"))] == 1
+
+
+def test_stats_prometheus_groups_stay_in_one_piece(daemon):
+    daemon.answers["explain"] = "ok\n"
+    daemon.answers["stats"] = "a\tx\t0\t1\nb\tx\t0\t2\na\ty\t0\t3\nok\n"
+    _, samples = read_prometheus(ask(daemon, "stats", "-p"))
+    assert list(samples.values()) == [1, 3, 2]
+
+
+# --- maps
+
+
+def test_maps_for_people(daemon):
+    lines = ask(daemon, "maps").splitlines()
+    assert [line.split() for line in lines] == [
+        ["private", "public", "part", "outside", "hits", "where"],
+        ["192.168.42.1", "->", "1.2.3.1", "both", "eth0", "17", "/etc/icmpnatd/icmpnatd.conf:2"],
+        ["fd00:1::/64", "->", "2001:db8:1::/64", "inner", "*", "0", "/etc/icmpnatd/icmpnatd.conf:3"],
+    ]
+    assert lines[0].index("hits") + 4 == lines[1].index("17") + 2
+
+
+def test_maps_json(daemon):
+    assert json.loads(ask(daemon, "maps", "--json"))["maps"][0] == {
+        "private": "192.168.42.1", "public": "1.2.3.1", "part": "both", "outside": "eth0", "hits": 17,
+        "where": "/etc/icmpnatd/icmpnatd.conf:2"}
+
+
+def test_maps_many(daemon):
+    row = "10.%d.%d.%d\t1.2.3.1\touter\t*\t%d\tf:1\n"
+    daemon.answers["maps"] = "".join(row % (n >> 16, n >> 8 & 255, n & 255, n) for n in range(300000)) + "ok\n"
+    assert ask(daemon, "maps").count("\n") == 300001
+    assert json.loads(ask(daemon, "maps", "-j"))["maps"][-1]["hits"] == 299999
+
+
+def test_maps_are_printed_before_the_last_one_arrives(daemon):
+    """Text needs no memory for the reply: rows come out while the daemon still sends."""
+    go_on = threading.Event()
+
+    def slowly(connection):
+        connection.sendall(MAPS.encode() * 1000)
+        go_on.wait(30)
+        connection.sendall(b"ok\n")
+
+    daemon.answers["maps"] = slowly
+    with subprocess.Popen([CTL, "-s", daemon.path, "maps"], stdout=subprocess.PIPE) as process:
+        assert process.stdout.read(4096)
+        go_on.set()
+        process.stdout.read()
+    assert process.returncode == 0
+
+
+# --- reload
+
+
+def test_reload(daemon):
+    assert ask(daemon, "reload") == "configuration reloaded\n"
+
+
+def test_reload_with_warnings(daemon):
+    daemon.answers["reload"] = "f:3: warning: 1.2.3.1 is not an address of this host\nok\n"
+    done = ctl("-s", daemon.path, "reload")
+    assert (done.returncode, done.stdout) == (0, b"configuration reloaded\n")
+    assert done.stderr == b"f:3: warning: 1.2.3.1 is not an address of this host\n"
+
+
+def test_reload_of_a_bad_file(daemon):
+    daemon.answers["reload"] = "f:3: unknown name\nf:4: not an address\nerror\t2 mistakes; the old configuration stays\n"
+    done = ctl("-s", daemon.path, "reload")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"f:3: unknown name\nf:4: not an address\nicmpnatctl: 2 mistakes; the old configuration stays\n"
+
+
+# --- watch
+
+
+def counting(*received):
+    return [stats({**VALUES, ("queue", "received"): (n, 0)}) for n in received]
+
+
+def test_watch_prints_what_changed(daemon):
+    daemon.answers["stats"] = counting(10, 10, 30, 5)
+    lines = ask(daemon, "watch", "-n", "3", "-i", "0.2").splitlines()
+    assert len(lines) == 2
+    clock, group, name, total, change, rate = lines[0].split()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", clock)
+    assert (group, name, total, change) == ("queue", "received", "30", "+20")
+    assert 50 < float(rate.removesuffix("/s")) <= 101
+    # the daemon was restarted: 5 since then, not -25
+    assert lines[1].split()[3:5] == ["5", "+5"]
+
+
+def test_watch_gauge_goes_down(daemon):
+    daemon.answers["stats"] = [stats(kernel={"waiting": 9}), stats(kernel={"waiting": 4})]
+    assert ask(daemon, "watch", "-n1", "-i0.1").split()[1:] == ["kernel", "waiting", "4", "-5"]
+
+
+def test_watch_on_a_terminal_draws_a_screen(daemon):
+    daemon.answers["stats"] = counting(10, 10, 30, 30)
+    seen = on_terminal(daemon, "watch", "-n", "3", "-i", "0.1")
+    assert seen.count("\033[H\033[J") == 3
+    assert "nothing has changed yet" in seen
+    assert seen.count("received") == 2  # a row stays once it has moved
+
+
+def test_watch_ends_when_the_daemon_does(daemon):
+    daemon.answers["stats"] = [stats(), "error\tgoing down\n"]
+    assert refuse(daemon, "watch", "-i", "0.1") == "icmpnatctl: going down\n"
+
+
+# --- the daemon is not there, or not well
+
+
+def test_no_daemon(tmp_path):
+    for path in (tmp_path / "absent", tmp_path / "absent" / "control"):
+        done = ctl("-s", str(path), "status")
+        assert done.returncode == 1
+        assert done.stderr.decode() == f"icmpnatctl: no daemon listens on {path}: is icmpnatd running?\n"
+
+
+def test_socket_that_nobody_listens_on(daemon):
+    daemon.close()
+    assert refuse(daemon, "status") == f"icmpnatctl: no daemon listens on {daemon.path}: is icmpnatd running?\n"
+
+
+def test_path_that_is_no_socket(tmp_path):
+    (tmp_path / "file").touch()
+    assert ctl("-s", str(tmp_path / "file"), "status").returncode == 1
+    assert b"too long" in ctl("-s", "/" + "x" * 200, "status").stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_no_permission(daemon, tmp_path):
+    os.chmod(daemon.path, 0o660)
+    os.chown(daemon.path, 0, 1)
+    for directory in [tmp_path, *tmp_path.parents]:
+        directory.chmod(directory.stat().st_mode | 0o011)
+    done = ctl("-s", daemon.path, "status", user=65534, group=65534, extra_groups=[])
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"icmpnatctl: no permission for {daemon.path}: you are not in group daemon\n"
+
+
+@pytest.mark.parametrize("answer, complaint", [
+    (b"", "closed the connection without an answer"),
+    (b"version\t1", "cut short"),
+    (b"version\t1\n", "cut short"),
+    (b"version\t1\no", "cut short"),
+    (b"ok", "cut short"),
+    (b"no tab\n", "not understood at: no tab"),
+    (b"error\n", "not understood at: error"),
+    (b"\n", "not understood at: "),
+    (b"version\t1\0\nok\n", "not text"),
+    (b"ok\0\n", "not text"),
+    (b"x" * 65536, "more than 65536 bytes"),
+    (b"a\tb\n" + b"\xff" * 1000000, "more than 65536 bytes"),
+    (b"\x1b[2J\x9b\xc2\x9b\n", "at: ?[2J??"),
+    (b"error\tno \x1b[31mway\n", "icmpnatctl: no ?[31mway"),
+], ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else "")
+def test_garbage(daemon, answer, complaint):
+    daemon.answers["status"] = answer
+    assert complaint in refuse(daemon, "status")
+    assert complaint in refuse(daemon, "status", "--json")
+
+
+def test_longest_line(daemon):
+    daemon.answers["status"] = "file\t" + "x" * (65535 - 5) + "\nok\n"
+    assert len(ask(daemon, "status")) == 16 + 65530 + 1
+
+
+@pytest.mark.parametrize("answer", [
+    "a\tb\t0\n", "a\tb\t0\t-1\n", "a\tb\t0\t+1\n", "a\tb\t0\t 1\n", "a\tb\t0\t01\n", "a\tb\t0\t\n",
+    "a\tb\t0\t18446744073709551616\n", "a\tb\tx\t1\n", "a\tb\t65536\t1\n", "a\tb\t0\t1\na\tb\t0\t1\n",
+    "g" * 24 + "\tb\t0\t1\n", "a\t" + "n" * 40 + "\t0\t1\n",
+    "".join(f"a\tb\t{n}\t1\n" for n in range(65)), "".join(f"a\tb{n}\t0\t1\n" for n in range(257)),
+], ids=lambda answer: repr(answer[:20]))
+def test_stats_garbage(daemon, answer):
+    """Nothing is printed of a report that is not whole, least of all metrics."""
+    daemon.answers["stats"] = answer + "ok\n"
+    for output in ([], ["--json"], ["--prometheus"]):
+        done = ctl("-s", daemon.path, "stats", *output)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"not understood" in done.stderr
+
+
+@pytest.mark.parametrize("answer", ["a\tb\nok\n", "a\tb\t" + "x" * 160 + "\nok\n", "a\tb\tc\t" + "x" * 16 + "\nok\n"],
+                         ids=lambda answer: repr(answer[:20]))
+def test_explain_garbage(daemon, answer):
+    daemon.answers["explain"] = answer
+    assert "not understood" in refuse(daemon, "stats")
+
+
+@pytest.mark.parametrize("answer", ["a\tb\tc\td\t1\n", "a\tb\tc\td\tx\te\n"])
+def test_maps_garbage(daemon, answer):
+    daemon.answers["maps"] = answer + "ok\n"
+    assert "not understood" in refuse(daemon, "maps")
+
+
+def test_truncated_maps_are_no_json(daemon):
+    daemon.answers["maps"] = MAPS
+    done = ctl("-s", daemon.path, "maps", "--json")
+    assert done.returncode == 1
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(done.stdout)
+
+
+def test_daemon_that_says_nothing(daemon):
+    daemon.answers["status"] = lambda connection: connection.recv(1)
+    before = time.monotonic()
+    assert refuse(daemon, "status") == "icmpnatctl: the daemon did not answer within 10 seconds\n"
+    assert 9 < time.monotonic() - before < 15
+
+
+def test_daemon_that_sends_byte_by_byte(daemon):
+    def bytewise(connection):
+        for byte in STATUS.encode():
+            connection.send(bytes([byte]))
+            time.sleep(0.001)
+
+    daemon.answers["status"] = bytewise
+    assert "version:        1.0\n" in ask(daemon, "status")
+
+
+def test_daemon_that_is_full(tmp_path):
+    """It answers without reading and closes: the reason must not be lost."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "control"))
+    listener.listen()
+
+    def turn_away():
+        connection, _ = listener.accept()
+        connection.sendall(b"error\ttoo many clients\n")
+        connection.close()
+
+    thread = threading.Thread(target=turn_away)
+    thread.start()
+    done = ctl("-s", str(tmp_path / "control"), "status")
+    thread.join()
+    listener.close()
+    assert (done.returncode, done.stderr) == (1, b"icmpnatctl: too many clients\n")
+
+
+STRANGE = b'"\\/\x01\x1f\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80'
+BROKEN = b"\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82\xf0\x9f\x98"
+
+
+def test_json_strings(daemon):
+    daemon.answers["status"] = b"file\t" + STRANGE + b"\nstrange" + STRANGE + b"\tx\nok\n"
+    status = json.loads(ask(daemon, "status", "--json"))
+    assert status == {"file": STRANGE.decode(), "strange" + STRANGE.decode(): "x"}
+
+
+def test_json_strings_that_are_not_utf8(daemon):
+    """Output is UTF-8 whatever came in; each byte that fits nowhere becomes U+FFFD."""
+    daemon.answers["status"] = b"file\ta" + BROKEN + b"z\nok\n"
+    assert json.loads(ask(daemon, "status", "--json")) == {"file": "a" + "\ufffd" * len(BROKEN) + "z"}
+
+
+def test_text_never_acts_on_the_terminal(daemon):
+    daemon.answers["maps"] = b"\x1b]0;x\x07\t1.2.3.1\tboth\t\xc2\x9b1m\t1\tf\xc3\xa9:1\nok\n"
+    line = ask(daemon, "maps").splitlines()[1]
+    assert line.split() == ["?]0;x?", "->", "1.2.3.1", "both", "?1m", "1", "fé:1"]
+    assert line.index("->") == 23
+
+
+# --- the command line
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["nonsense"], ["status", "stats"], ["--nonsense"], ["status", "--all"], ["maps", "--prometheus"], ["reload", "-j"],
+    ["stats", "--json", "--prometheus"], ["watch", "-n", "0"], ["watch", "-n", "-1"], ["watch", "-n", "1x"],
+    ["watch", "-n", "99999999999999999999"], ["watch", "-i", "0"], ["watch", "-i", "nan"], ["watch", "-i", "1e9"],
+    ["watch", "-i", ""], ["-s"], ["status", "-n", "1"],
+])
+def test_usage(arguments):
+    done = ctl(*arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().splitlines()[-1] == "try: icmpnatctl help"
+
+
+def test_options_stand_anywhere(daemon):
+    done = ctl("stats", "--json", "--socket", daemon.path)
+    assert done.returncode == 0 and json.loads(done.stdout)
+    assert daemon.requests == ["explain", "stats"]
+
+
+def test_help_fits_a_screen():
+    for arguments in (["help"], ["--help"], ["-h"]):
+        done = ctl(*arguments)
+        assert (done.returncode, done.stderr) == (0, b"")
+        lines = done.stdout.decode().splitlines()
+        assert len(lines) < 24 and max(map(len, lines)) <= 80
+
+
+def test_version():
+    assert re.fullmatch(rb"icmpnatctl \S+\n", ctl("--version").stdout)
+
+
+def test_full_disk(daemon):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([CTL, "-s", daemon.path, "stats"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"cannot write to standard output" in done.stderr
+
+
+# --- completion
+
+
+COMPLETION = os.path.join(os.path.dirname(__file__), "../../completion/icmpnatctl.bash")
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["st"], {"status", "stats"}),
+    (["--soc"], {"--socket"}),
+    (["stats", "--"], {"--socket", "--all", "--explain", "--json", "--prometheus", "--help", "--version"}),
+    (["-s", "x", "maps", "--j"], {"--json"}),
+    (["reload", "--j"], set()),
+    (["watch", "--i"], {"--interval"}),
+    (["watch", "--count", ""], set()),
+])
+def test_completion(words, expected):
+    script = f'. {COMPLETION}; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _icmpnatctl "$1"; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", script, "bash", CTL, *words], stdout=subprocess.PIPE, check=True)
+    assert set(done.stdout.decode().split()) == expected
