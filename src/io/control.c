@@ -52,22 +52,34 @@ static void client_close(struct client *client)
 	*client = (struct client){.fd = -1};
 }
 
-/* A socket that nobody listens on was left by a daemon that was killed. One
- * that answers belongs to a living one: EADDRINUSE. */
+/* Whether somebody listens there: a daemon that is too busy to accept (EAGAIN)
+ * is a living one, too. */
+static bool is_answered(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool answered;
+
+	answered = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	return answered;
+}
+
+/* Removes the socket of a daemon that was killed. That of a living one stays
+ * (EADDRINUSE), and so does whatever is no socket (EEXIST). */
 static int remove_stale(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result = 0;
+	struct stat file;
 
-	if (fd < 0)
-		return -1;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+	if (lstat(address->sun_path, &file) < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(file.st_mode))
+		errno = EEXIST;
+	else if (is_answered(address))
 		errno = EADDRINUSE;
-		result = -1;
-	} else if (errno == ECONNREFUSED) {
-		result = unlink(address->sun_path);
-	}
-	close(fd);
-	return result;
+	else
+		return unlink(address->sun_path);
+	return -1;
 }
 
 /* The mode is right before anybody can connect: bind() makes the file with no
@@ -104,7 +116,7 @@ static int listen_at(const struct control *control, const char *group)
 	mask = umask(0777);
 	bound = bind(fd, (const struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (bound == 0 && give_to_group(control->path, group) == 0 && listen(fd, 16) == 0)
+	if (bound == 0 && give_to_group(control->path, group) == 0 && listen(fd, 128) == 0)
 		return fd;
 	bound == 0 ? unlink(control->path) : 0;
 	close(fd);
@@ -221,6 +233,17 @@ static bool push(struct control *control, struct client *client)
 	return client->sent < client->answer_length || (client->more && produce(control, client));
 }
 
+/* Makes a string of a request line; a NUL in it must not hide what follows. */
+static void end_line(char *line, char *end)
+{
+	if (end > line && end[-1] == '\r')
+		end--;
+	*end = '\0';
+	for (char *p = line; p < end; p++)
+		if (!*p)
+			*p = '?';
+}
+
 /* Takes the request line. A line that is too long is answered, not cut. */
 static bool pull(struct control *control, struct client *client)
 {
@@ -235,9 +258,7 @@ static bool pull(struct control *control, struct client *client)
 	client->deadline = now() + CONTROL_IDLE_SECONDS;
 	if (!end && client->length < sizeof(client->line))
 		return true;
-	client->line[end ? end - client->line : (ptrdiff_t)sizeof(client->line) - 1] = '\0';
-	if (end && end > client->line && end[-1] == '\r')
-		end[-1] = '\0';
+	end_line(client->line, end ? end : client->line + sizeof(client->line) - 1);
 	client->request.line = client->line;
 	client->answering = true;
 	return produce(control, client) && push(control, client);

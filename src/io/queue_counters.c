@@ -21,10 +21,10 @@ int queue_counters_open(void)
  * sequence, 1: see seq_show() in the kernel's nfnetlink_queue.c. */
 static bool read_line(const char *line, uint16_t number, struct queue_counters *c)
 {
-	unsigned queue, mode, range;
+	unsigned queue, port, mode, range;
 
-	return sscanf(line, "%u %" SCNu32 " %" SCNu32 " %u %u %" SCNu32 " %" SCNu32 " %" SCNu32, &queue,
-		       &c->port, &c->waiting, &mode, &range, &c->queue_dropped, &c->user_dropped,
+	return sscanf(line, "%u %u %" SCNu32 " %u %u %" SCNu32 " %" SCNu32 " %" SCNu32, &queue,
+		       &port, &c->waiting, &mode, &range, &c->queue_dropped, &c->user_dropped,
 		       &c->id_sequence) == 8 &&
 	       queue == number;
 }

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 struct queue_counters {
-	uint32_t port;		/* netlink port of the socket that owns the queue */
 	uint32_t waiting;	/* packets in the queue, now */
 	uint32_t queue_dropped; /* dropped because the queue was full */
 	uint32_t user_dropped;	/* dropped because the socket's buffer was full */
