@@ -199,8 +199,8 @@ static void read_queue_workers(struct loader *loader, const config_setting_t *se
 	queue->workers = (uint16_t)value;
 	if (queue->number + value - 1 > UINT16_MAX)
 		config_complain(loader->errors, place_of(loader, setting),
-			"queue.workers is %u: with queue.number %u the last queue would be %u, expected at "
-			"most %u",
+			"queue.workers is %u: with queue.number %u the last queue would be %u, "
+			"expected at most %u",
 			value, queue->number, queue->number + value - 1, UINT16_MAX);
 }
 
@@ -436,8 +436,8 @@ static void read_root(struct loader *loader, const config_setting_t *root)
 	read_group(loader, root, known, COUNT(known));
 	if (!config_setting_get_member(root, "outside"))
 		config_complain(loader->errors, (struct config_place){.name = loader->text->files[0]},
-			"outside is missing: expected the interfaces that lead outside, like outside = [ "
-			"\"eth0\" ];");
+			"outside is missing: expected the interfaces that lead outside, "
+			"like outside = [ \"eth0\" ];");
 }
 
 static void complain_syntax(const struct loader *loader, const config_t *tree)

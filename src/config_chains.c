@@ -71,24 +71,28 @@ static bool check_table(const struct config *config, uint8_t outside, enum addrm
 		known[i] = true;
 		config_prefix_text(entry->public, text);
 		config_complain(errors, config_map_place(config, entry),
-			"public %s would be translated again by the map at %s:%u: expected no map for it, or "
-			"one "
-			"whose public side is %s too",
-			text, config->files[other->file], other->line, text);
+			"public %s would be translated again by the map at %s:%u: except it by "
+			"{ private = \"%s\"; public = \"%s\"; }",
+			text, config->files[other->file], other->line, text, text);
 	}
 	free(changes.next);
 	return true;
 }
 
+static bool same_table(const struct addrmap *a, const struct addrmap *b)
+{
+	return a->ranges == b->ranges && a->n_ranges == b->n_ranges;
+}
+
 /* Whether an earlier table is the same one. */
 static bool is_shared(const struct config *config, uint8_t outside, enum addrmap_part part)
 {
-	const struct addrmap_range *ranges = config->outside[outside].maps[part].ranges;
+	const struct addrmap *table = &config->outside[outside].maps[part];
 
-	if (part == ADDRMAP_INNER && config->outside[outside].maps[ADDRMAP_OUTER].ranges == ranges)
+	if (part == ADDRMAP_INNER && same_table(table, &config->outside[outside].maps[ADDRMAP_OUTER]))
 		return true;
 	for (size_t i = 0; i < outside; i++)
-		if (config->outside[i].maps[part].ranges == ranges)
+		if (same_table(table, &config->outside[i].maps[part]))
 			return true;
 	return false;
 }

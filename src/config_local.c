@@ -68,8 +68,8 @@ static void warn(const struct config *config, struct address a, uint32_t map, st
 	config_prefix_text((struct prefix){a, 128}, private);
 	config_prefix_text((struct prefix){addrmap_apply(entry, a), 128}, public);
 	config_warn(errors, config_map_place(config, entry),
-		"%s of this host becomes %s, which is not an address of this host: answers to it must be "
-		"routed here",
+		"%s of this host becomes %s, which is not an address of this host: "
+		"answers to it must be routed here",
 		private, public);
 }
 

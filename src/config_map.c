@@ -136,8 +136,8 @@ static bool parse_part(
 			errors, value->place, "part is \"%s\": expected \"outer\" or \"inner\"", value->text);
 	else if (entry->parts == inner && !is_one_to_one(entry))
 		config_complain(errors, value->place,
-			"part is \"inner\", but many private addresses become one: expected sides of equal "
-			"length");
+			"part is \"inner\", but many private addresses become one: "
+			"expected sides of equal length");
 	else
 		return true;
 	return false;

@@ -77,9 +77,8 @@ static bool check_prefix(
 	right.base.lo &= ~mask.lo;
 	if (!v4 && (prefix_contains(right, v4_mapped.base) || prefix_contains(v4_mapped, p.base))) {
 		config_complain(errors, value->place,
-			"%s %s takes in IPv4 as ::ffff:0:0/96: expected an IPv4 address as a.b.c.d, or a "
-			"part of "
-			"IPv6 like 2000::/3 or fc00::/7",
+			"%s %s takes in IPv4 as ::ffff:0:0/96: expected an IPv4 address as a.b.c.d, "
+			"or a part of IPv6 like 2000::/3 or fc00::/7",
 			value->name, value->text);
 		return false;
 	}

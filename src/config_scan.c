@@ -100,8 +100,17 @@ static size_t string_length(const struct config_source *source)
 	return 0;
 }
 
-/* libconfig makes one string of two in a row, which turns [ "eth0" "eth1" ]
- * into one interface. */
+/* Whether a value may stand behind the last token. Not behind another string:
+ * libconfig would make one of two, and of [ "eth0" "eth1" ] one interface. */
+static bool value_is_expected(const struct config_scan *scan)
+{
+	const char bracket = scan->depth ? scan->brackets[scan->depth - 1].open : '{';
+
+	if (scan->last == '=' || scan->last == ':')
+		return true;
+	return bracket != '{' && (scan->last == ',' || scan->last == bracket);
+}
+
 static bool read_string(struct config_scan *scan, struct config_source *source)
 {
 	const size_t length = string_length(source);
@@ -110,9 +119,9 @@ static bool read_string(struct config_scan *scan, struct config_source *source)
 		config_complain(scan->errors, source->place, "a string has no closing quote on its line");
 		return false;
 	}
-	if (scan->last == '"')
+	if (!value_is_expected(scan))
 		config_complain(scan->errors, source->place,
-			"%.*s follows another string: expected a comma between them",
+			"%.*s stands where no text is expected: a comma or = is missing before it",
 			(int)(length < 100 ? length : 100), source->next);
 	keep_token(scan, source, length);
 	return true;
@@ -156,9 +165,8 @@ static void read_number(struct config_scan *scan, struct config_source *source)
 			(strncasecmp(token, "0x", 2) == 0 && hex_is_plain(token, length)));
 	if (!plain)
 		config_complain(scan->errors, source->place,
-			"%s%s: expected a number of at most %d digits without leading zeros; text and "
-			"addresses "
-			"stand between quotes",
+			"%s%s: expected a number of at most %d digits without leading zeros; "
+			"text and addresses stand between quotes",
 			token, length < sizeof(token) ? "" : "...", DECIMAL_DIGITS_MAX);
 	keep_token(scan, source, length);
 }

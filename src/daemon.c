@@ -33,8 +33,8 @@ static void notify_ready(struct daemon *daemon)
 {
 	const struct config *config = config_of(daemon);
 
-	notify_send("READY=1\nSTATUS=%zu maps, %u worker%s, queue %u", config->n_entries, daemon->n_workers,
-		daemon->n_workers == 1 ? "" : "s", config->queue.number);
+	notify_send("READY=1\nSTATUS=queue %u, workers: %u, maps: %zu", config->queue.number,
+		daemon->n_workers, config->n_entries);
 }
 
 /* Puts a policy in force and frees the one before it, once no worker has it in
@@ -92,10 +92,12 @@ bool daemon_reload(struct daemon *daemon, FILE *mistakes)
 	if (policy)
 		enforce(daemon, policy);
 	notify_ready(daemon);
-	if (policy)
-		log_info("reloaded %s: %zu maps", daemon->path, policy->config->n_entries);
-	else
+	if (policy) {
+		log_info("reloaded %s, maps: %zu", daemon->path, policy->config->n_entries);
+		policy_log_missing(policy);
+	} else {
 		log_error("%s was not reloaded: the old configuration stays in force", daemon->path);
+	}
 	return policy != NULL;
 }
 
@@ -237,9 +239,7 @@ static void log_queue_error(const struct daemon *daemon, uint16_t number, int er
 	struct queue_counters counters;
 
 	if (error == EPERM && queue_counters_read(daemon->counters, number, &counters))
-		log_error("queue %u is taken by another program (netlink port %" PRIu32
-			  "): stop it, or choose another queue.number",
-			number, counters.port);
+		log_error("queue %u is taken by another program: stop it, or choose another queue.number", number);
 	else if (error == EPERM)
 		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace, or the queue is taken",
 			number);
@@ -364,7 +364,9 @@ int daemon_run(const char *path, struct config *config)
 		return EXIT_FAILURE;
 	started = start(&daemon);
 	if (started) {
-		log_info("started: %zu maps, queue %u", config->n_entries, config->queue.number);
+		log_info("started on queue %u, workers: %u, maps: %zu", config->queue.number, daemon.n_workers,
+			config->n_entries);
+		policy_log_missing(atomic_load(&daemon.policy));
 		notify_ready(&daemon);
 		loop(&daemon);
 		notify_send("STOPPING=1");

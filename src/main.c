@@ -105,6 +105,10 @@ int main(int argc, char **argv)
 	int status;
 
 	log_init();
+	if (options.print_rules && options.format == RULES_NONE) {
+		rules_print(stdout, NULL, RULES_NONE);
+		return finish_output();
+	}
 	config = config_load(options.path, &errors);
 	if (!config)
 		return EXIT_FAILURE;

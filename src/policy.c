@@ -9,17 +9,6 @@
 
 #include "io/log.h"
 
-/* Says what became of an outside interface that had the index old (0: none). */
-static void log_change(const char *name, unsigned old, unsigned new)
-{
-	if (!new)
-		log_warning("outside interface %s is missing: nothing is translated on it until it comes", name);
-	else if (old)
-		log_warning("outside interface %s was made anew: load the capture rules again", name);
-	else
-		log_info("outside interface %s is there", name);
-}
-
 /* Takes config over. NULL, and config still the caller's, if there is no memory. */
 struct policy *policy_new(struct config *config, unsigned n_workers, uint64_t generation)
 {
@@ -34,11 +23,8 @@ struct policy *policy_new(struct config *config, unsigned n_workers, uint64_t ge
 	}
 	policy->config = config;
 	policy->generation = generation;
-	for (size_t i = 0; i < config->n_outside; i++) {
+	for (size_t i = 0; i < config->n_outside; i++)
 		policy->interfaces[i] = if_nametoindex(config->outside[i].name);
-		if (!policy->interfaces[i])
-			log_change(config->outside[i].name, 0, 0);
-	}
 	return policy;
 }
 
@@ -51,8 +37,21 @@ void policy_free(struct policy *policy)
 	free(policy);
 }
 
-/* Looks the indices of the outside interfaces up again: one may come later, or
- * come back with another index. Logs what has changed. */
+static void log_missing(const char *name)
+{
+	log_warning("outside interface %s is missing: nothing is translated on it until it comes", name);
+}
+
+/* Says which outside interfaces are missing. */
+void policy_log_missing(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->config->n_outside; i++)
+		if (!atomic_load(&policy->interfaces[i]))
+			log_missing(policy->config->outside[i].name);
+}
+
+/* Looks the indices of the outside interfaces up again: one may come late, or
+ * come back with another index, which the capture rules then do not know. */
 void policy_find_interfaces(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->config->n_outside; i++) {
@@ -60,7 +59,10 @@ void policy_find_interfaces(struct policy *policy)
 		unsigned new = if_nametoindex(name);
 		unsigned old = atomic_exchange(&policy->interfaces[i], new);
 
-		if (new != old)
-			log_change(name, old, new);
+		if (old && !new)
+			log_missing(name);
+		else if (new != old)
+			log_warning("outside interface %s is new: load the capture rules, which name it by its index",
+				name);
 	}
 }

@@ -20,6 +20,7 @@ struct policy {
 
 struct policy *policy_new(struct config *config, unsigned n_workers, uint64_t generation);
 void policy_free(struct policy *policy);
+void policy_log_missing(const struct policy *policy);
 void policy_find_interfaces(struct policy *policy);
 
 #endif

@@ -49,7 +49,9 @@ static void print_types(FILE *out, const struct family *family)
 }
 
 /* One copy per outside interface: without its device the copy would be routed
- * by its destination alone, which is wrong where there are several uplinks. */
+ * by its destination alone, which is wrong where there are several uplinks. nft
+ * keeps the device's index, so the rule goes by index, too (oif): for one that
+ * was made anew under the same name it would send the copy nowhere. */
 static void print_clone_chain(FILE *out, const struct config *config, const struct family *family)
 {
 	fputs("\t# Errors that this host emits (iif 0) about a flow: after the kernel's own NAT (srcnat), a\n"
@@ -60,7 +62,7 @@ static void print_clone_chain(FILE *out, const struct config *config, const stru
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const char *name = config->outside[i].name;
 
-		fprintf(out, "\t\toifname \"%s\" iif 0 %s daddr != { %s } ", name, family->table,
+		fprintf(out, "\t\toif \"%s\" iif 0 %s daddr != { %s } ", name, family->table,
 			family->private);
 		print_types(out, family);
 		fprintf(out, " ct state related counter dup to %s daddr device \"%s\" drop\n", family->table,
@@ -191,8 +193,8 @@ bool rules_format_parse(enum rules_format *format, const char *text)
 	return false;
 }
 
-/* Prints the rules, with comments for the one who reads them. The caller looks
- * at ferror(out). */
+/* Prints the rules, with comments for the one who reads them. RULES_NONE needs no
+ * configuration. The caller looks at ferror(out). */
 void rules_print(FILE *out, const struct config *config, enum rules_format format)
 {
 	switch (format) {

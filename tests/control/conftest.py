@@ -4,12 +4,14 @@ talk to it and to see that it still serves its queue.
 
 Needs the programs' paths in ICMPNATD and ICMPNATCTL, and root or user namespaces.
 """
+import contextlib
 import ctypes
 import os
 import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -21,6 +23,8 @@ PROGRAMS = {name: os.environ.get(name.upper(), "") for name in ("icmpnatd", "icm
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NOBODY = 65534
 GROUP = types.SimpleNamespace(name="daemon", gid=1)  # one that every Debian has
+IDLE = 5  # seconds after which the daemon cuts a silent client off
+CLIENTS = 32
 MAPS = ("192.168.77.1", "198.18.0.1"), ("192.168.78.0/24", "198.18.78.0/24")
 
 
@@ -129,9 +133,11 @@ class Daemon:
         return self.process.returncode if self.process else None
 
     def connect(self, timeout=10):
+        """A connection; waits for its turn where many come at once."""
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(timeout)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", timeout, 0))
         s.connect(str(self.socket))
+        s.settimeout(timeout)
         self.others.append(s)
         return s
 
@@ -205,15 +211,44 @@ def read_all(s):
         received += piece
 
 
-@pytest.fixture
-def stopped():
-    """A daemon that is configured and not started."""
+def many(count):
+    """Distinct maps of host to host."""
+    return [(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"20.{n >> 16}.{n >> 8 & 255}.{n & 255}")
+            for n in range(count)]
+
+
+@contextlib.contextmanager
+def unharmed(daemon):
+    """The daemon must be as well afterwards, and have as many descriptors, as before."""
+    assert daemon.is_well()
+    before = daemon.descriptors()
+    yield daemon
+    for s in daemon.others:
+        s.close()
+    daemon.others.clear()
+    assert daemon.is_well()
+    for _ in range(100):
+        if daemon.descriptors() == before:
+            return
+        time.sleep(0.1)
+    assert daemon.descriptors() == before
+
+
+@contextlib.contextmanager
+def make_daemon():
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         d = Daemon(directory)
         (d.directory / "log").touch()
         yield d
         d.close()
+
+
+@pytest.fixture
+def stopped():
+    """A daemon that is configured and not started."""
+    with make_daemon() as d:
+        yield d
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import GROUP, MAPS, NOBODY, probe
+from conftest import GROUP, MAPS, NOBODY, many, probe
 
 with open("/proc/self/uid_map", encoding="ascii") as uid_map:
     ROOT = os.geteuid() == 0 and uid_map.read().split() == ["0", "0", "4294967295"]
@@ -71,7 +71,7 @@ def test_stats_and_explain_name_the_same(daemon):
     assert sorted(groups) == ["flow", "kernel", "outcome", "queue", "type", "verdict"]
     names = [row[1] for row in explained if row[0] == "type"]
     assert names == ["destination-unreachable", "time-exceeded", "parameter-problem", "destination-unreachable-v6",
-                     "packet-too-big", "time-exceeded-v6", "parameter-problem-v6"]
+                     "packet-too-big-v6", "time-exceeded-v6", "parameter-problem-v6"]
 
 
 def test_stats_add_up(daemon):
@@ -192,11 +192,6 @@ def test_reload_while_maps_are_sent(stopped):
         received += piece
     assert received.endswith(b"\nerror\tthe configuration was reloaded meanwhile; ask again\n")
     assert b"192.168.77.1\t" not in received
-
-
-def many(count):
-    """Distinct maps of host to host."""
-    return [(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"20.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(count)]
 
 
 # --- who may

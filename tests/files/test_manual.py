@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The manual pages say what the program says: names, sentences, options, settings, ranges, messages.
+
+What the program knows is read from its lists of counters and messages, or asked of the program itself.
+Both directions are compared, so that the manual holds nothing that is gone. Needs mandoc, and the
+daemon's path in ICMPNATD.
+"""
+import functools
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+DAEMON = os.environ.get("ICMPNATD", "")
+needs_daemon = pytest.mark.skipif(not DAEMON, reason="ICMPNATD does not name the daemon")
+STRING = r'"((?:[^"\\]|\\.)*)"'
+UNKNOWN = "zzzzzzzz"  # resembles no setting, so that the program lists all that it knows
+
+
+@functools.lru_cache
+def source(name):
+    return (TOP / name).read_text()
+
+
+def section(name, title):
+    """The mdoc of a section."""
+    match = re.search(rf"^\.Sh {title}\n(.*?)(?=^\.Sh |\Z)", source(name), re.M | re.S)
+    assert match, f"{name} has no section {title}"
+    return match[1]
+
+
+@functools.lru_cache
+def text(name, title):
+    """A section as it is printed, a paragraph on each line."""
+    page = ".Dd January 1, 2000\n.Dt X 8\n.Os\n.Sh NAME\n.Nm x\n.Nd x\n.Sh X\n" + section(name, title)
+    printed = subprocess.run(["mandoc", "-T", "ascii", "-O", "width=1000"], input=page, text=True,
+                             stdout=subprocess.PIPE, check=True).stdout
+    lines = re.sub(".\b", "", printed).splitlines()
+    return "\n".join(" ".join(line.split()) for line in lines if line.strip())
+
+
+def items(mdoc, macro):
+    """What the items of the lists in a section are about."""
+    return re.findall(rf"^\.It {macro} (\S+)$", mdoc, re.M)
+
+
+def entries(name, macro, fields):
+    """The entries of a list of X(...) macros: words and strings, as fields says."""
+    pattern = ", ".join({"w": r"(\w+)", "s": STRING}[f] for f in fields)
+    body = source(name)
+    found = re.findall(rf"^{macro}\({pattern}\)$", body, re.M)
+    assert found and len(found) == len(re.findall(rf"^{macro}\(", body, re.M)), f"{name} is not what this test reads"
+    return [tuple(field.replace('\\"', '"') for field in entry) for entry in found]
+
+
+def run(*arguments):
+    return subprocess.run([DAEMON, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def check(directory, configuration):
+    file = directory / "test.conf"
+    file.write_text(configuration)
+    return run("--check", "--config", str(file))
+
+
+def assert_described(page, title, name, sentence):
+    shown = text(page, title).replace("\n", " ")
+    assert f" {name} {sentence}" in " " + shown, f"{page}, {title}: no \"{name} {sentence}\""
+
+
+def test_every_outcome_has_its_sentence():
+    for _, name, _, sentence in entries("src/core/outcome.def", "OUTCOME", "wsws"):
+        assert_described("man/icmpnatd.8", "OUTCOMES", name, sentence)
+
+
+def test_every_outcome_stands_under_its_fate():
+    fates = {name: fate for _, name, fate, _ in entries("src/core/outcome.def", "OUTCOME", "wsws")}
+    described = {}
+    for part in re.split(r"^\.Ss ", section("man/icmpnatd.8", "OUTCOMES"), flags=re.M)[1:]:
+        described.update((name, part.split(":")[0].upper()) for name in items(part, "Sy"))
+    assert described == fates
+
+
+def counters():
+    """(group, name, sentence) of every counter that is no outcome and no ICMP type."""
+    for group, _, name, sentence in entries("src/stats.def", "STAT", "wwss"):
+        yield group.lower(), name, sentence
+    kernel = re.findall(r'"kernel\\t([\w-]+)\\t([^\\]+)\\n', source("src/report.c"))
+    assert len(kernel) == 4, "src/report.c is not what this test reads"
+    for name, sentence in kernel:
+        yield "kernel", name, sentence
+
+
+def test_every_counter_has_its_sentence():
+    for _, name, sentence in counters():
+        assert_described("man/icmpnatd.8", "COUNTERS", name, sentence)
+
+
+def test_every_counter_stands_in_its_group():
+    described = set()
+    for part in re.split(r"^\.Ss ", section("man/icmpnatd.8", "COUNTERS"), flags=re.M)[1:]:
+        described.update((part.split("\n")[0], name) for name in items(part, "Sy"))
+    assert described == {(group, name) for group, name, _ in counters()}
+
+
+def test_every_icmp_type_is_named():
+    match = re.search(r"^\.Ss type\n(.*?)^\.Ss ", section("man/icmpnatd.8", "COUNTERS"), re.M | re.S)
+    named = re.findall(r"[a-z][\w-]+", " ".join(re.findall(r"^\.Sy (.*)$", match[1], re.M)))
+    types = re.findall(rf"^ICMP_TYPE\(\w+, (\d), \d+, {STRING}, \d+\)$", source("src/core/icmp_type.def"), re.M)
+    assert types
+    assert named == [name + ("-v6" if version == "6" else "") for version, name in types]
+
+
+@needs_daemon
+def test_every_option_is_described():
+    options = re.findall(r"^\s+(-\w), (--[\w-]+)", run("--help").stdout, re.M)
+    assert len(options) >= 5
+    described = re.findall(r"^\.It Fl (\w)\b.* , Fl \\-([\w-]+)", section("man/icmpnatd.8", "DESCRIPTION"), re.M)
+    assert [("-" + short, "--" + long) for short, long in described] == options
+    synopsis = text("man/icmpnatd.8", "SYNOPSIS")
+    assert all(re.search(rf"{short}\b", synopsis) for short, _ in options)
+
+
+@needs_daemon
+def test_every_kind_of_rules_is_described():
+    kinds = re.findall(r"^ {20,}(\w+)  ", run("--help").stdout, re.M)
+    assert len(kinds) >= 3
+    assert items(section("man/icmpnatd.8", "CAPTURE RULES"), "Cm") == kinds
+
+
+def known_names(answer):
+    """The names in: unknown setting "zzzzzzzz": expected a, b or c"""
+    match = re.search(rf'unknown setting "{UNKNOWN}": expected (.*)$', answer.stderr, re.M)
+    return re.split(r", | or ", match[1]) if match else []
+
+
+def settings(directory):
+    """All names that the daemon knows: of settings, and of the members of a map."""
+    found = []
+    for name in known_names(check(directory, f"{UNKNOWN} = 1;\n")):
+        members = known_names(check(directory, f'outside = [ "eth0" ];\n{name} = {{ {UNKNOWN} = 1; }};\n'))
+        found += [f"{name}.{member}" for member in members] or [name]
+    of_map = known_names(check(directory, f'outside = [ "eth0" ];\nmaps = ( {{ {UNKNOWN} = 1; }} );\n'))
+    return found, of_map
+
+
+@needs_daemon
+def test_every_setting_is_described(tmp_path):
+    names, of_map = settings(tmp_path)
+    assert "outside" in names and "queue.number" in names and "private" in of_map
+    assert sorted(items(section("man/icmpnatd.conf.5", "SETTINGS"), "Va")) == sorted(names)
+    assert sorted(items(section("man/icmpnatd.conf.5", "MAPS"), "Va")) == sorted(of_map)
+
+
+def assignment(setting, value):
+    group, _, member = setting.rpartition(".")
+    return f"{group} = {{ {member} = {value}; }};" if group else f"{setting} = {value};"
+
+
+def described_settings():
+    """(setting, its description) of the section SETTINGS."""
+    parts = re.split(r"^\.It Va (\S+)\n", section("man/icmpnatd.conf.5", "SETTINGS"), flags=re.M)
+    return list(zip(parts[1::2], parts[2::2]))
+
+
+@needs_daemon
+def test_ranges_are_as_described(tmp_path):
+    def is_good(setting, value):
+        return check(tmp_path, f'outside = [ "eth0" ];\n{assignment(setting, value)}\n').returncode == 0
+
+    ranges = [(setting, *map(int, match.groups())) for setting, description in described_settings()
+              if (match := re.match(r"Integer, (\d+) to (\d+)(?: packets)?; default (\d+)[;.]", description))]
+    assert len(ranges) >= 3
+    for setting, low, high, default in ranges:
+        assert [is_good(setting, value) for value in (low - 1, low, default, high, high + 1)] == \
+            [False, True, True, True, False], setting
+
+
+def test_what_needs_a_restart_is_described():
+    fixed = re.findall(r'"(\S+) can only be changed by a restart"', source("src/config_load.c"))
+    assert fixed
+    # Only the settings themselves: what stands between two of their lists speaks of it, too.
+    described = [setting for setting, description in described_settings()
+                 if ".Em restart" in description.split("\n.El")[0]]
+    assert described == fixed
+
+
+def examples():
+    """The complete configurations among the displays of both manuals."""
+    for page in ("man/icmpnatd.8", "man/icmpnatd.conf.5"):
+        displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section(page, "EXAMPLES"), re.M | re.S)
+        for number, body in enumerate(displays):
+            if re.search(r"^outside =", body, re.M):
+                yield pytest.param(body, id=f"{page}-{number}")
+
+
+def test_there_are_examples():
+    assert len(list(examples())) >= 6
+
+
+@needs_daemon
+@pytest.mark.parametrize("example", examples())
+def test_example_is_good(tmp_path, example):
+    answer = check(tmp_path, example)
+    assert (answer.returncode, answer.stdout) == (0, "configuration OK\n"), answer.stderr
+
+
+@needs_daemon
+def test_an_example_shows_every_setting(tmp_path):
+    names, _ = settings(tmp_path)
+    last = list(examples())[-1].values[0]
+    shown = re.findall(r"^ *(\w+) = [^{]", last, re.M)
+    assert sorted(shown) == sorted(name.split(".")[-1] for name in names)
+
+
+def messages():
+    """A pattern for every line that the daemon logs as an error or a warning, or says on a reload."""
+    for name in ("src/daemon.c", "src/policy.c", "src/worker.c"):
+        body = re.sub(r'" PRIu32\s*"', "u", source(name))
+        body = re.sub(r'(?<!\\)"\s*"', "", body)  # strings in a row are one
+        for message in re.findall(rf"(?:log_error|log_warning|fputs)\({STRING}", body):
+            message = message.replace('\\"', '"').replace("\\n", "")
+            if message != "%s":
+                yield re.sub(r"%(s|u|zu)", r"\\S+", re.escape(message))
+
+
+def explained():
+    """The messages in the manual; a word in capitals stands for what differs."""
+    heads = re.findall(r'^\.It "(.*)"$', section("man/icmpnatd.8", "DIAGNOSTICS"), re.M)
+    return [head.replace(r"\(dq", '"') for head in heads]
+
+
+def test_every_message_is_explained():
+    patterns = list(messages())
+    assert len(patterns) >= 20
+    missing = [pattern for pattern in patterns if not any(re.fullmatch(pattern, head) for head in explained())]
+    assert missing == []
+
+
+def test_every_explained_message_exists():
+    patterns = list(messages())
+    gone = [head for head in explained() if not any(re.fullmatch(pattern, head) for pattern in patterns)]
+    assert explained() and gone == []
