@@ -1,0 +1,993 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Configuration files, good and bad, in a directory of their own. A case is a
+ * text and all that is said about it: the exact lines, in order.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "config_maps.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char source_directory[PATH_MAX], directory[] = "/tmp/icmpnatd-test-XXXXXX";
+
+/* What getifaddrs() below says that this host has. */
+static const char *const *host_addresses;
+
+struct host {
+	struct ifaddrs list;
+	struct sockaddr_storage address;
+};
+
+static void set_address(struct sockaddr_storage *storage, const char *text)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
+
+	storage->ss_family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	if (storage->ss_family == AF_INET)
+		assert_int_equal(inet_pton(AF_INET, text, &v4->sin_addr), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
+}
+
+/* In the place of libc's: an interface without an address, then host_addresses. */
+int getifaddrs(struct ifaddrs **list)
+{
+	struct host *last = calloc(1, sizeof(*last));
+
+	*list = &last->list;
+	for (const char *const *text = host_addresses; text && *text; text++) {
+		struct host *host = calloc(1, sizeof(*host));
+
+		set_address(&host->address, *text);
+		host->list.ifa_addr = (struct sockaddr *)&host->address;
+		last->list.ifa_next = &host->list;
+		last = host;
+	}
+	return 0;
+}
+
+void freeifaddrs(struct ifaddrs *list)
+{
+	while (list) {
+		struct ifaddrs *next = list->ifa_next;
+
+		free(list);
+		list = next;
+	}
+}
+
+static void write_bytes(const char *name, const void *bytes, size_t size)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	fclose(file);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	write_bytes(name, text, strlen(text));
+}
+
+/* Loads a file; what was said about it must be these lines. */
+static struct config *load(const char *name, const char *expected)
+{
+	char *said = NULL;
+	size_t size;
+	FILE *out = open_memstream(&said, &size);
+	struct config_errors errors = {.out = out};
+	struct config *config = config_load(name, &errors);
+
+	fclose(out);
+	assert_string_equal(said, expected);
+	assert_true((config != NULL) == (errors.errors == 0));
+	free(said);
+	return config;
+}
+
+static struct config *load_text(const char *text, const char *expected)
+{
+	write_file("f", text);
+	return load("f", expected);
+}
+
+struct bad {
+	const char *text, *said;
+};
+
+static void check_all(const struct bad *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_null(load_text(cases[i].text, cases[i].said));
+}
+
+#define OUTSIDE	 "outside = [ \"eth0\" ];\n"
+#define MAP(map) OUTSIDE "maps = ( " map " );\n"
+#define DIGITS                                                                                               \
+	": expected a number of at most 9 digits without leading zeros; text and addresses stand between "   \
+	"quotes\n"
+#define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
+#define SYNTAX	   ": syntax error here or just before: look for what is missing or too much\n"
+
+static void smallest_file(void **state)
+{
+	struct config *config = load_text(OUTSIDE, "");
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(config->n_outside, 1);
+	assert_string_equal(config->outside[0].name, "eth0");
+	assert_int_equal(config->n_entries, 0);
+	assert_int_equal(config->n_files, 1);
+	assert_string_equal(config->files[0], "f");
+	assert_int_equal(config->queue.number, 0);
+	assert_int_equal(config->queue.workers, 1);
+	assert_int_equal(config->queue.length, 8192);
+	assert_true(config->queue.overload_pass && config->queue.malformed_pass);
+	assert_int_equal(config->lookup, LOOKUP_AUTO);
+	assert_string_equal(config->control.socket, "/run/icmpnatd/control");
+	assert_string_equal(config->control.group, "icmpnatd");
+	assert_int_equal(
+		addrmap_find(&config->outside[0].maps[ADDRMAP_OUTER], (struct address){1, 1}), ADDRMAP_NONE);
+	config_free(config);
+}
+
+static void every_setting(void **state)
+{
+	struct config *config = load_text("// all of it\r\n"
+					  "control = { socket = \"/tmp/s\"; group = \"\" }\r\n"
+					  "lookup: \"never\"; /* two\r\n lines */ maps = ();\r\n"
+					  "queue = { number = 0x10, workers = 3, length = 1000;\r\n"
+					  " overload = \"drop\"; malformed = \"drop\"; }; # comment\r\n"
+					  "outside = ( \"eth0\", \"wg-a.1\" ) # no newline at the end",
+		"");
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(config->queue.number, 16);
+	assert_int_equal(config->queue.workers, 3);
+	assert_int_equal(config->queue.length, 1000);
+	assert_false(config->queue.overload_pass || config->queue.malformed_pass);
+	assert_int_equal(config->lookup, LOOKUP_NEVER);
+	assert_string_equal(config->control.socket, "/tmp/s");
+	assert_string_equal(config->control.group, "");
+	assert_string_equal(config->outside[1].name, "wg-a.1");
+	config_free(config);
+}
+
+/* What libconfig 1.5 reads as something else without a word, or what some of its
+ * releases take and others do not. */
+static void traps_of_libconfig(void **state)
+{
+	static const struct bad cases[] = {
+		{OUTSIDE "queue = { number = 4294967296; };", "f:2: 4294967296" DIGITS},
+		{OUTSIDE "queue = { length =\n 99999999999; };", "f:3: 99999999999" DIGITS},
+		{OUTSIDE "queue = { length = 0xffffffff; };", "f:2: 0xffffffff" DIGITS},
+		{OUTSIDE "queue = { length = 0x100000001; };", "f:2: 0x100000001" DIGITS},
+		{OUTSIDE "queue = { length = -4294967295; };", "f:2: -4294967295" DIGITS},
+		{OUTSIDE "queue = { length = 010; };", "f:2: 010" DIGITS},
+		{OUTSIDE "queue = { length = 0b11; };", "f:2: 0b11" DIGITS},
+		{OUTSIDE "queue = { length = 5L; };", "f:2: 5L" DIGITS},
+		{OUTSIDE "queue = { length = 4294967296.0; number = 99999999999; };",
+			"f:2: 4294967296.0" DIGITS "f:2: 99999999999" DIGITS},
+		{OUTSIDE "maps = ( { private = 10.0.0.1; } );", "f:2: 10.0.0.1" DIGITS},
+		{OUTSIDE "queue = { length = 1111111111222222222233333333334444444444; };",
+			"f:2: 1111111111222222222233333333334..." DIGITS},
+		{OUTSIDE "queue = { workers = \"5\"; };",
+			"f:2: queue.workers: expected an integer, found a string\n"},
+		{OUTSIDE "queue = { workers = 3.7; };",
+			"f:2: queue.workers: expected an integer, found a number with a fraction\n"},
+		{OUTSIDE "\n/* maps\n" MAP(""), "f:3: a comment begins here and has no end: */ is missing\n"},
+		{OUTSIDE "lookup = \"auto;\nqueue = {};", "f:2: a string has no closing quote on its line\n"},
+		{"outside = [ \"eth0\" \"eth1\" ];", "f:1: \"eth1\"" UNEXPECTED},
+		{"outside = [ \"eth0\", ];", "f:1: \"]\" follows a comma: remove the comma\n"},
+		{OUTSIDE "maps = ( {} /* one */,\n # two\n );",
+			"f:4: \")\" follows a comma: remove the comma\n"},
+		{OUTSIDE "lookup = \"auto\";\nlookup = \"auto\";", "f:3: duplicate setting name\n"},
+		{OUTSIDE "lookup = 1/**/2;", "f:2" SYNTAX},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+static void brackets_and_characters(void **state)
+{
+	static const struct bad cases[] = {
+		{OUTSIDE "maps = ( {}\n {} );", "f:3: \"{\" follows \"}\": expected a comma between them\n"},
+		{OUTSIDE "maps = (\n{\n", "f:3: \"{\" is never closed\n"},
+		{OUTSIDE "maps = (\n{ );\n", "f:3: \")\" stands where the \"{\" of line 3 is still open\n"},
+		{OUTSIDE "};\n", "f:2: \"}\" closes nothing\n"},
+		{OUTSIDE "a = ((((((((((((((((( 1 )))))))))))))))));\n", "f:2: \"(\" is nested too deeply\n"},
+		{"\xef\xbb\xbf" OUTSIDE,
+			"f:1: unexpected byte 0xef: only comments and strings are free text\n"},
+		{OUTSIDE "%include", "f:2: unexpected \"%\"\n"},
+		{OUTSIDE "@import \"x\"", "f:2: expected @include \"FILE\"\n"},
+		{OUTSIDE "@include \"\"", "f:2: expected @include \"FILE\"\n"},
+		{OUTSIDE "@include x", "f:2: expected @include \"FILE\"\n"},
+		{OUTSIDE "lookup \"auto\";", "f:2: \"auto\"" UNEXPECTED},
+		{OUTSIDE "queue = { \"a\" };", "f:2: \"a\"" UNEXPECTED},
+		{OUTSIDE "queue = { length = 1, \"a\" };", "f:2: \"a\"" UNEXPECTED},
+		{"\"a\"", "f:1: \"a\"" UNEXPECTED},
+		{OUTSIDE "maps = [ {} ];", "f:2" SYNTAX},
+		{"outside = [ \"eth0\", 1 ];", "f:1: mismatched element type in array\n"},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+static void settings_are_checked(void **state)
+{
+	static const struct bad cases[] = {
+		{"", "f: outside is missing: expected the interfaces that lead outside, like outside = [ "
+		     "\"eth0\" ];\n"},
+		{OUTSIDE "\n\nqueue = { workers = 0; };", "f:4: queue.workers is 0: expected 1 to 64\n"},
+		{OUTSIDE "queue = {\n workers = 65;\n number = -1;\n length = 300000; };",
+			"f:4: queue.number is -1: expected 0 to 65535\n"
+			"f:3: queue.workers is 65: expected 1 to 64\n"
+			"f:5: queue.length is 300000: expected 1 to 262144\n"},
+		{OUTSIDE "queue = { workers = 2; number = 65535; };",
+			"f:2: queue.workers is 2: with queue.number 65535 the last queue would be 65536, "
+			"expected at most 65535\n"},
+		{OUTSIDE "queue = { overload = \"pas\"; malformed = true; };",
+			"f:2: queue.overload is \"pas\": expected \"drop\" or \"pass\"\n"
+			"f:2: queue.malformed: expected a string, found true or false without quotes\n"},
+		{OUTSIDE "lookup = \"sometimes\";",
+			"f:2: lookup is \"sometimes\": expected \"auto\", \"always\" or \"never\"\n"},
+		{OUTSIDE "queue = 5;", "f:2: queue: expected a group { }, found an integer\n"},
+		{OUTSIDE "control = ( \"a\" );", "f:2: control: expected a group { }, found a list ( )\n"},
+		{OUTSIDE "lookup = [ \"a\" ];", "f:2: lookup: expected a string, found an array [ ]\n"},
+		{OUTSIDE "lookup = { };", "f:2: lookup: expected a string, found a group { }\n"},
+		{OUTSIDE "control = { socket = \"run/s\"; };",
+			"f:2: control.socket is \"run/s\": expected an absolute path\n"},
+		{OUTSIDE "control = { socket = \"/a\\nb\"; };",
+			"f:2: control.socket has a control character in it: remove the backslash\n"},
+		{OUTSIDE "control = { socket = \"/3456789012345678901234567890123456789012345678901234567890"
+			 "12345678901234567890123456789012345678901234567890\"; };",
+			"f:2: control.socket has 109 characters: expected at most 107\n"},
+		{OUTSIDE "control = { group = \"a b\"; };", "f:2: control.group is \"a b\": expected the "
+							    "name of a group, at most 31 characters\n"},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+static void unknown_names_are_refused(void **state)
+{
+	static const struct bad cases[] = {
+		{OUTSIDE "outsid = 1;", "f:2: unknown setting \"outsid\": did you mean \"outside\"?\n"},
+		{OUTSIDE "foo = 1;\nbar = { baz = 1; };",
+			"f:2: unknown setting \"foo\": expected outside, maps, queue, lookup or control\n"
+			"f:3: unknown setting \"bar\": expected outside, maps, queue, lookup or control\n"},
+		{OUTSIDE "queue = { Number = 1; worker = 1; max = 1; };",
+			"f:2: unknown setting \"Number\": did you mean \"number\"?\n"
+			"f:2: unknown setting \"worker\": did you mean \"workers\"?\n"
+			"f:2: unknown setting \"max\": expected number, workers, length, overload or "
+			"malformed\n"},
+		{OUTSIDE "control = { gruop = \"a\"; path = \"b\"; };",
+			"f:2: unknown setting \"gruop\": did you mean \"group\"?\n"
+			"f:2: unknown setting \"path\": expected socket or group\n"},
+		{MAP("{ privat = \"10.0.0.1\"; public = \"192.0.2.1\"; }"),
+			"f:2: unknown setting \"privat\": did you mean \"private\"?\n"
+			"f:2: a map without private: expected { private = \"A\"; public = \"B\"; }\n"},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+static void interfaces_are_checked(void **state)
+{
+#define NAME " is not an interface name: expected 1 to 15 letters, digits and . _ - @\n"
+	static const struct bad cases[] = {
+		{"outside = \"eth0\";",
+			"f:1: outside: expected an array of interfaces like [ \"eth0\" ], found a string\n"},
+		{"outside = [ ];", "f:1: outside has 0 interfaces: expected 1 to 16\n"},
+		{"outside = ( \"eth0\",\n5 );",
+			"f:2: an element of outside: expected a string, found an integer\n"},
+		{"outside = [ \"eth0\",\n \"eth0\" ];",
+			"f:2: outside has \"eth0\" twice: remove one of them\n"},
+		{"outside = [ \"\", \"eth 0\", \"a/b\", \"eth+\", \"-e\", \"..\",\n \"sixteen-bytes-xx\", "
+		 "\"a'b\", \"\\\"\" ];",
+			"f:1: \"\"" NAME "f:1: \"eth 0\"" NAME "f:1: \"a/b\"" NAME "f:1: \"eth+\"" NAME
+			"f:1: \"-e\"" NAME "f:1: \"..\"" NAME "f:2: \"sixteen-bytes-xx\"" NAME
+			"f:2: \"a'b\"" NAME "f:2: \"\"\"" NAME},
+		{"outside = [ \"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\", \"k\", "
+		 "\"l\", \"m\", \"n\","
+		 " \"o\", \"p\", \"q\" ];",
+			"f:1: outside has 17 interfaces: expected 1 to 16\n"},
+		/* no second complaint about what follows from the first */
+		{"outside = [ \"eth 0\" ];\nmaps = ( { private = \"10.0.0.1\"; public = \"192.0.2.1\"; "
+		 "outside = \"eth 0\"; } );",
+			"f:1: \"eth 0\"" NAME},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+static void sides_are_checked(void **state)
+{
+#define SIDE ": expected an address or a prefix, like 192.0.2.1 or 2001:db8::/64\n"
+#define MAPPED                                                                                               \
+	" takes in IPv4 as ::ffff:0:0/96: expected an IPv4 address as a.b.c.d, or a part of IPv6 like "      \
+	"2000::/3 or fc00::/7\n"
+	static const struct bad cases[] = {
+		{MAP("{ }"), "f:2: a map without private: expected { private = \"A\"; public = \"B\"; }\n"
+			     "f:2: a map without public: expected { private = \"A\"; public = \"B\"; }\n"},
+		{MAP("5"), "f:2: an element of maps: expected a group { private = \"A\"; public = \"B\"; }, "
+			   "found an integer\n"},
+		{OUTSIDE "maps = { };", "f:2: maps: expected a list ( ) of maps, found a group { }\n"},
+		{MAP("{ private = 5; public = \"192.0.2.1\"; }"),
+			"f:2: private: expected a string, found an integer\n"},
+		{MAP("{ private = \"10.0.0\";\n public = \"host\"; }"),
+			"f:2: private is \"10.0.0\"" SIDE "f:3: public is \"host\"" SIDE},
+		{MAP("{ private = \"\"; public = \"/24\"; }"),
+			"f:2: private is \"\"" SIDE "f:2: public is \"/24\"" SIDE},
+		{MAP("{ private = \"010.0.0.1\"; public = \" 192.0.2.1\"; }"),
+			"f:2: private is \"010.0.0.1\"" SIDE "f:2: public is \" 192.0.2.1\"" SIDE},
+		{MAP("{ private = \"fe80::1%eth0\"; public = \"2001:db8::1:2:3:4:5:6:7:8:9:10:11:12:13:14\"; "
+		     "}"),
+			"f:2: private is \"fe80::1%eth0\"" SIDE
+			"f:2: public is \"2001:db8::1:2:3:4:5:6:7:8:9:10:11:12:13:14\"" SIDE},
+		{MAP("{ private = \"10.0.0.0/33\"; public = \"2001:db8::/129\"; }"),
+			"f:2: private is \"10.0.0.0/33\": expected a length of 0 to 32 after the slash\n"
+			"f:2: public is \"2001:db8::/129\": expected a length of 0 to 128 after the slash\n"},
+		{MAP("{ private = \"10.0.0.0/\"; public = \"192.0.2.0/24 \"; }"),
+			"f:2: private is \"10.0.0.0/\": expected a length of 0 to 32 after the slash\n"
+			"f:2: public is \"192.0.2.0/24 \": expected a length of 0 to 32 after the slash\n"},
+		{MAP("{ private = \"10.0.0.0/-1\"; public = \"192.0.2.0/024\"; }"),
+			"f:2: private is \"10.0.0.0/-1\": expected a length of 0 to 32 after the slash\n"
+			"f:2: public is \"192.0.2.0/024\": expected a length of 0 to 32 after the slash\n"},
+		{MAP("{ private = \"10.1.2.3/16\"; public = \"2001:db8::1/64\"; }"),
+			"f:2: private 10.1.2.3/16 has bits beyond its length: expected 10.1.0.0/16\n"
+			"f:2: public 2001:db8::1/64 has bits beyond its length: expected 2001:db8::/64\n"},
+		{MAP("{ private = \"10.0.0.1\"; public = \"2001:db8::1\"; }"),
+			"f:2: private is IPv4 and public is IPv6: expected one family\n"},
+		{MAP("{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/25\"; }"),
+			"f:2: private has length 24 and public 25: expected equal lengths, or a single "
+			"public address\n"},
+		{MAP("{ private = \"fd00::/48\"; public = \"2001:db8::/32\"; }"),
+			"f:2: private has length 48 and public 32: expected equal lengths, or a single "
+			"public address\n"},
+		{MAP("{ private = \"::/0\"; public = \"::ffff:192.0.2.1\"; }"),
+			"f:2: private ::/0" MAPPED "f:2: public ::ffff:192.0.2.1" MAPPED},
+		{MAP("{ private = \"::/64\"; public = \"::ffff:0:0/97\"; }"),
+			"f:2: private ::/64" MAPPED "f:2: public ::ffff:0:0/97" MAPPED},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+/* Every range of address_is_private() and address_is_unroutable(). */
+static void public_side_is_public(void **state)
+{
+	static const struct {
+		const char *private, *public, *overlaps;
+	} cases[] = {
+		{"1.0.0.1", "10.1.2.3", "10.0.0.0/8 (private, RFC 1918)"},
+		{"8.0.0.0/6", "8.0.0.0/6", NULL},
+		{"4.0.0.0/6", "8.0.0.0/6", "10.0.0.0/8 (private, RFC 1918)"},
+		{"1.0.0.1", "172.31.255.255", "172.16.0.0/12 (private, RFC 1918)"},
+		{"1.0.0.1", "172.32.0.0", NULL},
+		{"1.0.0.1", "192.168.1.1", "192.168.0.0/16 (private, RFC 1918)"},
+		{"1.0.0.1", "100.127.255.255", "100.64.0.0/10 (shared address space, RFC 6598)"},
+		{"1.0.0.1", "169.254.9.9", "169.254.0.0/16 (link-local)"},
+		{"1.0.0.1", "0.0.0.1", "0.0.0.0/8 (this network)"},
+		{"1.0.0.1", "127.0.0.1", "127.0.0.0/8 (loopback)"},
+		{"1.0.0.1", "224.0.0.1", "224.0.0.0/4 (multicast)"},
+		{"1.0.0.1", "255.255.255.255", "240.0.0.0/4 (reserved)"},
+		{"1.0.0.1", "223.255.255.255", NULL},
+		{"2001:db8::1", "fd00::1", "fc00::/7 (unique local, RFC 4193)"},
+		{"2001:db8::1", "fe80::1", "fe80::/10 (link-local)"},
+		{"2001:db8::1", "fec0::1", NULL},
+		{"2001:db8::1", "ff02::1", "ff00::/8 (multicast)"},
+		{"2001:db8::1", "::1", "::/127 (unspecified and loopback)"},
+		{"fd00::1", "2001:db8::1", NULL},
+		{"10.0.0.1", "10.0.0.1", NULL},
+	};
+	char text[300], said[300];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(text, sizeof(text), MAP("{ private = \"%s\"; public = \"%s\"; }"), cases[i].private,
+			cases[i].public);
+		snprintf(said, sizeof(said),
+			"f:2: public %s overlaps %s: expected addresses that are routed on the Internet\n",
+			cases[i].public, cases[i].overlaps ? cases[i].overlaps : "");
+		config_free(load_text(text, cases[i].overlaps ? said : ""));
+	}
+}
+
+static void scope_is_checked(void **state)
+{
+	static const struct bad cases[] = {
+		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; outside = \"eth1\"; }"),
+			"f:2: outside is \"eth1\": expected one of the interfaces that the setting outside "
+			"of the file lists\n"},
+		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; part = \"both\"; }"),
+			"f:2: part is \"both\": expected \"outer\" or \"inner\"\n"},
+		{MAP("{ private = \"10.0.0.0/8\"; public = \"192.0.2.1\"; part = \"inner\"; }"),
+			"f:2: part is \"inner\", but many private addresses become one: expected sides of "
+			"equal length\n"},
+		{MAP("{ private = \"10.0.0.1\"; public = \"10.0.0.2\"; outside = \"x\"; }"),
+			"f:2: public 10.0.0.2 overlaps 10.0.0.0/8 (private, RFC 1918): expected addresses "
+			"that are routed on the Internet\n"
+			"f:2: outside is \"x\": expected one of the interfaces that the setting outside of "
+			"the file lists\n"},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+static void clashes_name_both_lines(void **state)
+{
+	static const struct bad cases[] = {
+		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; },\n"
+		     "{ private = \"10.0.0.1\"; public = \"192.0.2.2\"; },\n"
+		     "{ private = \"10.0.0.1/32\"; public = \"192.0.2.3\"; part = \"inner\"; }"),
+			"f:3: private 10.0.0.1 has a map already, at f:2: remove one of them\n"
+			"f:4: private 10.0.0.1 has a map already, at f:2: remove one of them\n"},
+		{MAP("{ private = \"fd00::/64\"; public = \"2001:db8::/64\"; part = \"outer\"; },\n"
+		     "{ private = \"fd00::/64\"; public = \"2001:db8:1::/64\"; part = \"inner\"; },\n"
+		     "{ private = \"fd00::/64\"; public = \"2001:db8:2::/64\"; part = \"inner\"; },\n"
+		     "{ private = \"nonsense\"; public = \"2001:db8:2::/64\"; part = \"inner\"; }"),
+			"f:5: private is \"nonsense\"" SIDE
+			"f:4: private fd00::/64 has a map already, at f:3: remove one of them\n"},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+	config_free(load_text(MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; },\n"
+				  "{ private = \"10.0.0.1\"; public = \"192.0.2.2\"; outside = \"eth0\"; },\n"
+				  "{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/24\"; }"),
+		""));
+}
+
+static void chains_name_both_lines(void **state)
+{
+#define AGAIN(public, line)                                                                                  \
+	"public " public " would be translated again by the map at f:" line                                  \
+			 ": except it by { private = \"" public "\"; public = \"" public "\"; }\n"
+	static const struct bad cases[] = {
+		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; },\n"
+		     "{ private = \"192.0.2.0/24\"; public = \"198.51.100.0/24\"; }"),
+			"f:2: " AGAIN("192.0.2.1", "3")},
+		{MAP("{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/24\"; },\n"
+		     "{ private = \"192.0.2.9\"; public = \"198.51.100.9\"; outside = \"eth0\"; }"),
+			"f:2: " AGAIN("192.0.2.0/24", "3")},
+		{MAP("{ private = \"0.0.0.0/0\"; public = \"203.0.113.1\"; },\n"
+		     "{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/24\"; }"),
+			"f:3: " AGAIN("192.0.2.0/24", "2")},
+		{MAP("{ private = \"192.0.2.1\"; public = \"192.0.2.2\"; },\n"
+		     "{ private = \"192.0.2.2\"; public = \"192.0.2.1\"; }"),
+			"f:2: " AGAIN("192.0.2.2", "3") "f:3: " AGAIN("192.0.2.1", "2")},
+	};
+	static const char *const good[] = {
+		/* many to one of themselves; several to the same one */
+		MAP("{ private = \"0.0.0.0/0\"; public = \"203.0.113.1\"; },"
+		    "{ private = \"10.0.0.0/24\"; public = \"203.0.113.1\"; }"),
+		/* an exception */
+		MAP("{ private = \"0.0.0.0/0\"; public = \"203.0.113.1\"; },"
+		    "{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/24\"; },"
+		    "{ private = \"192.0.2.0/24\"; public = \"192.0.2.0/24\"; }"),
+		/* never the same packet */
+		"outside = [ \"a\", \"b\" ]; maps = ("
+		"{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; outside = \"a\"; },"
+		"{ private = \"192.0.2.1\"; public = \"192.0.2.2\"; outside = \"b\"; } );",
+		/* never the same address */
+		MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; part = \"inner\"; },"
+		    "{ private = \"192.0.2.1\"; public = \"192.0.2.2\"; part = \"outer\"; }"),
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+	for (size_t i = 0; i < COUNT(good); i++)
+		config_free(load_text(good[i], ""));
+}
+
+static void tables_hold_what_is_configured(void **state)
+{
+	struct config *config =
+		load_text("outside = [ \"a\", \"b\", \"c\" ];\n"
+			  "maps = ( { private = \"10.0.0.0/8\"; public = \"192.0.2.1\"; },\n"
+			  "{ private = \"10.1.0.0/16\"; public = \"172.15.0.0/16\"; },\n"
+			  "{ private = \"10.1.2.3\"; public = \"192.0.2.9\"; outside = \"b\"; } );",
+			"");
+	struct prefix p;
+	const struct config_value address = {"private", "10.1.2.3", {"f", 0, 1}};
+	struct config_errors errors = {0};
+	const struct config_outside *o = config->outside;
+
+	(void)state;
+	assert_true(config_prefix_parse(&p, &address, &errors));
+	assert_int_equal(config->entries[addrmap_find(&o[0].maps[ADDRMAP_OUTER], p.base)].line, 3);
+	assert_int_equal(config->entries[addrmap_find(&o[1].maps[ADDRMAP_OUTER], p.base)].line, 4);
+	assert_int_equal(config->entries[addrmap_find(&o[1].maps[ADDRMAP_INNER], p.base)].line, 4);
+	assert_ptr_equal(o[0].maps[ADDRMAP_OUTER].ranges, o[2].maps[ADDRMAP_OUTER].ranges);
+	p.base.lo += 1 << 24; /* 11.1.2.3 */
+	assert_int_equal(addrmap_find(&o[0].maps[ADDRMAP_OUTER], p.base), ADDRMAP_NONE);
+	p.base.lo -= (1 << 24) - (1 << 16); /* 10.2.2.3: many to one is not for the inner part */
+	assert_int_equal(config->entries[addrmap_find(&o[0].maps[ADDRMAP_OUTER], p.base)].line, 2);
+	assert_int_equal(addrmap_find(&o[0].maps[ADDRMAP_INNER], p.base), ADDRMAP_NONE);
+	config_free(config);
+}
+
+static void equal_parts_share_a_table(void **state)
+{
+	struct config *config = load_text(MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; }"), "");
+
+	(void)state;
+	assert_ptr_equal(
+		config->outside[0].maps[ADDRMAP_OUTER].ranges, config->outside[0].maps[ADDRMAP_INNER].ranges);
+	config_free(config);
+}
+
+static uint8_t random_byte(unsigned below)
+{
+	return (uint8_t)((unsigned)rand() % below);
+}
+
+/* An address of 198.51.100.0/24. */
+static struct address random_address(void)
+{
+	return (struct address){0, UINT64_C(0xffffc6336400) | random_byte(0x100)};
+}
+
+static struct prefix random_prefix(uint8_t length)
+{
+	struct prefix p = {random_address(), length};
+
+	p.base.lo &= ~prefix_host_mask(length).lo;
+	return p;
+}
+
+/* A random map of 198.51.100.0/24 to itself: an exception, 1:1 or many to one. */
+static struct addrmap_entry random_entry(void)
+{
+	const struct prefix private = random_prefix(120 + random_byte(9));
+	struct addrmap_entry entry = {
+		.private = private,
+		.public = random_prefix(private.length),
+		.outside = random_byte(3) ? (uint8_t)ADDRMAP_ANY : random_byte(2),
+		.parts = random_byte(2) ? 3 : 1 + random_byte(2),
+	};
+
+	if (random_byte(3) == 0) {
+		entry.public = private;
+	} else if (random_byte(3) == 0) {
+		entry.public = random_prefix(128);
+		entry.parts = 1 << ADDRMAP_OUTER;
+	}
+	return entry;
+}
+
+static struct address translate_once(const struct addrmap *table, struct address a)
+{
+	const uint32_t map = addrmap_find(table, a);
+
+	return map == ADDRMAP_NONE ? a : addrmap_apply(&table->entries[map], a);
+}
+
+/* What the check of chains accepts, translates twice as once. */
+static void accepted_maps_are_idempotent(void **state)
+{
+	unsigned accepted = 0;
+	char *name[] = {(char[]){"f"}};
+
+	(void)state;
+	srand(7);
+	for (int set = 0; set < 20000; set++) {
+		struct addrmap_entry entries[4];
+		struct config config = {.files = name, .n_files = 1, .n_outside = 2, .entries = entries};
+		struct config_errors errors = {0};
+
+		for (config.n_entries = 0; config.n_entries < (size_t)(2 + set % 3);)
+			entries[config.n_entries++] = random_entry();
+		config_clashes_check(&config, &errors);
+		if (errors.errors == 0) {
+			assert_true(config_tables_build(&config));
+			assert_true(config_chains_check(&config, &errors));
+		}
+		accepted += errors.errors == 0;
+		for (uint64_t i = 0; errors.errors == 0 && i < 4 * 256; i++) {
+			const struct addrmap *table = &config.outside[i / 256 % 2].maps[i / 512];
+			const struct address once = translate_once(
+				table, (struct address){0, UINT64_C(0xffffc6336400) + i % 256});
+
+			assert_true(address_equal(translate_once(table, once), once));
+		}
+		free(config.ranges);
+	}
+	assert_in_range(accepted, 2000, 18000);
+}
+
+static void files_are_included(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	mkdir("d", 0777);
+	write_file("d/a", "# a\n{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; },\n@include \"b\"");
+	write_file("d/b", "\n\n{ private = \"10.0.0.2\"; public = \"192.0.2.2\"; } // no newline");
+	config = load_text(OUTSIDE
+		"maps = ( @include \"d/a\" ,\n{ private = \"10.0.0.3\"; public = \"192.0.2.3\"; } );",
+		"");
+	assert_int_equal(config->n_files, 3);
+	assert_string_equal(config->files[1], "d/a");
+	assert_string_equal(config->files[2], "d/b");
+	assert_int_equal(config->n_entries, 3);
+	for (uint16_t i = 0; i < 3; i++)
+		assert_int_equal(config->entries[i].file, (i + 1) % 3);
+	assert_int_equal(config->entries[0].line, 2);
+	assert_int_equal(config->entries[1].line, 3);
+	assert_int_equal(config->entries[2].line, 3);
+	config_free(config);
+}
+
+static void errors_name_the_included_file(void **state)
+{
+	(void)state;
+	mkdir("d", 0777);
+	write_file("d/a", "\nlookup = 5;\nqueue = { }");
+	assert_null(load_text(OUTSIDE "@include \"d/a\" control = 1;\nfoo = 1;",
+		"f:3: unknown setting \"foo\": expected outside, maps, queue, lookup or control\n"
+		"d/a:2: lookup: expected a string, found an integer\n"
+		"f:2: control: expected a group { }, found an integer\n"));
+	write_file("d/a", "\nlookup 5;\n");
+	assert_null(load_text(OUTSIDE "@include \"d/a\"", "d/a:2" SYNTAX));
+	write_file("d/a", "\n\n( /*");
+	assert_null(load_text(
+		OUTSIDE "@include \"d/a\"", "d/a:3: a comment begins here and has no end: */ is missing\n"));
+	write_file("d/a", "\n(");
+	assert_null(load_text(OUTSIDE "@include \"d/a\"\n)", "d/a:2: \"(\" is never closed\n"));
+	write_file("d/a", "\n)");
+	assert_null(load_text(OUTSIDE "maps = (\n@include \"d/a\"\n", "d/a:2: \")\" closes nothing\n"));
+	assert_null(load_text(
+		OUTSIDE "@include \"none\"", "f:2: cannot include none: No such file or directory\n"));
+	assert_null(load_text(
+		OUTSIDE "@include \"/none/x\"", "f:2: cannot include /none/x: No such file or directory\n"));
+	write_file("d/a", "@include \"none\"");
+	assert_null(load_text(
+		OUTSIDE "@include \"d/a\"", "d/a:1: cannot include d/none: No such file or directory\n"));
+}
+
+static void includes_are_bounded(void **state)
+{
+	char name[16], text[64], last[] = "i10";
+
+	(void)state;
+	assert_null(load_text("@include \"f\"", "f:1: cannot include f: it includes itself\n"));
+	mkdir("d", 0777);
+	write_file("d/a", "\n@include \"../f\"");
+	assert_null(load_text("@include \"d/a\"", "d/a:2: cannot include d/../f: it includes itself\n"));
+	for (int i = 1; i < 10; i++) {
+		snprintf(name, sizeof(name), "i%d", i);
+		snprintf(text, sizeof(text), "@include \"i%d\"", i + 1);
+		write_file(name, text);
+	}
+	write_file(last, OUTSIDE);
+	config_free(load("i2", ""));
+	config_free(load("i1", ""));
+	write_file("i0", "@include \"i1\"");
+	assert_null(load("i0", "i9:1: cannot include i10: files are included too deeply\n"));
+	/* beside each other any number: the same file is no cycle */
+	write_file("e", "# empty");
+	config_free(load_text(OUTSIDE "@include \"e\"\n@include \"e\"\n", ""));
+}
+
+static void only_regular_files_are_read(void **state)
+{
+	static const char nul[] = "outside\0 = 1;";
+
+	(void)state;
+	assert_null(load("none", "none: No such file or directory\n"));
+	assert_null(load(".", ".: it is a directory\n"));
+	assert_null(load("/dev/null", "/dev/null: it is not a regular file\n"));
+	mkfifo("fifo", 0666);
+	assert_null(load("fifo", "fifo: it is not a regular file\n"));
+	assert_null(load_text("@include \"fifo\"", "f:1: cannot include fifo: it is not a regular file\n"));
+	assert_null(load_text("@include \"/\"", "f:1: cannot include /: it is a directory\n"));
+	assert_int_equal(symlink("loop", "loop"), 0);
+	assert_null(load("loop", "loop: Too many levels of symbolic links\n"));
+	write_bytes("f", nul, sizeof(nul) - 1);
+	assert_null(load("f", "f:1: a NUL byte: this is not a text file\n"));
+	write_file("big", "");
+	assert_int_equal(truncate("big", (256 << 20) + 1), 0);
+	assert_null(load("big", "big: more than 256 MiB of configuration\n"));
+	assert_null(load_text(
+		"\n@include \"big\"", "f:2: cannot include big: more than 256 MiB of configuration\n"));
+	unlink("big");
+}
+
+static void long_lists_of_mistakes_end(void **state)
+{
+	char text[1000] = OUTSIDE, said[3000] = "";
+
+	(void)state;
+	for (int i = 0; i < 25; i++) {
+		sprintf(text + strlen(text), "zzzz%d = 1;\n", i);
+		if (i < CONFIG_ERRORS_MAX)
+			sprintf(said + strlen(said),
+				"f:%d: unknown setting \"zzzz%d\": expected outside, maps, queue, lookup or "
+				"control\n",
+				i + 2, i);
+	}
+	strcat(said, "and 5 more\n");
+	assert_null(load_text(text, said));
+}
+
+static void lines_beyond_65535(void **state)
+{
+	const size_t lines = 70000;
+	char *text = malloc(lines + 100);
+
+	(void)state;
+	memset(text, '\n', lines);
+	strcpy(text + lines, OUTSIDE "lookup = 1;");
+	assert_null(load_text(text, "f:70002: lookup: expected a string, found an integer\n"));
+	free(text);
+}
+
+static void nothing_is_printed_without_out(void **state)
+{
+	struct config_errors errors = {0};
+
+	(void)state;
+	write_file("f", "foo = 1; bar = 1;");
+	assert_null(config_load("f", &errors));
+	assert_int_equal(errors.errors, 3);
+}
+
+static void own_addresses_are_watched(void **state)
+{
+	static const char *const some[] = {
+		"127.0.0.1", "192.168.42.1", "fd42::1", "192.0.2.7", "192.168.42.1", NULL};
+	static const char *const many[] = {
+		"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7", NULL};
+#define ROUTED(line, private, public)                                                                        \
+	"f:" line                                                                                            \
+	": warning: " private " of this host becomes " public ", which is not an address of this host: "     \
+							      "answers to it must be routed here\n"
+
+	(void)state;
+	host_addresses = some;
+	config_free(load_text(MAP("{ private = \"192.168.42.1\"; public = \"192.0.2.1\"; },\n"
+				  "{ private = \"fd42::/16\"; public = \"2001:db8::1\"; }"),
+		ROUTED("2", "192.168.42.1", "192.0.2.1") ROUTED("3", "fd42::1", "2001:db8::1")));
+	/* an address of its own, an exception, the inner part, loopback: nothing to say */
+	config_free(load_text(MAP("{ private = \"192.168.42.1\"; public = \"192.0.2.7\"; },\n"
+				  "{ private = \"fd42::/16\"; public = \"fd42::/16\"; },\n"
+				  "{ private = \"127.0.0.0/8\"; public = \"192.0.2.0\"; },\n"
+				  "{ private = \"fd42::1\"; public = \"2001:db8::1\"; part = \"inner\"; }"),
+		""));
+	config_free(load_text(
+		"outside = [ \"a\", \"b\" ];\n"
+		"maps = ( { private = \"192.168.42.1\"; public = \"192.0.2.1\"; outside = \"b\"; } );",
+		ROUTED("2", "192.168.42.1", "192.0.2.1")));
+	host_addresses = many;
+	config_free(load_text(MAP("{ private = \"10.0.0.0/8\"; public = \"192.0.2.1\"; }"),
+		ROUTED("2", "10.0.0.1", "192.0.2.1") ROUTED("2", "10.0.0.2", "192.0.2.1")
+			ROUTED("2", "10.0.0.3", "192.0.2.1") ROUTED("2", "10.0.0.4", "192.0.2.1")
+				ROUTED("2", "10.0.0.5", "192.0.2.1") "and 2 more warnings\n"));
+	host_addresses = NULL;
+}
+
+static void restart_is_asked_for(void **state)
+{
+	static const struct {
+		const char *text, *refusal;
+	} cases[] = {
+		{OUTSIDE, NULL},
+		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; }") "lookup = \"never\"; queue = { "
+									    "malformed = \"drop\"; };",
+			NULL},
+		{OUTSIDE "queue = { number = 1; };", "queue.number can only be changed by a restart"},
+		{OUTSIDE "queue = { workers = 2; };", "queue.workers can only be changed by a restart"},
+		{OUTSIDE "queue = { length = 1; };", "queue.length can only be changed by a restart"},
+		{OUTSIDE "queue = { overload = \"drop\"; };",
+			"queue.overload can only be changed by a restart"},
+		{OUTSIDE "control = { socket = \"/s\"; };",
+			"control.socket can only be changed by a restart"},
+		{OUTSIDE "control = { group = \"g\"; };", "control.group can only be changed by a restart"},
+	};
+	struct config *running = load_text(OUTSIDE, "");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config *wanted = load_text(cases[i].text, "");
+		const char *refusal = config_reload_refusal(running, wanted);
+
+		if (cases[i].refusal)
+			assert_string_equal(refusal, cases[i].refusal);
+		else
+			assert_null(refusal);
+		config_free(wanted);
+	}
+	config_free(running);
+	config_free(NULL);
+}
+
+static void prefixes_as_text(void **state)
+{
+	static const char *const texts[] = {"0.0.0.0/0", "10.0.0.0/8", "192.0.2.1", "2000::/3", "2001:db8::1",
+		"2001:db8::/127", "::2", "fc00::/7"};
+	struct config_errors errors = {0};
+	char text[CONFIG_PREFIX_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct prefix p;
+
+		assert_true(config_prefix_parse(
+			&p, &(struct config_value){"private", texts[i], {"f", 0, 1}}, &errors));
+		config_prefix_text(p, text);
+		assert_string_equal(text, texts[i]);
+	}
+}
+
+static void load_sample(const char *name)
+{
+	char path[PATH_MAX + 300];
+
+	snprintf(path, sizeof(path), "%s/%s", source_directory, name);
+	config_free(load(path, ""));
+}
+
+static void samples_load(void **state)
+{
+	char path[PATH_MAX + 300];
+	unsigned n = 0;
+	DIR *samples;
+
+	(void)state;
+	load_sample("etc/icmpnatd.conf");
+	snprintf(path, sizeof(path), "%s/etc/examples", source_directory);
+	samples = opendir(path);
+	assert_non_null(samples);
+	for (const struct dirent *entry; (entry = readdir(samples));)
+		if (strstr(entry->d_name, ".conf")) {
+			snprintf(path, sizeof(path), "etc/examples/%s", entry->d_name);
+			load_sample(path);
+			n++;
+		}
+	closedir(samples);
+	assert_in_range(n, 3, 100);
+}
+
+/* Under a sanitizer every realloc() copies, and libconfig grows its lists by 16
+ * elements at a time: fewer maps and more patience then. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1 /* clang does not */
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define MANY	     20000
+#define MANY_SECONDS 20
+#else
+#define MANY	     100000
+#define MANY_SECONDS 1
+#endif
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void many_maps_load_fast(void **state)
+{
+	FILE *file = fopen("many", "w");
+	struct config *config;
+	double seconds;
+
+	(void)state;
+	fprintf(file, OUTSIDE "maps = (\n");
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(file,
+			"\t{ private = \"10.%u.%u.%u\"; public = \"198.18.%u.%u\"; part = \"outer\"; }%s\n",
+			i >> 15 & 255, i >> 7 & 255, i << 1 & 255, i >> 8 & 255, i & 255,
+			i + 1 < MANY ? "," : "");
+	fprintf(file, ");\n");
+	fclose(file);
+	seconds = now();
+	config = load("many", "");
+	seconds = now() - seconds;
+	print_message("%d maps: %.3f s\n", MANY, seconds);
+	assert_int_equal(config->n_entries, MANY);
+	assert_int_equal(config->outside[0].maps[ADDRMAP_OUTER].n_ranges, 2 * MANY + 1);
+	config_free(config);
+	assert_true(seconds < MANY_SECONDS);
+}
+
+static int enter_directory(void **state)
+{
+	const char *srcdir = getenv("srcdir");
+
+	(void)state;
+	return realpath(srcdir ? srcdir : ".", source_directory) && mkdtemp(directory) &&
+			       chdir(directory) == 0
+		       ? 0
+		       : -1;
+}
+
+/* Removes what the tests made: files, and files in d/. */
+static int remove_directory(void **state)
+{
+	static const char *const places[] = {"d", "."};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(places); i++) {
+		DIR *place = opendir(places[i]);
+		char path[300];
+
+		for (const struct dirent *entry; place && (entry = readdir(place));) {
+			snprintf(path, sizeof(path), "%s/%s", places[i], entry->d_name);
+			unlink(path);
+		}
+		if (place)
+			closedir(place);
+	}
+	rmdir("d");
+	return chdir("/") || rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(smallest_file),
+		cmocka_unit_test(every_setting),
+		cmocka_unit_test(traps_of_libconfig),
+		cmocka_unit_test(brackets_and_characters),
+		cmocka_unit_test(settings_are_checked),
+		cmocka_unit_test(unknown_names_are_refused),
+		cmocka_unit_test(interfaces_are_checked),
+		cmocka_unit_test(sides_are_checked),
+		cmocka_unit_test(public_side_is_public),
+		cmocka_unit_test(scope_is_checked),
+		cmocka_unit_test(clashes_name_both_lines),
+		cmocka_unit_test(chains_name_both_lines),
+		cmocka_unit_test(tables_hold_what_is_configured),
+		cmocka_unit_test(equal_parts_share_a_table),
+		cmocka_unit_test(accepted_maps_are_idempotent),
+		cmocka_unit_test(files_are_included),
+		cmocka_unit_test(errors_name_the_included_file),
+		cmocka_unit_test(includes_are_bounded),
+		cmocka_unit_test(only_regular_files_are_read),
+		cmocka_unit_test(long_lists_of_mistakes_end),
+		cmocka_unit_test(lines_beyond_65535),
+		cmocka_unit_test(nothing_is_printed_without_out),
+		cmocka_unit_test(own_addresses_are_watched),
+		cmocka_unit_test(restart_is_asked_for),
+		cmocka_unit_test(prefixes_as_text),
+		cmocka_unit_test(samples_load),
+		cmocka_unit_test(many_maps_load_fast),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, enter_directory, remove_directory);
+}
