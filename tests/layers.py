@@ -13,12 +13,13 @@ NETFILTER = re.compile(r"libmnl/|libnetfilter_|linux/netfilter|linux/netlink")
 CORE = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "netinet/in.h"}
 # The only files that may include these.
 OWNERS = {
-    re.compile(r"libconfig\.h"): {"config.c"},
+    re.compile(r"libconfig\.h"): {"config/tree.c"},
     re.compile(r"libnetfilter_queue/"): {"io/queue.c"},
     re.compile(r"libnetfilter_conntrack/"): {"io/flow.c"},
     re.compile(r"cap-ng\.h"): {"io/privilege.c"},
 }
 IO_MAY = re.compile(r"(io|core)/|stats\.h$")
+CONFIG_MAY = re.compile(r"(config|core)/|config\.h$")
 CTL_MAY = re.compile(r"ctl/")
 
 
@@ -40,6 +41,8 @@ def breaches(path):
             yield f"{where}: the core knows nothing but itself"
         if name.startswith("io/") and own and not IO_MAY.match(header):
             yield f"{where}: io may only look at core and stats.h"
+        if name.startswith("config/") and own and not CONFIG_MAY.match(header):
+            yield f"{where}: the configuration knows itself and the core"
         if name.startswith("ctl/") and own and not CTL_MAY.match(header):
             yield f"{where}: the client knows the daemon by its socket alone"
         if not name.startswith("io/") and NETFILTER.match(header):

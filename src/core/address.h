@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An IP address and a prefix, of either family, as numbers. Arithmetic only:
- * reading and writing their text belongs to config.c.
+ * reading and writing their text belongs to config/prefix.c.
  */
 #ifndef CORE_ADDRESS_H
 #define CORE_ADDRESS_H

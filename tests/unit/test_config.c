@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "config_maps.h"
+#include "config/maps.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

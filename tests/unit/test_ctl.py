@@ -289,7 +289,10 @@ def read_prometheus(text):
 
 
 def test_stats_prometheus(daemon):
-    types, samples = read_prometheus(ask(daemon, "stats", "--prometheus"))
+    text = ask(daemon, "stats", "--prometheus")
+    assert "# HELP icmpnatd_queue_total Counters of group queue\n" in text
+    assert "# HELP icmpnatd_kernel_waiting packets in the queue \\\\ now\n" in text
+    types, samples = read_prometheus(text)
     assert types == {"icmpnatd_queue_total": "counter", "icmpnatd_outcome_total": "counter",
                      "icmpnatd_kernel_waiting": "gauge", "icmpnatd_kernel_queue_dropped_total": "counter"}
     assert samples["icmpnatd_outcome_total", (("name", "outer"), ("fate", "rewritten"), ("worker", "0"))] == 20

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_maps.h"
-#include "config_tree.h"
+#include "config/maps.h"
+#include "config/tree.h"
 
 static struct config *config_new(void)
 {
@@ -22,7 +22,7 @@ static struct config *config_new(void)
 		return NULL;
 	config->queue = (struct config_queue){
 		.workers = 1, .length = 8192, .overload_pass = true, .malformed_pass = true};
-	config->control = (struct config_control){.socket = "/run/icmpnatd/control", .group = "icmpnatd"};
+	config->control = (struct config_control){.socket = ICMPNATD_SOCKET, .group = "icmpnatd"};
 	return config;
 }
 

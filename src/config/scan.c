@@ -4,7 +4,7 @@
  * something else (or some releases of it would, and others not) is refused
  * here; comments go, and the lines stay where they are.
  */
-#include "config_scan.h"
+#include "config/scan.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static char peek(const struct config_source *source, size_t ahead)
 	return (size_t)(source->end - source->next) > ahead ? source->next[ahead] : '\0';
 }
 
-/* Copies n characters, none of them a newline. config_text.c has made room for
+/* Copies n characters, none of them a newline. text.c has made room for
  * as many characters as its files have. */
 static void keep(struct config_scan *scan, struct config_source *source, size_t n)
 {

@@ -4,7 +4,7 @@
  * and which line of it came from where. libconfig never opens a file itself: it
  * ends the process over one that it cannot read.
  */
-#include "config_text.h"
+#include "config/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config_scan.h"
+#include "config/scan.h"
 
 #define TEXT_MAX    (256 << 20) /* bytes, of all files together */
 #define FILES_MAX   1000

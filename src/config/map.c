@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "config_maps.h"
+#include "config/maps.h"
 
 #define V4(a, b, length)                                                                                     \
 	{                                                                                                    \

@@ -2,15 +2,15 @@
 /*
  * From libconfig's tree to struct config: which settings exist, of which type
  * and range, and what they are when absent. The only room that knows libconfig;
- * files are the business of config_text.c, maps that of config_map.c.
+ * files are the business of text.c, maps that of map.c.
  */
-#include "config_tree.h"
+#include "config/tree.h"
 
 #include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_maps.h"
+#include "config/maps.h"
 
 #define QUEUE_LENGTH_MAX 262144 /* 604 MB of receive buffer */
 

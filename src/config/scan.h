@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between config_text.c, which opens files, and config_scan.c, which reads
+ * Between text.c, which opens files, and scan.c, which reads
  * their characters: what is known about a text while it is being put together.
  */
 #ifndef CONFIG_SCAN_H
@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "config_text.h"
+#include "config/text.h"
 
 #define CONFIG_BRACKETS_MAX 16 /* open at the same time */
 

@@ -4,7 +4,7 @@
  * first ones in full and the rest as a number, so that a file of the wrong kind
  * does not bury the one who asked.
  */
-#include "config_error.h"
+#include "config/error.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef CONFIG_TEXT_H
 #define CONFIG_TEXT_H
 
-#include "config_error.h"
+#include "config/error.h"
 
 /* From this line of the text on, lines come from one file, one by one. */
 struct config_span {

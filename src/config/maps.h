@@ -6,7 +6,7 @@
 #ifndef CONFIG_MAPS_H
 #define CONFIG_MAPS_H
 
-#include "config_error.h"
+#include "config/error.h"
 
 /* A string that was configured; text is NULL if it was not. */
 struct config_value {
