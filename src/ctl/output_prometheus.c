@@ -50,12 +50,8 @@ static void name_metric(char *text, const struct report_counter *counter)
 
 static void put_metric_head(const struct report_counter *counter)
 {
-	printf("# HELP %s ", metric);
-	if (report_is_kernel(counter))
-		put_escaped(counter->sentence, "\\");
-	else
-		printf("Counters of group %s, each explained by icmpnatctl stats --all --explain.",
-			metric + 9);
+	printf("# HELP %s %s", metric, report_is_kernel(counter) ? "" : "Counters of group ");
+	put_escaped(report_is_kernel(counter) ? counter->sentence : counter->group, "\\");
 	printf("\n# TYPE %s %s\n", metric, report_is_gauge(counter) ? "gauge" : "counter");
 }
 

@@ -18,11 +18,14 @@ bool privilege_suffices(void)
  * any by execve(). Call before threads start. Returns 0, or -1 with errno. */
 int privilege_shed(void)
 {
+	capng_select_t what;
+
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
-		(capng_apply(CAPNG_SELECT_BOTH) == 0 || capng_apply(CAPNG_SELECT_CAPS) == 0))
+	/* Who may not lower the bounding set has been started with a low one. */
+	what = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+	capng_clear(what);
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 && capng_apply(what) == 0)
 		return 0;
 	errno = EPERM;
 	return -1;

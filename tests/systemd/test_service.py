@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The unit, as installed, under a real systemd: it starts with its own user and one capability,
+reloads, survives what kills it, and leaves nothing behind.
+
+Needs root, and in ICMPNATD_BUILD a build directory configured for /usr, /etc and /run.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from machine import Machine, Unavailable
+
+UNIT = "icmpnatd.service"
+CONFIG = """
+outside = [ "lo" ];
+maps = ( { private = "192.168.42.1"; public = "198.51.100.1"; } );
+"""
+# This kernel may not have nft queue: then iptables queues, as --print-rules=iptables says. The
+# watchdog is made impatient for the test.
+DROP_IN = """
+[Service]
+WatchdogSec=1
+"""
+DROP_IN_IPTABLES = """
+ExecStartPre=
+ExecStartPre=+-chgrp icmpnatd /proc/net/netfilter/nfnetlink_queue
+ExecStartPre=+/bin/sh -c '/usr/sbin/icmpnatd --print-rules=iptables | sh'
+ExecReload=
+ExecReload=/usr/sbin/icmpnatctl reload
+"""
+
+
+def has_nft_queue():
+    rules = "table ip probe { chain c { type filter hook output priority 0; queue num 0; }; }"
+    return subprocess.run(["unshare", "-n", "nft", "-c", "-f", "-"], input=rules, text=True,
+                          capture_output=True).returncode == 0
+
+
+def install(root):
+    subprocess.run(["make", "-s", "-C", os.environ["ICMPNATD_BUILD"], "install", f"DESTDIR={root}"], check=True,
+                   stdout=subprocess.DEVNULL)
+    if (root / "lib").exists():  # a link to usr/lib on this system, which it must not hide
+        shutil.copytree(root / "lib", root / "usr/lib", dirs_exist_ok=True)
+        shutil.rmtree(root / "lib")
+    (root / "etc/icmpnatd/icmpnatd.conf").write_text(CONFIG)
+    drop_in = root / "etc/systemd/system" / (UNIT + ".d")
+    drop_in.mkdir()
+    (drop_in / "test.conf").write_text(DROP_IN + ("" if has_nft_queue() else DROP_IN_IPTABLES))
+
+
+@pytest.fixture(scope="module")
+def machine():
+    if os.geteuid() != 0:
+        pytest.skip("booting systemd needs root")
+    if "ICMPNATD_BUILD" not in os.environ:
+        pytest.skip("ICMPNATD_BUILD does not name a build directory")
+    try:
+        machine = Machine(install)
+    except Unavailable as reason:
+        pytest.skip(f"no systemd can be booted here: {reason}")
+    machine.run("systemd-sysusers")
+    yield machine
+    machine.close()
+
+
+@pytest.fixture
+def service(machine):
+    """The unit, started; its main process."""
+    machine.run("systemctl", "start", UNIT)
+    yield main_pid(machine)
+    machine.run("systemctl", "stop", UNIT, check=False)
+    machine.run("systemctl", "reset-failed", check=False)
+
+
+def main_pid(machine):
+    return int(machine.show(UNIT, "MainPID")["MainPID"])
+
+
+def wait_until(what, true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited in vain until {what}"
+        time.sleep(0.05)
+
+
+def status_of(machine, pid):
+    text = machine.run("cat", f"/proc/{pid}/status").stdout
+    return {key: value.split() for key, value in (line.split(":", 1) for line in text.splitlines())}
+
+
+def has_rules(machine):
+    return "table ip icmpnatd" in machine.run("nft", "list", "tables").stdout
+
+
+def test_it_is_started_when_it_says_so(machine, service):
+    shown = machine.show(UNIT, "ActiveState", "StatusText", "Type")
+    assert shown == {"ActiveState": "active", "StatusText": "queue 0, workers: 1, maps: 1", "Type": "notify"}
+    assert has_rules(machine)
+    assert "maps:           1" in machine.run("icmpnatctl", "status").stdout
+
+
+def test_it_may_do_no_more_than_it_must(machine, service):
+    status = status_of(machine, service)
+    user = machine.run("id", "-u", "icmpnatd").stdout.strip()
+    net_admin = f"{1 << 12:016x}"
+    assert status["Uid"] == [user] * 4
+    assert [status[c] for c in ("CapPrm", "CapEff", "CapBnd")] == [[net_admin]] * 3
+    assert (status["NoNewPrivs"], status["Seccomp"]) == (["1"], ["2"])
+
+
+def test_the_kernels_counters_are_there(machine, service):
+    counters = machine.json("icmpnatctl", "stats", "--all", "--json")["counters"]
+    assert "kernel" in {counter["group"] for counter in counters}
+
+
+def test_the_journal_has_nothing_to_complain_of(machine, service):
+    lines = machine.run("journalctl", "-b", "-o", "cat", "_PID=" + str(service)).stdout.splitlines()
+    assert lines == ["started on queue 0, workers: 1, maps: 1"]
+
+
+def test_the_group_may_read_and_others_may_not(machine, service):
+    def ctl(*who):
+        return machine.run("setpriv", "--clear-groups", *who, "icmpnatctl", "status", check=False).returncode
+    assert ctl("--reuid", "nobody", "--regid", "icmpnatd") == 0
+    assert ctl("--reuid", "nobody", "--regid", "nogroup") == 1
+
+
+def test_a_reload_keeps_the_process(machine, service):
+    more = CONFIG.replace(");", ', { private = "192.168.42.2"; public = "198.51.100.2"; } );')
+    write(machine, more)
+    machine.run("systemctl", "reload", UNIT)
+    assert machine.show(UNIT, "StatusText")["StatusText"].endswith("maps: 2")
+    assert main_pid(machine) == service
+    write(machine, "outside = 5;")
+    assert machine.run("systemctl", "reload", UNIT, check=False).returncode != 0
+    assert machine.show(UNIT, "ActiveState", "StatusText")["StatusText"].endswith("maps: 2")
+    assert main_pid(machine) == service
+    write(machine, CONFIG)
+
+
+def write(machine, text):
+    path = pathlib.Path(f"/proc/{machine.pid}/root/etc/icmpnatd/icmpnatd.conf")
+    path.write_text(text)
+
+
+def test_a_bad_file_is_a_failed_start_with_a_reason(machine):
+    write(machine, "outside = 5;")
+    try:
+        assert machine.run("systemctl", "start", UNIT, check=False).returncode != 0
+        assert not has_rules(machine)
+    finally:
+        write(machine, CONFIG)
+        machine.run("systemctl", "stop", UNIT)
+        machine.run("systemctl", "reset-failed", UNIT, check=False)
+
+
+@pytest.mark.parametrize("signal", ["KILL", "SEGV"])
+def test_it_comes_back_when_it_is_killed(machine, service, signal):
+    machine.run("kill", f"-{signal}", str(service))
+    wait_until("it runs again", lambda: main_pid(machine) not in (0, service))
+    wait_until("it is active", lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "active")
+    assert has_rules(machine)
+
+
+def test_the_watchdog_ends_a_hang(machine, service):
+    machine.run("kill", "-STOP", str(service))
+    wait_until("it runs again", lambda: main_pid(machine) not in (0, service))
+    wait_until("it is active", lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "active")
+
+
+def test_an_idle_daemon_is_not_taken_for_hung(machine, service):
+    time.sleep(3)  # three times the watchdog's patience
+    assert main_pid(machine) == service
+
+
+def test_it_leaves_nothing_behind(machine, service):
+    machine.run("systemctl", "stop", UNIT)
+    assert not has_rules(machine)
+    assert "ICMPNATD" not in machine.run("iptables-save").stdout + machine.run("ip6tables-save").stdout
+    assert machine.run("ls", "/run/icmpnatd", check=False).returncode != 0
+    assert machine.show(UNIT, "Result")["Result"] == "success"
