@@ -60,12 +60,12 @@ def network():
     capture()
 
 
-def probe(source="127.0.0.1", target="127.0.0.1"):
+def probe(source="127.0.0.1", target="127.0.0.1", timeout=2):
     """Sends to a port that is closed. True if the error came back: it went through the queue."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind((source, 0))
         s.connect((target, 9))
-        s.settimeout(2)
+        s.settimeout(timeout)
         s.send(b"?")
         try:
             s.recv(1)

@@ -13,6 +13,7 @@ from conftest import GROUP, MAPS, NOBODY, many, probe
 
 with open("/proc/self/uid_map", encoding="ascii") as uid_map:
     ROOT = os.geteuid() == 0 and uid_map.read().split() == ["0", "0", "4294967295"]
+KERNEL_COUNTERS = ROOT  # their file is for the host's root only
 needs_users = pytest.mark.skipif(not ROOT, reason="only the host's root can become other users")
 
 
@@ -62,7 +63,8 @@ def counters(daemon):
 
 def test_stats_and_explain_name_the_same(daemon):
     explained = daemon.ask("explain")
-    assert [row[:2] for row in daemon.ask("stats")] == [row[:2] for row in explained]
+    present = [row[:2] for row in explained if row[0] != "kernel" or KERNEL_COUNTERS]
+    assert [row[:2] for row in daemon.ask("stats")] == present
     for group, _, sentence, *fate in explained:
         assert sentence
         assert len(fate) == (group == "outcome")
@@ -82,8 +84,9 @@ def test_stats_add_up(daemon):
     verdicts = sum(now["verdict", name, "0"] for name in ("accepted", "rewritten", "dropped"))
     assert now["queue", "received", "0"] == outcomes == verdicts == 20
     assert now["type", "destination-unreachable", "0"] == 20
-    assert now["kernel", "id-sequence", "0"] == 20
-    assert now["kernel", "waiting", "0"] == now["kernel", "queue-dropped", "0"] == now["kernel", "user-dropped", "0"] == 0
+    if KERNEL_COUNTERS:
+        assert now["kernel", "id-sequence", "0"] == 20
+        assert all(now["kernel", name, "0"] == 0 for name in ("waiting", "queue-dropped", "user-dropped"))
 
 
 def test_stats_of_two_workers(stopped):
@@ -111,8 +114,8 @@ def test_maps_scopes(stopped):
 
 
 def test_maps_count_their_hits(daemon):
-    for _ in range(3):
-        probe("20.0.0.5", "192.168.77.1")
+    for _ in range(3):  # the client cannot recognize what comes back: the quoted address is changed, too
+        probe("20.0.0.5", "192.168.77.1", timeout=0.2)
     hits = {row[0]: int(row[4]) for row in daemon.ask("maps")}
     assert hits["192.168.77.1"] >= 3
     assert hits["192.168.78.0/24"] == 0
@@ -263,7 +266,7 @@ def test_daemon_of_another_user(stopped):
 
 
 def test_client(daemon):
-    probe("20.0.0.5", "192.168.77.1")
+    probe("20.0.0.5", "192.168.77.1", timeout=0.2)
     assert json.loads(daemon.ctl("status", "--json").stdout)["outside"] == [{"interface": "lo", "state": "up"}]
     stats = json.loads(daemon.ctl("stats", "--json", "--explain").stdout)["counters"]
     assert [c["value"] for c in stats if c["name"] == "received"] == [1]
@@ -271,7 +274,8 @@ def test_client(daemon):
     assert len(json.loads(daemon.ctl("maps", "--json").stdout)["maps"]) == len(MAPS)
     metrics = daemon.ctl("stats", "--prometheus").stdout
     assert 'icmpnatd_queue_total{name="received",worker="0"} 1\n' in metrics
-    assert '# TYPE icmpnatd_kernel_waiting gauge\nicmpnatd_kernel_waiting{queue="0"} 0\n' in metrics
+    if KERNEL_COUNTERS:
+        assert '# TYPE icmpnatd_kernel_waiting gauge\nicmpnatd_kernel_waiting{queue="0"} 0\n' in metrics
     assert daemon.ctl("stats").stdout.splitlines()[-1].startswith("total: 1 packets: ")
     assert daemon.ctl("reload").stdout == "configuration reloaded\n"
     assert daemon.ctl("watch", "-n1", "-i0.1").returncode == 0

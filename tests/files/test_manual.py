@@ -180,7 +180,7 @@ def test_ranges_are_as_described(tmp_path):
 
 
 def test_what_needs_a_restart_is_described():
-    fixed = re.findall(r'"(\S+) can only be changed by a restart"', source("src/config_load.c"))
+    fixed = re.findall(r'"(\S+) can only be changed by a restart"', source("src/config/load.c"))
     assert fixed
     # Only the settings themselves: what stands between two of their lists speaks of it, too.
     described = [setting for setting, description in described_settings()
