@@ -5,7 +5,20 @@
 #include "packets.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* An address from its text; aborts if it is none. */
+struct address parse_address(const char *text)
+{
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		return address_from_v4(bytes);
+	if (inet_pton(AF_INET6, text, bytes) != 1)
+		abort();
+	return address_from_v6(bytes);
+}
 
 /* RFC 1071 word by word: the checksum field's value for these bytes. */
 uint16_t reference_sum(const uint8_t *bytes, size_t length, uint32_t start)

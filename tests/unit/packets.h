@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/address.h"
+
 #define PACKET_ROOM 2048
 
 /* What to build. Zero is a good default for every number. */
@@ -31,6 +33,7 @@ enum { SUM_OUTER = 1, SUM_ICMP = 2, SUM_INNER = 4, SUM_TRANSPORT = 8 };
 
 size_t packet_build(uint8_t *bytes, const struct recipe *recipe);
 unsigned packet_sums(const uint8_t *bytes, size_t length);
+struct address parse_address(const char *text);
 uint16_t reference_sum(const uint8_t *bytes, size_t length, uint32_t start);
 
 #endif

@@ -18,16 +18,6 @@
 #include "core/transport.h"
 #include "packets.h"
 
-static struct address address(const char *text)
-{
-	uint8_t bytes[16];
-
-	if (inet_pton(AF_INET, text, bytes) == 1)
-		return address_from_v4(bytes);
-	assert_int_equal(inet_pton(AF_INET6, text, bytes), 1);
-	return address_from_v6(bytes);
-}
-
 static const struct recipe v4 = {
 	.version = 4, .outer_src = "192.168.42.1", .outer_dst = "203.0.113.10", .type = 3, .code = 3,
 	.inner_src = "203.0.113.10", .inner_dst = "192.168.1.5", .protocol = IPPROTO_UDP,
@@ -93,15 +83,15 @@ static void private_and_unroutable_addresses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
-		assert_true(address_is_private(address(private[i])));
-		assert_false(address_is_unroutable(address(private[i])));
+		assert_true(address_is_private(parse_address(private[i])));
+		assert_false(address_is_unroutable(parse_address(private[i])));
 	}
 	for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
-		assert_false(address_is_private(address(public[i])));
+		assert_false(address_is_private(parse_address(public[i])));
 	for (size_t i = 0; i < sizeof(unroutable) / sizeof(unroutable[0]); i++)
-		assert_true(address_is_unroutable(address(unroutable[i])));
-	assert_false(address_is_unroutable(address("1.2.3.4")));
-	assert_false(address_is_unroutable(address("2001:db8::1")));
+		assert_true(address_is_unroutable(parse_address(unroutable[i])));
+	assert_false(address_is_unroutable(parse_address("1.2.3.4")));
+	assert_false(address_is_unroutable(parse_address("2001:db8::1")));
 }
 
 static void addresses_survive_a_round_trip(void **state)
@@ -114,26 +104,26 @@ static void addresses_survive_a_round_trip(void **state)
 	assert_memory_equal(bytes, back, 16);
 	address_to_v4(address_from_v4(bytes), back);
 	assert_memory_equal(bytes, back, 4);
-	assert_true(address_is_v4(address("1.2.3.4")));
-	assert_false(address_is_v4(address("2001:db8::")));
-	assert_int_equal(address_compare(address("1.2.3.4"), address("1.2.3.5")), -1);
-	assert_int_equal(address_compare(address("2001:db8::"), address("1.2.3.5")), 1);
+	assert_true(address_is_v4(parse_address("1.2.3.4")));
+	assert_false(address_is_v4(parse_address("2001:db8::")));
+	assert_int_equal(address_compare(parse_address("1.2.3.4"), parse_address("1.2.3.5")), -1);
+	assert_int_equal(address_compare(parse_address("2001:db8::"), parse_address("1.2.3.5")), 1);
 }
 
 static void prefixes(void **state)
 {
-	struct prefix v4_24 = {address("1.2.3.0"), 120}, v6_48 = {address("2001:db8:1::"), 48},
-		      all = {{0, 0}, 0}, host = {address("1.2.3.4"), 128};
+	struct prefix v4_24 = {parse_address("1.2.3.0"), 120}, v6_48 = {parse_address("2001:db8:1::"), 48},
+		      all = {{0, 0}, 0}, host = {parse_address("1.2.3.4"), 128};
 
 	(void)state;
-	assert_true(prefix_contains(v4_24, address("1.2.3.255")));
-	assert_false(prefix_contains(v4_24, address("1.2.4.0")));
-	assert_false(prefix_contains(v4_24, address("1.2.2.255")));
-	assert_true(prefix_contains(v6_48, address("2001:db8:1:ffff:ffff:ffff:ffff:ffff")));
-	assert_false(prefix_contains(v6_48, address("2001:db8:2::")));
-	assert_true(prefix_contains(all, address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
-	assert_true(prefix_contains(host, address("1.2.3.4")));
-	assert_false(prefix_contains(host, address("1.2.3.5")));
+	assert_true(prefix_contains(v4_24, parse_address("1.2.3.255")));
+	assert_false(prefix_contains(v4_24, parse_address("1.2.4.0")));
+	assert_false(prefix_contains(v4_24, parse_address("1.2.2.255")));
+	assert_true(prefix_contains(v6_48, parse_address("2001:db8:1:ffff:ffff:ffff:ffff:ffff")));
+	assert_false(prefix_contains(v6_48, parse_address("2001:db8:2::")));
+	assert_true(prefix_contains(all, parse_address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
+	assert_true(prefix_contains(host, parse_address("1.2.3.4")));
+	assert_false(prefix_contains(host, parse_address("1.2.3.5")));
 }
 
 static enum outcome parse(struct icmp_error *error, const struct recipe *recipe, uint8_t *bytes)
@@ -149,14 +139,14 @@ static void a_sound_error_is_read(void **state)
 	(void)state;
 	assert_int_equal(parse(&error, &v4, bytes), OUTCOME_UNDECIDED);
 	assert_int_equal(error.type, ICMP_TYPE_V4_UNREACHABLE);
-	assert_true(address_equal(error.outer_source, address("192.168.42.1")));
-	assert_true(address_equal(error.outer_destination, address("203.0.113.10")));
-	assert_true(address_equal(error.inner_source, address("203.0.113.10")));
-	assert_true(address_equal(error.inner_destination, address("192.168.1.5")));
+	assert_true(address_equal(error.outer_source, parse_address("192.168.42.1")));
+	assert_true(address_equal(error.outer_destination, parse_address("203.0.113.10")));
+	assert_true(address_equal(error.inner_source, parse_address("203.0.113.10")));
+	assert_true(address_equal(error.inner_destination, parse_address("192.168.1.5")));
 	assert_int_equal(error.inner.transport, 48);
 	assert_int_equal(parse(&error, &v6, bytes), OUTCOME_UNDECIDED);
 	assert_int_equal(error.type, ICMP_TYPE_V6_UNREACHABLE);
-	assert_true(address_equal(error.inner_destination, address("fd00:1::5")));
+	assert_true(address_equal(error.inner_destination, parse_address("fd00:1::5")));
 	assert_int_equal(error.inner.transport, 88);
 }
 
@@ -301,7 +291,7 @@ static void options_and_extensions_are_walked(void **state)
 
 static struct flow_tuple tuple(const char *src, const char *dst, uint16_t sport, uint16_t dport)
 {
-	return (struct flow_tuple){.source = address(src), .destination = address(dst),
+	return (struct flow_tuple){.source = parse_address(src), .destination = parse_address(dst),
 		.source_port_be = htons(sport), .destination_port_be = htons(dport), .protocol = IPPROTO_UDP};
 }
 

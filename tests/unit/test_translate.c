@@ -19,20 +19,10 @@
 
 #define ALL_SUMS (SUM_OUTER | SUM_ICMP | SUM_INNER | SUM_TRANSPORT)
 
-static struct address address(const char *text)
-{
-	uint8_t bytes[16];
-
-	if (inet_pton(AF_INET, text, bytes) == 1)
-		return address_from_v4(bytes);
-	assert_int_equal(inet_pton(AF_INET6, text, bytes), 1);
-	return address_from_v6(bytes);
-}
-
 static struct addrmap_entry entry(const char *private, const char *public, uint8_t length, uint8_t parts)
 {
 	return (struct addrmap_entry){
-		.private = {address(private), length}, .public = {address(public), length},
+		.private = {parse_address(private), length}, .public = {parse_address(public), length},
 		.outside = ADDRMAP_ANY, .parts = parts};
 }
 
@@ -242,7 +232,7 @@ static void a_computed_zero_becomes_ffff(void **state)
 
 static struct flow_tuple tuple(uint8_t protocol, const char *src, const char *dst, uint16_t sport, uint16_t dport)
 {
-	return (struct flow_tuple){.source = address(src), .destination = address(dst),
+	return (struct flow_tuple){.source = parse_address(src), .destination = parse_address(dst),
 		.source_port_be = htons(sport), .destination_port_be = htons(dport), .protocol = protocol};
 }
 
