@@ -157,6 +157,16 @@ def test_forty_idle_clients(watched):
     assert time.monotonic() - before < IDLE + 2
 
 
+def test_who_speaks_is_not_cut_off_for_a_newcomer(watched):
+    crowd = [watched.connect() for _ in range(CLIENTS)]
+    time.sleep(1.5)
+    crowd[0].sendall(b"hel")
+    time.sleep(0.1)
+    assert watched.is_well()
+    crowd[0].sendall(b"p\n")
+    assert read_all(crowd[0]).endswith(b"ok\n")
+
+
 def test_two_hundred_clients_that_drip(watched):
     """Each moves a byte now and then, to be no idle one; there are more than places."""
     for _ in range(3):
@@ -229,26 +239,31 @@ def test_second_daemon_is_refused(daemon):
     assert daemon.is_well()
 
 
+def fill_backlog(path):
+    """Connects until nobody more can."""
+    crowd = []
+    for _ in range(1000):
+        s = socket.socket(socket.AF_UNIX)
+        s.setblocking(False)
+        crowd.append(s)
+        try:
+            s.connect(path)
+        except BlockingIOError:
+            return crowd
+    raise AssertionError("the backlog has no end")
+
+
 def test_second_daemon_is_refused_while_the_first_is_busy(daemon):
     """A full backlog is no reason to take the socket for a dead one."""
     os.kill(daemon.process.pid, signal.SIGSTOP)
     try:
-        crowd = []
-        for _ in range(64):
-            s = socket.socket(socket.AF_UNIX)
-            s.setblocking(False)
-            crowd.append(s)
-            try:
-                s.connect(str(daemon.socket))
-            except BlockingIOError:
-                break
-        daemon_process = daemon.process
+        crowd = fill_backlog(str(daemon.socket))
         text = daemon.fail()
     finally:
-        os.kill(daemon_process.pid, signal.SIGCONT)
+        os.kill(daemon.process.pid, signal.SIGCONT)
     for s in crowd:
         s.close()
-    assert text.count("\n") == 1
+    assert text.count("\n") == 1 and str(daemon.socket) in text
     assert daemon.socket.is_socket()
     time.sleep(0.5)
     assert daemon.is_well()

@@ -128,6 +128,27 @@ def udp(host, address, size=100, timeout=2.0, hops=None):
         return flow.send(size, timeout)
 
 
+def answering(network, family):
+    """A flow that the dmz host has opened, and the firewall has SNATed: the client answers in it."""
+    flow = UdpFlow(network.client, family.public2, port=40007, source_port=40008)
+    with network.dmz.here():
+        opener = socket.socket(socket.AF_INET6 if flow.v6 else socket.AF_INET, socket.SOCK_DGRAM)
+    with opener:
+        opener.bind((family.dmz, 40007))
+        opener.sendto(b"hello", (family.client, 40008))
+    assert flow.reaction() == ANSWERED
+    return flow
+
+
+def flood(host, address, datagrams):
+    """Sends datagrams in one flow; an unconnected socket hears of no error."""
+    with host.here():
+        flow = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    with flow:
+        for data in datagrams:
+            flow.sendto(data, (address, ECHO_PORT))
+
+
 def tcp(host, address, timeout=2.0):
     """Connects."""
     with TcpFlow(host, address, timeout=timeout) as flow:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import tempfile
 from collections import Counter
 
@@ -52,14 +51,15 @@ class Rules:
 class Daemon:
     """One icmpnatd. As a context it is started, stopped, and must end without complaint."""
 
-    def __init__(self, network, maps=MAPS, queue=""):
+    def __init__(self, network, maps=MAPS, queue="", rules=None, directory=None):
         self.network, self.host = network, network.firewall
-        self.directory = tempfile.mkdtemp(prefix="icmpnatd.", dir="/run")
+        self.directory = directory or tempfile.mkdtemp(prefix="icmpnatd.", dir="/run")
+        os.makedirs(self.directory, exist_ok=True)
         self.path, self.socket = self.directory + "/icmpnatd.conf", self.directory + "/control"
         self.log_path = self.directory + "/log"
         self.queue, self.process = queue, None
         self.configure(maps)
-        self.rules = Rules(self.host, self.path)
+        self.rules = rules or Rules(self.host, self.path)
 
     def configure(self, maps):
         self.write(configuration(maps, self.queue, self.socket))

@@ -14,7 +14,6 @@ Every host below is known by its address outside; V4 and V6 name the same roles.
 import contextlib
 import ctypes
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 
@@ -35,7 +34,7 @@ class Family:
     firewall: str       # the private address from which the firewall's errors come
     firewall_dmz: str   # the same, on the inside
     public: str         # the firewall's public address
-    public2: str        # another one
+    public2: str        # another one, by which the dmz host is known when it opens a flow
     plain: str
     plain_inside: str   # what the firewall's forward chain calls it
     plain_rejected: str
@@ -162,6 +161,10 @@ table {ip} lab {{
         type nat hook prerouting priority dstnat;
         {dnat}
     }}
+    chain dmz_to_public {{
+        type nat hook postrouting priority srcnat;
+        oifname "eth0" {ip} saddr {dmz} snat to {public2}
+    }}
     chain forwarded {{
         type filter hook forward priority filter;
         {ip} daddr @rejected reject
@@ -196,7 +199,7 @@ def _firewall_rules():
             ("ip6", V6, dnat6, "fd00:1::4, fd00:1::5, fd00:1::20, 2001:db8:1::51")):
         rules += FIREWALL.format(
             ip=ip, version=f.version, rejected=rejected, stateless=f.stateless,
-            stateless_inside=f.stateless_inside,
+            stateless_inside=f.stateless_inside, dmz=f.dmz, public2=f.public2,
             dnat="\n        ".join(f"{ip} daddr {a} dnat to {b}" for a, b in dnat.items()))
     return rules
 

@@ -43,7 +43,7 @@ class Error:
     @classmethod
     def parse(cls, packet):
         """The error in a packet, or None if it is something else."""
-        if len(packet) < 40 or packet[0] >> 4 not in ERROR_TYPES:
+        if packet[0] >> 4 not in ERROR_TYPES or len(packet) < header_length(packet) + 8:
             return None
         version = packet[0] >> 4
         protocol = packet[9] if version == 4 else packet[6]
@@ -97,19 +97,25 @@ class Error:
 
 
 class Capture:
-    """Listens on an interface from the moment it is made."""
+    """Listens on an interface from the moment it is made until it is closed."""
 
     def __init__(self, host, interface, buffer=8 << 20):
         with host.here():
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
+        except PermissionError:  # a user's sandbox
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self._socket.bind((interface, 3))
-        self.sent, self.received = [], []
+        self.sent, self.received, self._errors = [], [], []
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self._socket.close()
 
     def read(self, timeout=0.0):
@@ -117,19 +123,26 @@ class Capture:
         while select.select([self._socket], [], [], timeout)[0]:
             frame, (_, _, kind, _, _) = self._socket.recvfrom(65536)
             if frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
-                box = self.sent if kind == socket.PACKET_OUTGOING else self.received
-                box.append(frame[ETHERNET:])
+                self._take(frame[ETHERNET:], kind == socket.PACKET_OUTGOING)
             timeout = 0
+
+    def _take(self, packet, outgoing):
+        if outgoing:
+            self.sent.append(packet)
+            return
+        self.received.append(packet)
+        error = Error.parse(packet)
+        if error:
+            self._errors.append(error)
 
     def errors(self, count=0, timeout=3.0):
         """The ICMP errors received so far, after waiting for count of them."""
         deadline = time.monotonic() + timeout
         while True:
             self.read()
-            found = [e for e in map(Error.parse, self.received) if e]
             left = deadline - time.monotonic()
-            if len(found) >= count or left <= 0:
-                return found
+            if len(self._errors) >= count or left <= 0:
+                return list(self._errors)
             self.read(left)
 
 

@@ -8,10 +8,10 @@ upload completes.
 
 import re
 
-from lab.client import ANSWERED, learnt_mtu, udp, upload
+from lab.client import ANSWERED, Reaction, answering, learnt_mtu, udp, upload
 from lab.network import DMZ_MTU
 from lab.traffic import Capture, bad_checksums
-from stage import TOO_BIG
+from stage import TOO_BIG, assert_right
 
 SIZE = 1400
 
@@ -25,6 +25,18 @@ def test_established_flow(stage):
     with stage.established(stage.open) as flow:
         stage.expect_one(TOO_BIG, stage.open, lambda: flow.send(SIZE))
     assert learnt_mtu(stage.client, stage.open) == DMZ_MTU
+
+
+def test_answer_in_a_flow_from_inside(network, daemon, family):
+    """The packet that is too big goes in the reply direction of a flow with SNAT."""
+    network.forget()
+    account = daemon.account()
+    with Capture(network.client, "eth0") as capture, answering(network, family) as flow:
+        assert flow.send(SIZE) == Reaction(
+            TOO_BIG.answer, family.public2, *TOO_BIG.type_and_code(family), DMZ_MTU)
+        account.expect(already_right=1)
+        error, = capture.errors()
+        assert_right(error, TOO_BIG, family, family.public2, capture.sent)
 
 
 def test_upload(stage):

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An icmpnatd that cannot work says why in one line, and exits with 1.
+
+   firewall:  queue 0 <- icmpnatd      a second one, one without privileges, one without its file
+"""
+
+import pytest
+
+from lab.client import udp
+from lab.daemon import Daemon, program
+from lab.network import V4
+
+# root's uid, but not its powers: all that a user namespace has to offer
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+
+@pytest.fixture
+def other(network):
+    """A second configuration, with a control socket of its own."""
+    return Daemon(network)
+
+
+def refused(host, *command):
+    failed = host.run(*command, check=False)
+    assert failed.returncode == 1, failed
+    assert len(failed.stderr.splitlines()) == 1, failed.stderr
+    return failed.stderr
+
+
+def test_queue_taken(network, daemon, other):
+    message = refused(network.firewall, program("icmpnatd"), "-c", other.path)
+    assert "queue 0" in message
+    assert udp(network.client, V4.plain_rejected).answer == "refused"  # the first one goes on
+
+
+def test_no_privilege(network, other):
+    message = refused(network.firewall, *UNPRIVILEGED, program("icmpnatd"), "-c", other.path)
+    assert "CAP_NET_ADMIN" in message
+
+
+def test_no_file(network):
+    assert "/run/nowhere.conf" in refused(network.firewall, program("icmpnatd"), "-c", "/run/nowhere.conf")
+
+
+def test_check_needs_no_privilege(network, other):
+    done = network.firewall.run(*UNPRIVILEGED, program("icmpnatd"), "-c", other.path, "--check")
+    assert done.stdout == "configuration OK\n"
+
+
+def test_rules_load_twice(network, daemon):
+    before = network.firewall.run("nft -s list ruleset; iptables-save; ip6tables-save").stdout
+    daemon.rules.load()
+    after = network.firewall.run("nft -s list ruleset; iptables-save; ip6tables-save").stdout
+    assert without_dates(after) == without_dates(before)
+
+
+def without_dates(listing):
+    """Its lines in an order of their own: loading puts a table at the end."""
+    return sorted(line for line in listing.splitlines() if not line.startswith("#"))
