@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "core/addrmap.h"
+#include "core/extension.h"
 
 #define CONFIG_OUTSIDE_MAX 16 /* outside interfaces */
 #define CONFIG_WORKERS_MAX 64
@@ -50,6 +51,7 @@ struct config {
 	struct config_queue queue;
 	struct config_control control;
 	enum config_lookup lookup;
+	enum extension_policy extensions;
 };
 
 /* Collects what is wrong with a file, as "file:line: text" lines. */

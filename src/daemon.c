@@ -255,7 +255,9 @@ static bool open_flows(struct worker *worker, enum config_lookup lookup)
 		return false;
 	}
 	errno = lookup == LOOKUP_NEVER ? 0 : flow_probe(worker->flows);
-	if (errno)
+	if (errno == EPERM)
+		log_error("conntrack does not answer: CAP_NET_ADMIN does not hold in this network namespace");
+	else if (errno)
 		log_error("conntrack does not answer (%s): load nf_conntrack_netlink, or set lookup = \"never\"",
 			strerror(errno));
 	return errno == 0;

@@ -99,12 +99,14 @@ static enum outcome decide(
 	if (address_is_private(error.outer_destination))
 		return OUTCOME_PRIVATE_PEER;
 	translate_begin(&t, &error, maps);
+	t.extensions = policy->config->extensions;
 	known = should_look_up(policy->config, &t) && find_flow(worker, packet, &error, &flow);
 	outcome = translate(&t, known ? &flow : NULL, packet->bytes);
 	count_hit(worker, policy, t.outer_map);
 	count_hit(worker, policy, t.source_map);
 	count_hit(worker, policy, t.destination_map);
 	*modified = t.modified;
+	packet->length = t.length;
 	return outcome;
 }
 

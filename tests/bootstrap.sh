@@ -4,7 +4,7 @@
 
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libmnl-dev libnetfilter-queue-dev
 	libnetfilter-conntrack-dev libconfig-dev libcap-ng-dev"
-NET_PACKAGES="iproute2 nftables iptables ethtool iputils-ping procps python3 python3-scapy tcpdump tshark traceroute util-linux"
+NET_PACKAGES="iproute2 nftables iptables ethtool iputils-ping procps python3 python3-scapy tcpdump tshark traceroute util-linux conntrack"
 
 say() { printf '%s\n' "$*" >&2; }
 

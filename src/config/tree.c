@@ -255,6 +255,17 @@ static void read_lookup(struct loader *loader, const config_setting_t *setting)
 		loader->config->lookup = (enum config_lookup)choice;
 }
 
+static void read_extensions(struct loader *loader, const config_setting_t *setting)
+{
+	static const char *const choices[] = {[EXTENSION_PASS] = "pass",
+		[EXTENSION_STRIP_PRIVATE] = "strip-private",
+		[EXTENSION_STRIP] = "strip"};
+	const int choice = read_choice(loader, setting, choices, COUNT(choices));
+
+	if (choice >= 0)
+		loader->config->extensions = (enum extension_policy)choice;
+}
+
 static void read_control_socket(struct loader *loader, const config_setting_t *setting)
 {
 	struct config_control *control = &loader->config->control;
@@ -430,6 +441,7 @@ static void read_root(struct loader *loader, const config_setting_t *root)
 		{"maps", read_maps},
 		{"queue", read_queue},
 		{"lookup", read_lookup},
+		{"extensions", read_extensions},
 		{"control", read_control},
 	};
 

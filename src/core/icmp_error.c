@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "core/checksum.h"
+#include "core/extension.h"
 
 static const struct {
 	uint8_t version, type, unit;
@@ -82,19 +83,41 @@ static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, 
 	return error->type < ICMP_TYPE_COUNT ? OUTCOME_UNDECIDED : OUTCOME_NOT_ERROR;
 }
 
-/* Where the quoted packet ends at the latest: at the end of the message, or
- * where the length field of RFC 4884 says (4, 4.1 to 4.5: byte 5 of the ICMP
- * header, in IPv6 byte 4). 0 if that is beyond the message. */
-static size_t quote_end(const struct icmp_error *error, const uint8_t *bytes)
+/* Offset of the length field of RFC 4884 (4.1 to 4.5), one byte. */
+uint16_t icmp_error_length_field(const struct icmp_error *error)
+{
+	return (uint16_t)(error->outer.transport + (error->outer.version == 4 ? 5 : 4));
+}
+
+/* Messages from before RFC 4884 have an extension at a fixed place and do not
+ * say so (5.5): there is one if what stands there is one. */
+static bool has_old_extension(const struct packet *outer, const uint8_t *bytes, size_t begin)
+{
+	size_t at = begin + EXTENSION_OLD;
+
+	return at + EXTENSION_HEADER < outer->end && packet_be16(bytes + at + 2) != 0 &&
+	       extension_is_sound(bytes + at, outer->end - at);
+}
+
+/* Where the quoted packet ends at the latest: where the length field says, or
+ * at the end of the message. Finds the extension on the way. 0 if the field
+ * points beyond the message. */
+static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 {
 	const struct packet *outer = &error->outer;
-	size_t begin = outer->transport + ICMP_ERROR_HEADER;
-	size_t length = bytes[outer->transport + (outer->version == 4 ? 5 : 4)];
+	size_t begin = outer->transport + ICMP_ERROR_HEADER, unit = icmp_types[error->type].unit;
+	size_t length = bytes[icmp_error_length_field(error)] * unit;
 
-	length *= icmp_types[error->type].unit;
+	error->extension = 0;
+	if (length == 0 && unit > 0 && has_old_extension(outer, bytes, begin))
+		length = EXTENSION_OLD;
 	if (length == 0)
 		return outer->end;
-	return begin + length <= outer->end ? begin + length : 0;
+	if (begin + length > outer->end)
+		return 0;
+	if (begin + length < outer->end)
+		error->extension = (uint16_t)(begin + length);
+	return begin + length;
 }
 
 /* Whether the quoted packet is itself an ICMP error (RFC 1122, 3.2.2; RFC 4443,

@@ -21,18 +21,20 @@ enum icmp_type {
 
 /* One message. Outer is its own IP header, inner the one it quotes:
  *
- *   +----------+--------------+----------+-----------+- - - - - - - -+
- *   | outer IP | ICMP, 8 bytes| inner IP | transport | padding, ext. |
- *   +----------+--------------+----------+-----------+- - - - - - - -+
- *   outer.begin  outer.transport  inner.begin         inner.end
+ *   +----------+---------------+----------+-----------+- - - - -+- - - - - -+
+ *   | outer IP | ICMP, 8 bytes | inner IP | transport | padding | extension |
+ *   +----------+---------------+----------+-----------+- - - - -+- - - - - -+
+ *   outer.begin  outer.transport  inner.begin      inner.end  extension  outer.end
  */
 struct icmp_error {
 	struct packet outer, inner;
+	uint16_t extension; /* offset of the RFC 4884 structure, which ends with outer; 0: none */
 	enum icmp_type type;
 	struct address outer_source, outer_destination;
 	struct address inner_source, inner_destination;
 };
 
+uint16_t icmp_error_length_field(const struct icmp_error *error);
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length);
 
 #endif

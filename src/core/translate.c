@@ -17,7 +17,7 @@ struct edit {
 	uint8_t *bytes;
 	struct transport transport; /* of the inner packet */
 	uint64_t outer_header, icmp, inner_header, inner_transport;
-	bool outer_changed, inner_changed, df_cleared;
+	bool outer_changed, inner_changed, df_cleared, stripped;
 };
 
 /* Looks up the maps for an error. maps are those of the interface that it
@@ -35,6 +35,8 @@ void translate_begin(
 	t->wants_flow = t->source_map != ADDRMAP_NONE || t->destination_map != ADDRMAP_NONE ||
 			address_is_private(error->inner_source) ||
 			address_is_private(error->inner_destination);
+	t->extensions = EXTENSION_PASS;
+	t->length = error->outer.end;
 	t->modified = false;
 }
 
@@ -147,6 +149,69 @@ static void clear_df(struct edit *edit, const struct packet *outer)
 	edit->df_cleared = true;
 }
 
+/* What it changes in a sum that the bytes with the one partial sum give way to
+ * those with the other. Both must start at the same even distance. */
+static uint64_t difference(uint64_t before, uint64_t after)
+{
+	return (uint16_t)~checksum_fold(before) + (uint64_t)checksum_fold(after);
+}
+
+/* Lets the message end at new_end, and its headers say so. */
+static void shorten(struct edit *edit, struct translation *t, uint16_t new_end)
+{
+	const struct packet *outer = &t->error->outer;
+	uint16_t total = (uint16_t)(new_end - (outer->version == 4 ? 0 : 40));
+	const uint8_t text[2] = {(uint8_t)(total >> 8), (uint8_t)total};
+
+	if (outer->version == 4)
+		edit->outer_header += checksum_replace(edit->bytes + 2, text, 2);
+	else /* the length is in the pseudo-header, too */
+		edit->icmp += checksum_replace(edit->bytes + 4, text, 2);
+	t->length = new_end;
+	edit->stripped = true;
+}
+
+/* Removes the extension and the padding before it: the length field becomes 0,
+ * and what follows the ICMP header is all quoted packet (RFC 4884, 5). */
+static void remove_extension(struct edit *edit, struct translation *t)
+{
+	const struct icmp_error *error = t->error;
+	uint16_t field = icmp_error_length_field(error);
+	size_t begin = error->outer.transport;
+	uint64_t before = checksum_add(0, edit->bytes + begin, error->outer.end - begin);
+
+	edit->bytes[field] = 0;
+	edit->icmp += difference(before, checksum_add(0, edit->bytes + begin, error->inner.end - begin));
+	shorten(edit, t, error->inner.end);
+}
+
+/* Removes only the objects that tell something private. */
+static void remove_private_objects(struct edit *edit, struct translation *t)
+{
+	const struct icmp_error *error = t->error;
+	uint8_t *extension = edit->bytes + error->extension;
+	size_t length = error->outer.end - error->extension, left;
+	uint64_t before = checksum_add(0, extension, length);
+
+	left = extension_strip_private(extension, length);
+	if (left == 0) {
+		remove_extension(edit, t);
+	} else if (left < length) {
+		edit->icmp += difference(before, checksum_add(0, extension, left));
+		shorten(edit, t, (uint16_t)(error->extension + left));
+	}
+}
+
+static void strip(struct edit *edit, struct translation *t)
+{
+	if (t->error->extension == 0 || t->extensions == EXTENSION_PASS)
+		return;
+	if (t->extensions == EXTENSION_STRIP)
+		remove_extension(edit, t);
+	else
+		remove_private_objects(edit, t);
+}
+
 /* The inner transport checksum, where it is quoted. In UDP 0 says that there is
  * none, so a computed 0 is written as 0xffff (RFC 768). */
 static void finish_transport(struct edit *edit, const struct packet *inner)
@@ -174,9 +239,9 @@ static void finish_sums(struct edit *edit, const struct icmp_error *error)
 			edit->icmp += checksum_update(edit->bytes + inner->begin + 10, edit->inner_header);
 		finish_transport(edit, inner);
 	}
-	if (edit->inner_changed || (edit->outer_changed && outer->version == 6))
+	if (edit->inner_changed || edit->stripped || (edit->outer_changed && outer->version == 6))
 		checksum_update(edit->bytes + outer->transport + 2, edit->icmp);
-	if (outer->version == 4 && (edit->outer_changed || edit->df_cleared))
+	if (outer->version == 4 && (edit->outer_changed || edit->df_cleared || edit->stripped))
 		checksum_update(edit->bytes + outer->begin + 10, edit->outer_header);
 }
 
@@ -192,11 +257,14 @@ static enum outcome judge(const struct edit *edit, const struct icmp_error *erro
 		return OUTCOME_LEAKED_INNER;
 	if (edit->outer_changed)
 		return edit->inner_changed ? OUTCOME_BOTH : OUTCOME_OUTER;
-	return edit->inner_changed ? OUTCOME_INNER : OUTCOME_ALREADY_RIGHT;
+	if (edit->inner_changed)
+		return OUTCOME_INNER;
+	return edit->stripped ? OUTCOME_STRIPPED : OUTCOME_ALREADY_RIGHT;
 }
 
 /* Translates the error that translate_begin() was told of, in place; flow is
- * the connection that it is about, NULL if nobody knows it. The length stays.
+ * the connection that it is about, NULL if nobody knows it. t->length is less
+ * afterwards if an extension was removed, else what it was.
  * Maps that turn out not to be needed are set to ADDRMAP_NONE in *t. */
 enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *bytes)
 {
@@ -204,6 +272,7 @@ enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *
 	const struct flow_tuple *sent = sent_tuple(t, flow, bytes);
 	struct edit edit = {.bytes = bytes, .transport = transport_of(&error->inner, bytes)};
 
+	strip(&edit, t);
 	if (sent) {
 		set_inner_tuple(&edit, error, sent);
 		t->source_map = t->destination_map = ADDRMAP_NONE;
@@ -215,6 +284,6 @@ enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *
 			&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer_source));
 	clear_df(&edit, &error->outer);
 	finish_sums(&edit, error);
-	t->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared;
+	t->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
 	return judge(&edit, error);
 }

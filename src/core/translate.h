@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/addrmap.h"
+#include "core/extension.h"
 #include "core/flow.h"
 #include "core/icmp_error.h"
 
@@ -17,6 +18,8 @@ struct translation {
 	const struct icmp_error *error;
 	const struct addrmap_entry *entries;
 	uint32_t outer_map, source_map, destination_map; /* entries, or ADDRMAP_NONE */
+	enum extension_policy extensions; /* set by the caller; EXTENSION_PASS after translate_begin() */
+	uint16_t length; /* of the packet; less after translate() if an extension was removed */
 	bool wants_flow; /* an inner address has no business outside: a flow may tell its public one */
 	bool modified;	 /* set by translate(): the bytes are not what they were */
 };

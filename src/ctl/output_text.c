@@ -18,6 +18,7 @@
 #define RED    "\033[31m"
 #define NORMAL "\033[0m"
 
+#define NAME_WIDTH 26 /* of a counter's name */
 #define FATES_MAX 8
 
 static struct {
@@ -149,7 +150,7 @@ static void begin_group(const struct report_counter *counter)
 	if (text.key[0])
 		putchar('\n');
 	snprintf(text.key, sizeof(text.key), "%s", counter->group);
-	text_put(stdout, counter->group, has_columns(counter) ? 26 : 0);
+	text_put(stdout, counter->group, has_columns(counter) ? NAME_WIDTH + 2 : 0);
 	if (has_columns(counter))
 		put_columns(counter);
 	putchar('\n');
@@ -193,7 +194,7 @@ static void put_counter(const struct report_counter *counter)
 	if (strcmp(counter->group, text.key) != 0)
 		begin_group(counter);
 	fputs("  ", stdout);
-	text_put(stdout, counter->name, 24);
+	text_put(stdout, counter->name, NAME_WIDTH);
 	printf(" %12" PRIu64, counter->total);
 	for (size_t i = 0; has_columns(counter) && i < counter->n; i++)
 		printf(" %12" PRIu64, counter->value[i]);

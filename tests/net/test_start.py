@@ -38,6 +38,23 @@ def test_no_privilege(network, other):
     assert "CAP_NET_ADMIN" in message
 
 
+def test_conntrack_does_not_answer(network, other):
+    """As on a kernel without ctnetlink: the answer to the first question is an error."""
+    other.configure([])
+    inject = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=recvmsg:error=EINVAL"]
+    message = refused(network.firewall, "env", "ASAN_OPTIONS=detect_leaks=0", *inject,
+                      program("icmpnatd"), "-c", other.path)
+    assert message == ('icmpnatd: conntrack does not answer (Invalid argument): load nf_conntrack_netlink, '
+                       'or set lookup = "never"\n')
+
+
+def test_capability_of_another_namespace(network, other):
+    """All capabilities, but of a user namespace that does not own the network."""
+    message = refused(network.firewall, "unshare", "--user", "--map-root-user", program("icmpnatd"),
+                      "-c", other.path)
+    assert "CAP_NET_ADMIN does not hold in this network namespace" in message
+
+
 def test_no_file(network):
     assert "/run/nowhere.conf" in refused(network.firewall, program("icmpnatd"), "-c", "/run/nowhere.conf")
 

@@ -255,6 +255,8 @@ static void settings_are_checked(void **state)
 			"f:2: lookup is \"sometimes\": expected \"auto\", \"always\" or \"never\"\n"},
 		{OUTSIDE "queue = 5;", "f:2: queue: expected a group { }, found an integer\n"},
 		{OUTSIDE "control = ( \"a\" );", "f:2: control: expected a group { }, found a list ( )\n"},
+		{OUTSIDE "extensions = \"keep\";",
+			"f:2: extensions is \"keep\": expected \"pass\", \"strip-private\" or \"strip\"\n"},
 		{OUTSIDE "lookup = [ \"a\" ];", "f:2: lookup: expected a string, found an array [ ]\n"},
 		{OUTSIDE "lookup = { };", "f:2: lookup: expected a string, found a group { }\n"},
 		{OUTSIDE "control = { socket = \"run/s\"; };",
@@ -277,8 +279,8 @@ static void unknown_names_are_refused(void **state)
 	static const struct bad cases[] = {
 		{OUTSIDE "outsid = 1;", "f:2: unknown setting \"outsid\": did you mean \"outside\"?\n"},
 		{OUTSIDE "foo = 1;\nbar = { baz = 1; };",
-			"f:2: unknown setting \"foo\": expected outside, maps, queue, lookup or control\n"
-			"f:3: unknown setting \"bar\": expected outside, maps, queue, lookup or control\n"},
+			"f:2: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions or control\n"
+			"f:3: unknown setting \"bar\": expected outside, maps, queue, lookup, extensions or control\n"},
 		{OUTSIDE "queue = { Number = 1; worker = 1; max = 1; };",
 			"f:2: unknown setting \"Number\": did you mean \"number\"?\n"
 			"f:2: unknown setting \"worker\": did you mean \"workers\"?\n"
@@ -653,7 +655,7 @@ static void errors_name_the_included_file(void **state)
 	mkdir("d", 0777);
 	write_file("d/a", "\nlookup = 5;\nqueue = { }");
 	assert_null(load_text(OUTSIDE "@include \"d/a\" control = 1;\nfoo = 1;",
-		"f:3: unknown setting \"foo\": expected outside, maps, queue, lookup or control\n"
+		"f:3: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions or control\n"
 		"d/a:2: lookup: expected a string, found an integer\n"
 		"f:2: control: expected a group { }, found an integer\n"));
 	write_file("d/a", "\nlookup 5;\n");
@@ -724,15 +726,15 @@ static void only_regular_files_are_read(void **state)
 
 static void long_lists_of_mistakes_end(void **state)
 {
-	char text[1000] = OUTSIDE, said[3000] = "";
+	char text[1000] = OUTSIDE, said[4000] = "";
 
 	(void)state;
 	for (int i = 0; i < 25; i++) {
 		sprintf(text + strlen(text), "zzzz%d = 1;\n", i);
 		if (i < CONFIG_ERRORS_MAX)
 			sprintf(said + strlen(said),
-				"f:%d: unknown setting \"zzzz%d\": expected outside, maps, queue, lookup or "
-				"control\n",
+				"f:%d: unknown setting \"zzzz%d\": expected outside, maps, queue, lookup, "
+				"extensions or control\n",
 				i + 2, i);
 	}
 	strcat(said, "and 5 more\n");

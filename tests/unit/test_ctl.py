@@ -194,16 +194,16 @@ def test_status_times_that_are_none(daemon):
 def test_stats_for_people(daemon):
     assert ask(daemon, "stats") == """\
 queue
-  received                           42
+  received                             42
 
 outcome
-  outer                              30  rewritten
-  already-right                       9  passed
-  leaked-outer                        3  leaked
+  outer                                30  rewritten
+  already-right                         9  passed
+  leaked-outer                          3  leaked
 
 kernel
-  waiting                             3
-  queue-dropped            18446744073709551615
+  waiting                               3
+  queue-dropped              18446744073709551615
 
 total: 42 packets: 30 rewritten, 9 passed, 3 leaked, 0 malformed
 """
