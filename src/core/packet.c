@@ -20,6 +20,24 @@ static uint16_t smaller(uint32_t a, size_t b)
 	return (uint16_t)(a < b ? a : b);
 }
 
+/* Whether the options have a source route (RFC 791: 131 loose, 137 strict) that
+ * is not used up. */
+static bool has_route_left(const uint8_t *options, size_t length)
+{
+	enum { END = 0, NOP = 1, LOOSE = 131, STRICT = 137 };
+
+	for (size_t at = 0; at < length && options[at] != END;) {
+		size_t n = options[at] == NOP ? 1 : length - at < 3 ? 0 : options[at + 1];
+
+		if (n == 0 || n > length - at)
+			return false;
+		if ((options[at] == LOOSE || options[at] == STRICT) && n >= 3)
+			return options[at + 2] <= n;
+		at += n;
+	}
+	return false;
+}
+
 static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
 {
 	const uint8_t *ip = bytes + begin;
@@ -38,6 +56,7 @@ static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_
 	p->destination = (uint16_t)(begin + 16);
 	p->protocol = ip[9];
 	p->fragment = fragment & 0x3fff; /* more fragments, or an offset */
+	p->rerouted = has_route_left(ip + IPV4_HEADER, header - IPV4_HEADER);
 	p->total_end = (uint32_t)begin + total;
 	p->end = smaller(p->total_end, end);
 	p->transport = fragment & 0x1fff ? 0 : (uint16_t)(begin + header);

@@ -24,7 +24,7 @@ struct packet {
 	uint8_t version;	      /* 4 or 6 */
 	uint8_t protocol;	      /* of the transport header (IANA number) */
 	bool fragment;		      /* any fragment, the first one included */
-	bool rerouted;		      /* IPv6: the destination is not yet the last one */
+	bool rerouted;		      /* by its sender: the destination is not yet the last one */
 };
 
 enum packet_status { PACKET_OK, PACKET_TRUNCATED, PACKET_INCONSISTENT };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/checksum.h"
+#include "core/crc32c.h"
 #include "core/transport.h"
 
 /* An edit under way: the bytes, and what it has changed so far in each sum. */
@@ -67,7 +68,7 @@ static void set_outer_source(struct edit *edit, const struct icmp_error *error, 
 
 /* An inner address is in the sum of its own IPv4 header, in that of ICMP, and
  * by way of the pseudo-header in that of the inner transport, except for a
- * destination that a routing header will replace (RFC 8200, 8.1). */
+ * destination that a source route or routing header will replace (RFC 8200, 8.1). */
 static void set_inner_address(struct edit *edit, const struct packet *inner, uint16_t offset, struct address a)
 {
 	uint64_t delta;
@@ -97,6 +98,26 @@ static void set_inner_port(struct edit *edit, const struct packet *inner, unsign
 	edit->inner_changed = true;
 }
 
+/* Ports of SCTP, and the CRC32c over them where that can be told: not of a
+ * fragment, for its packet is longer than its IP header says. */
+static void set_sctp_ports(struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
+{
+	uint8_t *header = edit->bytes + inner->transport, change[4], crc[4];
+	uint32_t difference;
+
+	memcpy(change, header, 4);
+	set_inner_port(edit, inner, 0, tuple->source_port_be);
+	set_inner_port(edit, inner, 2, tuple->destination_port_be);
+	if (inner->fragment || !packet_quotes(inner, 8, 4) || inner->total_end < inner->transport + 12u)
+		return;
+	for (int i = 0; i < 4; i++)
+		change[i] ^= header[i];
+	difference = crc32c_difference(change, 4, inner->total_end - inner->transport - 4);
+	for (int i = 0; i < 4; i++, difference >>= 8)
+		crc[i] = header[8 + i] ^ (uint8_t)difference;
+	edit->icmp += checksum_replace(header + 8, crc, 4);
+}
+
 /* Gives the inner packet the tuple with which its sender sent it. */
 static void set_inner_tuple(struct edit *edit, const struct icmp_error *error, const struct flow_tuple *tuple)
 {
@@ -106,7 +127,9 @@ static void set_inner_tuple(struct edit *edit, const struct icmp_error *error, c
 	set_inner_address(edit, inner, inner->destination, tuple->destination);
 	if (edit->transport.has_id)
 		set_inner_port(edit, inner, 4, tuple->source_port_be);
-	if (edit->transport.has_ports) {
+	if (edit->transport.has_crc32c) {
+		set_sctp_ports(edit, inner, tuple);
+	} else if (edit->transport.has_ports) {
 		set_inner_port(edit, inner, 0, tuple->source_port_be);
 		set_inner_port(edit, inner, 2, tuple->destination_port_be);
 	}

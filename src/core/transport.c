@@ -37,8 +37,8 @@ struct transport transport_of(const struct packet *p, const uint8_t *bytes)
 	case IPPROTO_DCCP:    /* RFC 4340, 5.1 */
 		return (struct transport){
 			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 6};
-	case IPPROTO_SCTP: /* its CRC32c covers no address, and is left as it is */
-		return (struct transport){.has_ports = true};
+	case IPPROTO_SCTP: /* RFC 9260, 3.1; no pseudo-header */
+		return (struct transport){.has_ports = true, .has_crc32c = true};
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return (struct transport){.has_id = is_query(p->version, bytes[p->transport]),

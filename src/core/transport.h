@@ -14,6 +14,7 @@
 /* Offsets in bytes from the start of the transport header. */
 struct transport {
 	bool has_ports;	      /* source port at 0, destination port at 2 */
+	bool has_crc32c;      /* of SCTP, at 8, over the transport header and all behind it */
 	bool has_id;	      /* an ICMP query: identifier at 4 */
 	bool has_checksum;    /* an Internet checksum at .checksum */
 	bool pseudo_header;   /* .. which covers the addresses */

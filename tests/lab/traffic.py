@@ -61,6 +61,10 @@ class Error:
         return addresses(self.packet)[0]
 
     @property
+    def dont_fragment(self):
+        return self.packet[0] >> 4 == 4 and bool(self.packet[6] & 0x40)
+
+    @property
     def type(self):
         return self._icmp[0]
 

@@ -65,5 +65,6 @@ def assert_right(error, kind, family, source, sent):
     """All that can be said of an error on the wire, without asking the one who made it."""
     assert (error.type, error.code) == kind.type_and_code(family)
     assert error.source == source
+    assert not error.dont_fragment, "the kernel's own errors may be fragmented"
     assert any(error.quotes(packet) for packet in sent), "the inner packet is not what was sent"
     assert bad_checksums([error.packet]) == []

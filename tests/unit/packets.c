@@ -66,6 +66,22 @@ static size_t header_size(uint8_t protocol)
 	return protocol == IPPROTO_TCP ? 20 : protocol == IPPROTO_DCCP || protocol == IPPROTO_SCTP ? 12 : 8;
 }
 
+/* CRC32c bit by bit (RFC 9260, appendix A), written as SCTP has it. */
+static void put_crc32c(uint8_t *t, size_t length)
+{
+	uint32_t crc = 0xffffffff;
+
+	memset(t + 8, 0, 4);
+	for (size_t i = 0; i < length; i++) {
+		crc ^= t[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	crc = ~crc;
+	for (int i = 0; i < 4; i++, crc >>= 8)
+		t[8 + i] = (uint8_t)crc;
+}
+
 static size_t build_transport(uint8_t *t, const struct recipe *r, const uint8_t *addresses)
 {
 	size_t length = header_size(r->protocol) + r->payload, at = sum_offset(r->protocol);
@@ -83,6 +99,8 @@ static size_t build_transport(uint8_t *t, const struct recipe *r, const uint8_t 
 	}
 	if (r->protocol == IPPROTO_UDP)
 		put16(t + 4, (unsigned)length);
+	if (r->protocol == IPPROTO_SCTP)
+		put_crc32c(t, length);
 	if (!at)
 		return length;
 	put16(t + at, 0);

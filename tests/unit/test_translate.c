@@ -252,6 +252,26 @@ static void a_flow_with_nat_is_restored(void **state)
 	expect(&from, &flow, &to, OUTCOME_OUTER);
 }
 
+/* SCTP with a forwarded port: the CRC is that of the packet that was sent, from
+ * however little of it is quoted; of a fragment it stays. */
+static void an_sctp_port_is_restored(void **state)
+{
+	const struct flow flow = {tuple(IPPROTO_SCTP, "203.0.113.10", "198.51.100.7", 40000, 5353),
+		tuple(IPPROTO_SCTP, "192.168.1.20", "203.0.113.10", 53, 40000)};
+	struct recipe from = v4, to;
+
+	(void)state;
+	from.protocol = IPPROTO_SCTP;
+	for (from.payload = 0; from.payload < 1000; from.payload = from.payload * 3 + 4) {
+		for (from.quote = 28; from.quote <= 32; from.quote += 4) {
+			to = made_public(&from);
+			to.inner_dst = "198.51.100.7";
+			to.dport = 5353;
+			expect(&from, &flow, &to, OUTCOME_BOTH);
+		}
+	}
+}
+
 /* An error about the answer to a connection that was made from inside. */
 static void the_other_direction_is_restored(void **state)
 {
@@ -445,6 +465,7 @@ int main(void)
 		cmocka_unit_test(udp_without_sum_stays_without),
 		cmocka_unit_test(a_computed_zero_becomes_ffff),
 		cmocka_unit_test(a_flow_with_nat_is_restored),
+		cmocka_unit_test(an_sctp_port_is_restored),
 		cmocka_unit_test(the_other_direction_is_restored),
 		cmocka_unit_test(an_echo_identifier_is_restored),
 		cmocka_unit_test(a_flow_without_nat_takes_the_maps),
