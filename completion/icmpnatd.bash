@@ -13,10 +13,10 @@ _icmpnatd()
 		before=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	case $before in
-	-c | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	-c | --config | -e | --explain) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--print-rules) mapfile -t COMPREPLY < <(compgen -W "nft iptables none" -- "$word") ;;
 	*)
-		mapfile -t COMPREPLY < <(compgen -W "--config --check --print-rules --version --help" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "--config --check --print-rules --explain --interface --version --help" -- "$word")
 		;;
 	esac
 }

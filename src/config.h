@@ -13,13 +13,11 @@
 #include <stdio.h>
 
 #include "core/addrmap.h"
-#include "core/extension.h"
+#include "core/decide.h"
 
 #define CONFIG_OUTSIDE_MAX 16 /* outside interfaces */
 #define CONFIG_WORKERS_MAX 64
 #define CONFIG_PATH_MAX	   108 /* a unix socket's path, with its NUL */
-
-enum config_lookup { LOOKUP_AUTO, LOOKUP_ALWAYS, LOOKUP_NEVER };
 
 struct config_queue {
 	uint16_t number;    /* of the first worker's queue; the others follow */
@@ -50,7 +48,7 @@ struct config {
 	struct addrmap_range *ranges; /* the memory of all tables, once each */
 	struct config_queue queue;
 	struct config_control control;
-	enum config_lookup lookup;
+	enum decide_lookup lookup;
 	enum extension_policy extensions;
 };
 

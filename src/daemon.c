@@ -247,7 +247,7 @@ static void log_queue_error(const struct daemon *daemon, uint16_t number, int er
 		log_error("queue %u: %s: does this kernel have nfnetlink_queue?", number, strerror(error));
 }
 
-static bool open_flows(struct worker *worker, enum config_lookup lookup)
+static bool open_flows(struct worker *worker, enum decide_lookup lookup)
 {
 	worker->flows = flow_open();
 	if (!worker->flows) {

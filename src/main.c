@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "daemon.h"
+#include "explain.h"
 #include "io/log.h"
 #include "rules.h"
 
@@ -23,6 +24,8 @@ static const char usage[] =
 	"                               nft       for nft -f - (the default)\n"
 	"                               iptables  for sh: nft copies, iptables queues\n"
 	"                               none      for sh: removes either\n"
+	"  -e, --explain CAPTURE      say what would become of the ICMP errors in a pcap file\n"
+	"  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
 	"  -V, --version              print the version\n"
 	"  -h, --help                 print this\n"
 	"\n"
@@ -32,13 +35,15 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"check", no_argument, NULL, 'n'},
 	{"print-rules", optional_argument, NULL, 'r'},
+	{"explain", required_argument, NULL, 'e'},
+	{"interface", required_argument, NULL, 'i'},
 	{"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
 struct options {
-	const char *path;
+	const char *path, *capture, *interface;
 	bool check, print_rules;
 	enum rules_format format;
 };
@@ -71,7 +76,7 @@ static struct options parse_options(int argc, char **argv)
 	struct options options = {.path = ICMPNATD_CONFIG, .format = RULES_NFT};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:nr::Vh", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:nr::e:i:Vh", long_options, NULL)) != -1)
 		switch (option) {
 		case 'c':
 			options.path = optarg;
@@ -81,6 +86,12 @@ static struct options parse_options(int argc, char **argv)
 			break;
 		case 'r':
 			parse_rules_format(&options, optarg);
+			break;
+		case 'e':
+			options.capture = optarg;
+			break;
+		case 'i':
+			options.interface = optarg;
 			break;
 		case 'V':
 			puts("icmpnatd " PACKAGE_VERSION);
@@ -97,12 +108,38 @@ static struct options parse_options(int argc, char **argv)
 	exit_usage();
 }
 
+static int explain(const struct options *options, const struct config *config)
+{
+#ifdef HAVE_LIBPCAP
+	return explain_file(stdout, config, options->interface, options->capture);
+#else
+	(void)config;
+	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap\n", options->capture);
+	return EXIT_FAILURE;
+#endif
+}
+
+/* What is done with a good configuration without running the daemon. */
+static int answer(const struct options *options, struct config *config)
+{
+	int status = EXIT_SUCCESS, written;
+
+	if (options->print_rules)
+		rules_print(stdout, config, options->format);
+	else if (options->capture)
+		status = explain(options, config);
+	else
+		puts("configuration OK");
+	config_free(config);
+	written = finish_output();
+	return status ? status : written;
+}
+
 int main(int argc, char **argv)
 {
 	const struct options options = parse_options(argc, argv);
 	struct config_errors errors = {.out = stderr};
 	struct config *config;
-	int status;
 
 	log_init();
 	if (options.print_rules && options.format == RULES_NONE) {
@@ -112,13 +149,7 @@ int main(int argc, char **argv)
 	config = config_load(options.path, &errors);
 	if (!config)
 		return EXIT_FAILURE;
-	if (!options.check && !options.print_rules)
-		return daemon_run(options.path, config);
-	if (options.print_rules)
-		rules_print(stdout, config, options.format);
-	else
-		puts("configuration OK");
-	status = finish_output();
-	config_free(config);
-	return status;
+	if (options.check || options.print_rules || options.capture)
+		return answer(&options, config);
+	return daemon_run(options.path, config);
 }

@@ -31,7 +31,7 @@ static bool fail(FILE *out, const char *reason)
 	return false;
 }
 
-static const char *lookup_text(enum config_lookup lookup)
+static const char *lookup_text(enum decide_lookup lookup)
 {
 	static const char *const texts[] = {
 		[LOOKUP_AUTO] = "auto", [LOOKUP_ALWAYS] = "always", [LOOKUP_NEVER] = "never"};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way of a packet: queue_receive() fills a batch, icmp_error_parse() reads,
- * flow_lookup() asks, translate() edits in place, a verdict is appended, and
- * queue_flush() sends the batch. No lock, log or allocation on the way, and no
+ * The way of a packet: queue_receive() fills a batch, decide() reads, asks
+ * flow_lookup() and edits in place, a verdict is appended, and queue_flush()
+ * sends the batch. No lock, log or allocation on the way, and no
  * question to conntrack whose answer could change nothing.
  */
 #define _GNU_SOURCE
@@ -13,8 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/icmp_error.h"
-#include "core/translate.h"
+#include "core/decide.h"
 
 /* The maps for errors that leave by an interface; NULL if it is not outside. */
 static const struct addrmap *find_maps(const struct policy *policy, unsigned interface)
@@ -36,35 +35,36 @@ static void log_failed_lookup(struct worker *worker, int error)
 			strerror(error), withheld);
 }
 
+/* A worker and the packet that it has in hand. */
+struct task {
+	struct worker *worker;
+	const struct queue_packet *packet;
+};
+
 /* Finds the flow that the quoted packet belongs to: the attached entry if there
  * is one, else by asking. */
-static bool find_flow(struct worker *worker, const struct queue_packet *packet, const struct icmp_error *error,
-	struct flow *flow)
+static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
 {
+	const struct task *task = context;
 	enum stats_counter counter = STATS_FLOW_NOT_FOUND;
 	struct flow_tuple seen;
 
-	if (packet->flow && flow_read_attached(packet->flow, flow))
+	if (task->packet->flow && flow_read_attached(task->packet->flow, flow))
 		counter = STATS_FLOW_ATTACHED;
-	else if (flow_tuple_read(&seen, error, packet->bytes))
-		switch (flow_lookup(worker->flows, &seen, flow)) {
+	else if (flow_tuple_read(&seen, error, bytes))
+		switch (flow_lookup(task->worker->flows, &seen, flow)) {
 		case FLOW_FOUND:
 			counter = STATS_FLOW_FOUND;
 			break;
 		case FLOW_FAILED:
 			counter = STATS_FLOW_FAILED;
-			log_failed_lookup(worker, errno);
+			log_failed_lookup(task->worker, errno);
 			break;
 		case FLOW_NOT_FOUND:
 			break;
 		}
-	stats_add(&worker->stats, counter, 1);
+	stats_add(&task->worker->stats, counter, 1);
 	return counter == STATS_FLOW_ATTACHED || counter == STATS_FLOW_FOUND;
-}
-
-static bool should_look_up(const struct config *config, const struct translation *t)
-{
-	return config->lookup == LOOKUP_ALWAYS || (config->lookup == LOOKUP_AUTO && t->wants_flow);
 }
 
 static void count_hit(const struct worker *worker, const struct policy *policy, uint32_t map)
@@ -76,52 +76,50 @@ static void count_hit(const struct worker *worker, const struct policy *policy, 
 			atomic_load_explicit(&hits[map], memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* Decides about a packet and edits it; *modified says whether its bytes changed. */
-static enum outcome decide(
-	struct worker *worker, const struct policy *policy, struct queue_packet *packet, bool *modified)
+static void count(struct worker *worker, const struct policy *policy, const struct decision *d)
 {
-	struct icmp_error error;
-	struct translation t;
-	struct flow flow;
-	const struct addrmap *maps;
-	enum outcome outcome;
-	bool known;
+	stats_add(&worker->stats, STATS_OUTCOME + d->outcome, 1);
+	if (d->sound)
+		stats_add(&worker->stats, STATS_TYPE + d->error.type, 1);
+	if (d->translated) {
+		count_hit(worker, policy, d->translation.outer_map);
+		count_hit(worker, policy, d->translation.source_map);
+		count_hit(worker, policy, d->translation.destination_map);
+	}
+}
 
-	if (!packet->whole)
-		return OUTCOME_OVERSIZE;
-	outcome = icmp_error_parse(&error, packet->bytes, packet->length);
-	if (outcome != OUTCOME_UNDECIDED)
-		return outcome;
-	stats_add(&worker->stats, STATS_TYPE + error.type, 1);
-	maps = find_maps(policy, packet->interface);
-	if (!maps)
-		return OUTCOME_NOT_OUTSIDE;
-	if (address_is_private(error.outer_destination))
-		return OUTCOME_PRIVATE_PEER;
-	translate_begin(&t, &error, maps);
-	t.extensions = policy->config->extensions;
-	known = should_look_up(policy->config, &t) && find_flow(worker, packet, &error, &flow);
-	outcome = translate(&t, known ? &flow : NULL, packet->bytes);
-	count_hit(worker, policy, t.outer_map);
-	count_hit(worker, policy, t.source_map);
-	count_hit(worker, policy, t.destination_map);
-	*modified = t.modified;
-	packet->length = t.length;
-	return outcome;
+static void decide_packet(
+	struct decision *d, struct worker *worker, const struct policy *policy, const struct queue_packet *packet)
+{
+	struct task task = {worker, packet};
+	const struct decide_rules rules = {
+		.maps = find_maps(policy, packet->interface),
+		.lookup = policy->config->lookup,
+		.extensions = policy->config->extensions,
+		.find_flow = find_flow,
+		.context = &task,
+	};
+
+	if (packet->whole)
+		decide(d, &rules, packet->bytes, packet->length);
+	else
+		*d = (struct decision){.outcome = OUTCOME_OVERSIZE};
 }
 
 static void handle(struct worker *worker, const struct policy *policy, struct queue_packet *packet)
 {
-	bool modified = false;
-	enum outcome outcome = decide(worker, policy, packet, &modified);
+	struct decision d;
 
-	stats_add(&worker->stats, STATS_OUTCOME + outcome, 1);
-	if (modified)
+	decide_packet(&d, worker, policy, packet);
+	count(worker, policy, &d);
+	if (d.modified) {
+		packet->length = (uint32_t)d.length;
 		queue_rewrite(&worker->queue, packet);
-	else if (outcome_fate(outcome) == FATE_MALFORMED && !policy->config->queue.malformed_pass)
+	} else if (outcome_fate(d.outcome) == FATE_MALFORMED && !policy->config->queue.malformed_pass) {
 		queue_drop(&worker->queue, packet);
-	else
+	} else {
 		queue_accept(&worker->queue, packet);
+	}
 }
 
 /* Takes hold of the policy in force. The second look makes sure that the main

@@ -252,7 +252,7 @@ static void read_lookup(struct loader *loader, const config_setting_t *setting)
 	const int choice = read_choice(loader, setting, choices, COUNT(choices));
 
 	if (choice >= 0)
-		loader->config->lookup = (enum config_lookup)choice;
+		loader->config->lookup = (enum decide_lookup)choice;
 }
 
 static void read_extensions(struct loader *loader, const config_setting_t *setting)

@@ -19,7 +19,7 @@
 #define NORMAL "\033[0m"
 
 #define NAME_WIDTH 26 /* of a counter's name */
-#define FATES_MAX 8
+#define FATES_MAX  8
 
 static struct {
 	enum output_report report;
