@@ -166,7 +166,8 @@ static int open_timer(uint64_t microseconds)
 
 enum { SLOT_SIGNALS, SLOT_LINK, SLOT_TIMER, SLOT_CONTROL, SLOT_COUNT = SLOT_CONTROL + 1 + CONTROL_CLIENTS_MAX };
 
-static void loop(struct daemon *daemon)
+/* Serves until told to stop. False after a message if that is not possible. */
+static bool loop(struct daemon *daemon)
 {
 	struct pollfd slots[SLOT_COUNT];
 	int timer = open_timer(notify_watchdog_interval());
@@ -177,8 +178,10 @@ static void loop(struct daemon *daemon)
 		slots[SLOT_LINK] = (struct pollfd){.fd = daemon->link, .events = POLLIN};
 		slots[SLOT_TIMER] = (struct pollfd){.fd = timer, .events = POLLIN};
 		n = SLOT_CONTROL + control_poll_fill(daemon->control, &slots[SLOT_CONTROL]);
-		if (poll(slots, n, control_timeout(daemon->control)) < 0)
-			continue;
+		if (poll(slots, n, control_timeout(daemon->control)) < 0 && errno != EINTR) {
+			log_error("cannot wait for events: %s", strerror(errno));
+			break;
+		}
 		if (slots[SLOT_SIGNALS].revents)
 			take_signals(daemon);
 		if (slots[SLOT_LINK].revents) {
@@ -191,6 +194,7 @@ static void loop(struct daemon *daemon)
 	}
 	if (timer >= 0)
 		close(timer);
+	return daemon->stop;
 }
 
 static int open_signals(void)
@@ -360,20 +364,20 @@ static bool init(struct daemon *daemon, struct config *config)
 int daemon_run(const char *path, struct config *config)
 {
 	struct daemon daemon = {.path = path};
-	bool started;
+	bool good;
 
 	if (!init(&daemon, config))
 		return EXIT_FAILURE;
-	started = start(&daemon);
-	if (started) {
+	good = start(&daemon);
+	if (good) {
 		log_info("started on queue %u, workers: %u, maps: %zu", config->queue.number, daemon.n_workers,
 			config->n_entries);
 		policy_log_missing(atomic_load(&daemon.policy));
 		notify_ready(&daemon);
-		loop(&daemon);
+		good = loop(&daemon);
 		notify_send("STOPPING=1");
 		log_info("stopping");
 	}
 	stop(&daemon);
-	return started ? EXIT_SUCCESS : EXIT_FAILURE;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

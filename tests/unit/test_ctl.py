@@ -578,9 +578,9 @@ def test_text_never_acts_on_the_terminal(daemon):
 
 @pytest.mark.parametrize("arguments", [
     [], ["nonsense"], ["status", "stats"], ["--nonsense"], ["status", "--all"], ["maps", "--prometheus"],
-    ["reload", "-j"], ["stats", "--json", "--prometheus"], ["watch", "-n", "0"], ["watch", "-n", "-1"], ["watch", "-n", "1x"],
-    ["watch", "-n", "99999999999999999999"], ["watch", "-i", "0"], ["watch", "-i", "nan"], ["watch", "-i", "1e9"],
-    ["watch", "-i", ""], ["-s"], ["status", "-n", "1"],
+    ["reload", "-j"], ["stats", "--json", "--prometheus"], ["watch", "-n", "0"], ["watch", "-n", "-1"],
+    ["watch", "-n", "1x"], ["watch", "-n", "99999999999999999999"], ["watch", "-i", "0"], ["watch", "-i", "nan"],
+    ["watch", "-i", "1e9"], ["watch", "-i", ""], ["-s"], ["status", "-n", "1"],
 ])
 def test_usage(arguments):
     done = ctl(*arguments)
