@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 ECHO_PORT = 7       # answers at the open hosts, for TCP and UDP
+NAT_PORT = 8007     # of the DNATed host, for UDP: the same service
 IP_RECVERR, IPV6_RECVERR = 11, 25
 ANSWERS = {
     errno.ECONNREFUSED: "refused", errno.EHOSTUNREACH: "host unreachable",

@@ -35,14 +35,15 @@ def kernel_has_nft_queue(host):
 
 
 class Rules:
-    """The capture rules that a configuration file asks for, loaded while the block runs."""
+    """The capture rules that a configuration file asks for; early ones clone before the kernel's NAT."""
 
-    def __init__(self, host, path):
+    def __init__(self, host, path, early=False):
+        self._filter = "sed 's/srcnat + 10/srcnat - 10/'" if early else "cat"
         self._host, self._command = host, f"{program('icmpnatd')} --config {path} --print-rules"
         self._kind = "nft | nft -f -" if kernel_has_nft_queue(host) else "iptables | sh"
 
     def load(self):
-        self._host.run(f"{self._command}={self._kind}")
+        self._host.run(f"{self._command}={self._kind}".replace("|", f"| {self._filter} |"))
 
     def unload(self):
         self._host.run(f"{self._command}=none | sh")
@@ -145,16 +146,16 @@ class Account:
         self._daemon, self._before = daemon, daemon.stats()
 
     def counted(self):
-        """What has been counted, {(group, name): difference}, without what stayed the same."""
+        """What has been counted, as in stats(), without what stayed the same."""
         now = self._daemon.stats()
         now.subtract(self._before)
-        return {key: value for key, value in now.items() if value}
+        return Counter({key: value for key, value in now.items() if value})
 
     def expect(self, **outcomes):
         """Waits for so many packets, and asserts that they had these outcomes and no other, and
         that every packet had one outcome and one verdict."""
         expected = {name.replace("_", "-"): n for name, n in outcomes.items() if n}
-        wait_until(lambda: self.counted().get(("queue", "received"), 0) >= sum(expected.values()),
+        wait_until(lambda: self.counted()["queue", "received"] >= sum(expected.values()),
                    f"{expected}, there is {self.counted()}")
         assert ping(self._daemon.network.client, V4.public)  # time enough for one too many to be counted
         counted = self.counted()

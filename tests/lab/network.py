@@ -159,6 +159,7 @@ table {ip} lab {{
     }}
     chain public_to_dmz {{
         type nat hook prerouting priority dstnat;
+        {ip} daddr {nat} udp dport 8007 dnat to {nat_service}
         {dnat}
     }}
     chain dmz_to_public {{
@@ -200,6 +201,7 @@ def _firewall_rules():
         rules += FIREWALL.format(
             ip=ip, version=f.version, rejected=rejected, stateless=f.stateless,
             stateless_inside=f.stateless_inside, dmz=f.dmz, public2=f.public2,
+            nat=f.nat, nat_service=f.nat_inside + ":7" if ip == "ip" else f"[{f.nat_inside}]:7",
             dnat="\n        ".join(f"{ip} daddr {a} dnat to {b}" for a, b in dnat.items()))
     return rules
 
