@@ -8,7 +8,6 @@
 #include "daemon.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -88,6 +87,7 @@ bool daemon_reload(struct daemon *daemon, FILE *mistakes)
 	struct policy *policy;
 
 	notify_reloading();
+	notify_send("WATCHDOG=1"); /* a million maps take seconds */
 	policy = load_successor(daemon, mistakes);
 	if (policy)
 		enforce(daemon, policy);
@@ -206,6 +206,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -327,6 +328,8 @@ static bool start(struct daemon *daemon)
 
 static void stop(struct daemon *daemon)
 {
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		worker_retire(&daemon->workers[w]);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		worker_stop(&daemon->workers[w]);
 	control_close(daemon->control);

@@ -8,6 +8,7 @@
  */
 #include "rules.h"
 
+#include <net/if.h>
 #include <string.h>
 
 #include "core/icmp_error.h"
@@ -51,7 +52,8 @@ static void print_types(FILE *out, const struct family *family)
 /* One copy per outside interface: without its device the copy would be routed
  * by its destination alone, which is wrong where there are several uplinks. nft
  * keeps the device's index, so the rule goes by index, too (oif): for one that
- * was made anew under the same name it would send the copy nowhere. */
+ * was made anew under the same name it would send the copy nowhere. It refuses
+ * all rules for the sake of one interface that is missing: that one is left out. */
 static void print_clone_chain(FILE *out, const struct config *config, const struct family *family)
 {
 	fputs("\t# Errors that this host emits (iif 0) about a flow: after the kernel's own NAT (srcnat), a\n"
@@ -62,6 +64,8 @@ static void print_clone_chain(FILE *out, const struct config *config, const stru
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const char *name = config->outside[i].name;
 
+		if (!if_nametoindex(name))
+			fprintf(out, "\t\t# %s is not there now; load the rules again when it is\n\t\t#", name);
 		fprintf(out, "\t\toif \"%s\" iif 0 %s daddr != { %s } ", name, family->table,
 			family->private);
 		print_types(out, family);
@@ -144,10 +148,10 @@ static void print_header(FILE *out, const struct config *config, const char *loa
 	fprintf(out,
 		"# Capture rules of icmpnatd for %s; load with: %s\n"
 		"# Loading them again replaces them; no other table is touched.\n"
-		"# A later chain with policy drop must accept the copies, which are untracked:\n",
+		"# A later chain with policy drop must accept what is queued:\n",
 		config->files[0], load);
 	for (size_t i = 0; i < N_FAMILIES; i++) {
-		fputs("#\tct state untracked ", out);
+		fputs("#\tct state { invalid, untracked } ", out);
 		print_types(out, &families[i]);
 		fputs(" accept\n", out);
 	}

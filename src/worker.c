@@ -220,12 +220,19 @@ int worker_start(struct worker *worker, bool pin)
 	return 0;
 }
 
-/* Lets the worker finish what it was handed, then closes its sockets. */
+/* Tells the worker to finish what the kernel has for it; new packets pass by. */
+void worker_retire(struct worker *worker)
+{
+	if (!worker->running)
+		return;
+	atomic_store(&worker->stop, true);
+	queue_retire(&worker->queue);
+}
+
+/* Waits for a worker that was told to finish, and closes its sockets. */
 void worker_stop(struct worker *worker)
 {
 	if (worker->running) {
-		atomic_store(&worker->stop, true);
-		queue_wake(&worker->queue);
 		pthread_join(worker->thread, NULL);
 		worker->running = false;
 	}

@@ -32,6 +32,7 @@ struct worker {
 };
 
 int worker_start(struct worker *worker, bool pin);
+void worker_retire(struct worker *worker);
 void worker_stop(struct worker *worker);
 void worker_wait_for_release(const struct worker *worker, const struct policy *policy);
 

@@ -108,6 +108,8 @@ const char *config_reload_refusal(const struct config *running, const struct con
 		return "queue.length can only be changed by a restart";
 	if (running->queue.overload_pass != wanted->queue.overload_pass)
 		return "queue.overload can only be changed by a restart";
+	if (running->lookup == LOOKUP_NEVER && wanted->lookup != LOOKUP_NEVER)
+		return "lookup can only be changed from \"never\" by a restart";
 	if (strcmp(running->control.socket, wanted->control.socket) != 0)
 		return "control.socket can only be changed by a restart";
 	if (strcmp(running->control.group, wanted->control.group) != 0)

@@ -23,6 +23,9 @@ bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, c
 		.destination = error->inner_destination,
 		.protocol = inner->protocol,
 	};
+	/* ICMP of the other family has a number, but conntrack has no tuple for it. */
+	if (inner->protocol == (inner->version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return false;
 	if (transport.has_ports && packet_quotes(inner, 0, 4)) {
 		memcpy(&tuple->source_port_be, header, 2);
 		memcpy(&tuple->destination_port_be, header + 2, 2);
@@ -70,6 +73,7 @@ bool flow_tuple_equal(const struct flow_tuple *a, const struct flow_tuple *b)
 	       a->protocol == b->protocol && a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code;
 }
 
+/* Whether the two directions are not just the inverse of each other. */
 bool flow_has_nat(const struct flow *flow)
 {
 	struct flow_tuple plain = flow_tuple_inverse(&flow->original);

@@ -73,10 +73,10 @@ static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, 
 		return OUTCOME_OUTER_HEADER;
 	if (!header_verifies(outer, bytes))
 		return OUTCOME_OUTER_CHECKSUM;
+	if (outer->fragment && (is_icmp(outer) || outer->protocol == IPPROTO_FRAGMENT))
+		return OUTCOME_FRAGMENT;
 	if (!is_icmp(outer))
 		return OUTCOME_NOT_ERROR;
-	if (outer->fragment)
-		return OUTCOME_FRAGMENT;
 	if (!packet_quotes(outer, 0, ICMP_ERROR_HEADER))
 		return OUTCOME_TRUNCATED;
 	error->type = find_type(outer->version, bytes[outer->transport]);
@@ -151,6 +151,15 @@ static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 	return quotes_error(inner, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
 }
 
+/* Whether an IPv6 header has an address of ::ffff:0:0/96, which is not for the
+ * wire (RFC 4038, 4.2) and would here be taken for IPv4 (address.h). */
+static bool has_mapped_address(const struct icmp_error *error)
+{
+	return error->outer.version == 6 &&
+	       (address_is_v4(error->outer_source) || address_is_v4(error->outer_destination) ||
+		       address_is_v4(error->inner_source) || address_is_v4(error->inner_destination));
+}
+
 /* Reads the packet of length bytes (at most 65535) that starts with its outer
  * IP header. Returns OUTCOME_UNDECIDED if it is a sound ICMP error, with all of
  * *error filled in; else what it is, with *error undefined. */
@@ -169,5 +178,5 @@ enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, si
 	error->outer_destination = packet_address(&error->outer, bytes, error->outer.destination);
 	error->inner_source = packet_address(&error->inner, bytes, error->inner.source);
 	error->inner_destination = packet_address(&error->inner, bytes, error->inner.destination);
-	return OUTCOME_UNDECIDED;
+	return has_mapped_address(error) ? OUTCOME_MAPPED_ADDRESS : OUTCOME_UNDECIDED;
 }

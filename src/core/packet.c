@@ -94,7 +94,7 @@ static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offse
 				return;
 		}
 		if (p->protocol == IPPROTO_ROUTING)
-			p->rerouted = header[3] != 0;
+			p->rerouted |= header[3] != 0;
 		offset += p->protocol == IPPROTO_FRAGMENT ? 8 : 8 + 8u * header[1];
 		p->protocol = header[0];
 	}

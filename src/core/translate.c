@@ -98,7 +98,7 @@ static void set_inner_port(struct edit *edit, const struct packet *inner, unsign
 	edit->inner_changed = true;
 }
 
-/* Ports of SCTP, and the CRC32c over them where that can be told: not of a
+/* Ports of SCTP, which are quoted if there is a tuple, and the CRC32c over them where that can be told: not of a
  * fragment, for its packet is longer than its IP header says. */
 static void set_sctp_ports(struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
 {
@@ -236,7 +236,7 @@ static void strip(struct edit *edit, struct translation *t)
 }
 
 /* The inner transport checksum, where it is quoted. In UDP 0 says that there is
- * none, so a computed 0 is written as 0xffff (RFC 768). */
+ * none, so a computed 0 is written as 0xffff (RFC 768); in UDP-Lite as well. */
 static void finish_transport(struct edit *edit, const struct packet *inner)
 {
 	uint8_t *field = edit->bytes + inner->transport + edit->transport.checksum;
@@ -247,7 +247,7 @@ static void finish_transport(struct edit *edit, const struct packet *inner)
 	if (edit->transport.checksum_is_opt && memcmp(field, zero, 2) == 0)
 		return;
 	edit->icmp += checksum_update(field, edit->inner_transport);
-	if (edit->transport.checksum_is_opt && memcmp(field, zero, 2) == 0)
+	if (edit->transport.never_zero && memcmp(field, zero, 2) == 0)
 		edit->icmp += checksum_replace(field, ones, 2);
 }
 

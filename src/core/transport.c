@@ -32,8 +32,14 @@ struct transport transport_of(const struct packet *p, const uint8_t *bytes)
 			.has_checksum = true,
 			.pseudo_header = true,
 			.checksum_is_opt = true,
+			.never_zero = true,
 			.checksum = 6};
-	case IPPROTO_UDPLITE: /* RFC 3828 */
+	case IPPROTO_UDPLITE: /* RFC 3828, 3.1 */
+		return (struct transport){.has_ports = true,
+			.has_checksum = true,
+			.pseudo_header = true,
+			.never_zero = true,
+			.checksum = 6};
 	case IPPROTO_DCCP:    /* RFC 4340, 5.1 */
 		return (struct transport){
 			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 6};

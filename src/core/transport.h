@@ -19,6 +19,7 @@ struct transport {
 	bool has_checksum;    /* an Internet checksum at .checksum */
 	bool pseudo_header;   /* .. which covers the addresses */
 	bool checksum_is_opt; /* .. and is absent where it is 0 (RFC 768) */
+	bool never_zero;      /* .. and a computed 0 is sent as 0xffff (RFC 768, RFC 3828) */
 	uint8_t checksum;
 };
 

@@ -244,7 +244,8 @@ static void end_line(char *line, char *end)
 			*p = '?';
 }
 
-/* Takes the request line. A line that is too long is answered, not cut. */
+/* Takes the request line. One that is too long is answered as it stands, and
+ * what comes behind it is not read. */
 static bool pull(struct control *control, struct client *client)
 {
 	size_t room = sizeof(client->line) - client->length;

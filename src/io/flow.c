@@ -43,6 +43,7 @@ struct flow_socket *flow_open(void)
 	return NULL;
 }
 
+/* NULL is fine. */
 void flow_close(struct flow_socket *flows)
 {
 	if (!flows)
@@ -194,7 +195,9 @@ static int read_answer(const struct nlmsghdr *message, struct flow *flow)
 	if (message->nlmsg_type == NLMSG_ERROR) {
 		const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 
-		return mnl_nlmsg_get_payload_len(message) < sizeof(*answer) ? EBADMSG : -answer->error;
+		if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer) || answer->error == 0)
+			return EBADMSG; /* an acknowledgement is no flow */
+		return -answer->error;
 	}
 	if (mnl_attr_parse(message, sizeof(struct nfgenmsg), take_attribute, &entry) < 0)
 		return EBADMSG;

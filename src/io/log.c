@@ -6,18 +6,29 @@
 #include "io/log.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #define INTERVAL 60 /* seconds between two lines about the same event */
 
 static bool to_journal;
 
-/* Call once, before the first line. */
+/* Call once, before the first line. JOURNAL_STREAM is inherited: it is true of
+ * this standard error only if it names it (sd-daemon(3)). */
 void log_init(void)
 {
-	to_journal = getenv("JOURNAL_STREAM") != NULL;
+	const char *journal = getenv("JOURNAL_STREAM");
+	struct stat error;
+	char text[64] = "";
+
+	if (fstat(STDERR_FILENO, &error) == 0)
+		snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)error.st_dev, (uintmax_t)error.st_ino);
+	to_journal = journal && strcmp(journal, text) == 0;
 	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 }
 

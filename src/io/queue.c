@@ -16,7 +16,6 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #define MESSAGE_MAX  4096 /* a packet of QUEUE_PACKET_MAX with all attributes, or an error */
@@ -107,16 +106,17 @@ static void take_message(struct queue *queue, const struct nlmsghdr *message, si
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 }
 
-/* Receives what is there, after the packets that the batch already holds. */
+/* Receives what is there, behind what the batch already holds. */
 static int receive_more(struct queue *queue, int flags)
 {
 	struct queue_buffers *b = queue->buffers;
-	unsigned first = queue->n_packets;
+	unsigned first = queue->n_messages, packets = queue->n_packets;
 	int n = recvmmsg(mnl_socket_get_fd(queue->socket), b->headers + first, QUEUE_BATCH - first, flags, NULL);
 
 	for (int i = 0; i < n; i++)
 		take_message(queue, (void *)b->in[first + i], b->headers[first + i].msg_len);
-	stats_add(queue->stats, STATS_QUEUE_RECEIVED, queue->n_packets - first);
+	queue->n_messages += n > 0 ? (unsigned)n : 0;
+	stats_add(queue->stats, STATS_QUEUE_RECEIVED, queue->n_packets - packets);
 	return n;
 }
 
@@ -129,7 +129,7 @@ int queue_receive(struct queue *queue, bool wait)
 		queue->primed = false;
 		return (int)queue->n_packets;
 	}
-	queue->n_packets = 0;
+	queue->n_packets = queue->n_messages = 0;
 	if (receive_more(queue, wait ? MSG_WAITFORONE : MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR)
 		return -1;
 	return (int)queue->n_packets;
@@ -170,6 +170,7 @@ void queue_rewrite(struct queue *queue, const struct queue_packet *packet)
 	stats_add(queue->stats, STATS_VERDICT_REWRITTEN, 1);
 }
 
+/* Lets the packet go nowhere. */
 void queue_drop(struct queue *queue, const struct queue_packet *packet)
 {
 	queue->verdicts += add_verdict(queue, packet, NF_DROP)->nlmsg_len;
@@ -218,7 +219,7 @@ static int configure(struct queue *queue, struct nlmsghdr *message)
 	queue->awaited = message->nlmsg_seq;
 	if (!send_messages(queue, message, message->nlmsg_len))
 		return -1;
-	while (queue->awaited && queue->n_packets < QUEUE_BATCH)
+	while (queue->awaited && queue->n_messages < QUEUE_BATCH)
 		if (receive_more(queue, MSG_WAITFORONE) < 0 && errno != EINTR)
 			return -1;
 	queue->primed = queue->n_packets > 0;
@@ -294,6 +295,12 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 	return 0;
 }
 
+static void send_unawaited(const struct queue *queue, struct nlmsghdr *message)
+{
+	message->nlmsg_flags |= NLM_F_ACK;
+	send_messages(queue, message, message->nlmsg_len);
+}
+
 /* Makes a queue_receive() that waits in another thread return: an obsolete
  * command that changes nothing makes the kernel send an acknowledgement. */
 void queue_wake(const struct queue *queue)
@@ -302,8 +309,20 @@ void queue_wake(const struct queue *queue)
 	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
 
 	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_PF_UNBIND);
-	message->nlmsg_flags |= NLM_F_ACK;
-	send_messages(queue, message, message->nlmsg_len);
+	send_unawaited(queue, message);
+}
+
+/* Lets no packet enter the queue any more: a length of 0 is always exceeded, and
+ * what exceeds it passes as it is, as it will when the queue is closed. Wakes
+ * the reader, to whom only a finite number of packets is left. */
+void queue_retire(const struct queue *queue)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
+
+	nfq_nlmsg_cfg_put_qmaxlen(message, 0);
+	put_flag(message, NFQA_CFG_F_FAIL_OPEN, true);
+	send_unawaited(queue, message);
 }
 
 /* Closes the queue; the kernel drops what it still has parked. */

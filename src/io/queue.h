@@ -37,6 +37,7 @@ struct queue {
 	uint16_t number;
 	bool attaches_flows; /* the kernel agreed to */
 	int refused;	     /* errno of the last refused verdict; 0: none */
+	unsigned n_messages; /* in the batch: packets and answers, a buffer each */
 	unsigned n_packets;
 	struct queue_packet packets[QUEUE_BATCH];
 
@@ -57,6 +58,7 @@ void queue_rewrite(struct queue *queue, const struct queue_packet *packet);
 void queue_drop(struct queue *queue, const struct queue_packet *packet);
 void queue_flush(struct queue *queue);
 void queue_wake(const struct queue *queue);
+void queue_retire(const struct queue *queue);
 void queue_close(struct queue *queue);
 
 #endif

@@ -263,6 +263,56 @@ static void each_mistake_has_its_outcome(void **state)
 		OUTCOME_ERROR_ABOUT_ERROR);
 }
 
+/* ::ffff:192.168.1.20 in an IPv6 header is not 192.168.1.20. */
+static void mapped_addresses_are_left_alone(void **state)
+{
+	struct recipe inner = v6, outer = v6;
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+
+	(void)state;
+	inner.inner_dst = "::ffff:192.168.1.20";
+	assert_int_equal(parse(&error, &inner, bytes), OUTCOME_MAPPED_ADDRESS);
+	outer.outer_src = "::ffff:192.168.1.20";
+	assert_int_equal(parse(&error, &outer, bytes), OUTCOME_MAPPED_ADDRESS);
+}
+
+/* Two routing headers, the first of which is not used up: the destination is
+ * not the last one, whatever the second says. */
+static void a_route_that_is_left_is_seen(void **state)
+{
+	static const uint8_t headers[16] = {IPPROTO_ROUTING, 0, 4, 1, 0, 0, 0, 0, IPPROTO_UDP, 0, 4, 0};
+	struct recipe r = v6;
+	uint8_t bytes[PACKET_ROOM];
+	struct packet packet;
+
+	(void)state;
+	r.options = 16;
+	packet_build(bytes, &r);
+	memcpy(bytes + 88, headers, sizeof(headers));
+	bytes[48 + 6] = IPPROTO_ROUTING;
+	assert_int_equal(packet_parse(&packet, bytes, 48, 48 + 40 + 16 + 8), PACKET_OK);
+	assert_int_equal(packet.transport, 48 + 40 + 16);
+	assert_true(packet.rerouted);
+}
+
+/* ICMPv6 in IPv4 has no tuple that conntrack could know. */
+static void icmp_of_the_other_family_has_no_tuple(void **state)
+{
+	struct recipe r4 = v4, r6 = v6;
+	uint8_t bytes[PACKET_ROOM];
+	struct icmp_error error;
+	struct flow_tuple t;
+
+	(void)state;
+	r4.protocol = IPPROTO_ICMPV6;
+	r6.protocol = IPPROTO_ICMP;
+	assert_int_equal(parse(&error, &r4, bytes), OUTCOME_UNDECIDED);
+	assert_false(flow_tuple_read(&t, &error, bytes));
+	assert_int_equal(parse(&error, &r6, bytes), OUTCOME_UNDECIDED);
+	assert_false(flow_tuple_read(&t, &error, bytes));
+}
+
 static void options_and_extensions_are_walked(void **state)
 {
 	struct recipe with4 = v4, with6 = v6;
@@ -380,6 +430,9 @@ int main(void)
 		cmocka_unit_test(damage_is_noticed),
 		cmocka_unit_test(every_truncation_is_survived),
 		cmocka_unit_test(each_mistake_has_its_outcome),
+		cmocka_unit_test(mapped_addresses_are_left_alone),
+		cmocka_unit_test(a_route_that_is_left_is_seen),
+		cmocka_unit_test(icmp_of_the_other_family_has_no_tuple),
 		cmocka_unit_test(options_and_extensions_are_walked),
 		cmocka_unit_test(tuples_are_read),
 		cmocka_unit_test(icmp_queries_have_their_answers),

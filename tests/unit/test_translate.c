@@ -230,6 +230,32 @@ static void a_computed_zero_becomes_ffff(void **state)
 	assert_in_range(found, 1, 2);
 }
 
+/* The same in UDP-Lite, where 0 is not even allowed (RFC 3828, 3.1). */
+static void a_computed_zero_of_udplite_becomes_ffff(void **state)
+{
+	struct recipe from = v4, to;
+	uint8_t bytes[PACKET_ROOM];
+	unsigned found = 0;
+
+	(void)state;
+	from.protocol = IPPROTO_UDPLITE;
+	for (unsigned port = 0; port < 65536; port++) {
+		size_t length;
+
+		from.sport = (uint16_t)port;
+		to = made_public(&from);
+		packet_build(bytes, &to);
+		if (bytes[54] != 0 || bytes[55] != 0)
+			continue;
+		length = packet_build(bytes, &from);
+		run(bytes, length, maps, NULL);
+		assert_int_equal(bytes[54], 0xff);
+		assert_int_equal(bytes[55], 0xff);
+		found++;
+	}
+	assert_in_range(found, 1, 2);
+}
+
 static struct flow_tuple tuple(uint8_t protocol, const char *src, const char *dst, uint16_t sport, uint16_t dport)
 {
 	return (struct flow_tuple){.source = parse_address(src), .destination = parse_address(dst),
@@ -464,6 +490,7 @@ int main(void)
 		cmocka_unit_test(a_later_fragment_keeps_its_data),
 		cmocka_unit_test(udp_without_sum_stays_without),
 		cmocka_unit_test(a_computed_zero_becomes_ffff),
+		cmocka_unit_test(a_computed_zero_of_udplite_becomes_ffff),
 		cmocka_unit_test(a_flow_with_nat_is_restored),
 		cmocka_unit_test(an_sctp_port_is_restored),
 		cmocka_unit_test(the_other_direction_is_restored),

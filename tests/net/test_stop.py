@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starting and stopping under load loses nothing: what the queue holds gets its verdict, what comes
+after passes by, and no packet is given the bytes of another one.
+
+   client ==> 4000 datagrams a second ==> firewall, each answered by one error ==> client
+                                          icmpnatd is started and stopped meanwhile
+"""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from lab.client import ping, wait_until
+from lab.daemon import Daemon
+from lab.network import V4
+from lab.traffic import Capture
+
+ROUNDS = 6
+RATE = 4000
+
+
+class Flood(threading.Thread):
+    """Sends numbered datagrams to the rejected host until told to stop; counts them."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.sent, self.running = network, 0, True
+
+    def run(self):
+        with self.network.client.here(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            began = time.monotonic()
+            while self.running:
+                udp.sendto(self.sent.to_bytes(4, "big") * 5, (V4.plain_rejected, 2000 + self.sent % 50000))
+                self.sent += 1
+                time.sleep(max(0, began + self.sent / RATE - time.monotonic()))
+
+
+@pytest.fixture
+def rules(network):
+    """The capture rules, without a daemon of the module's own."""
+    daemon = Daemon(network)
+    daemon.rules.load()
+    yield daemon
+    daemon.rules.unload()
+
+
+def test_no_error_is_lost_or_doubled(network, rules):
+    """Every datagram is seen once in an error on the link to the border, from either source."""
+    flood = Flood(network)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        flood.start()
+        for _ in range(ROUNDS):
+            rules.start()
+            time.sleep(0.2)
+            began = time.monotonic()
+            rules.stop()
+            assert time.monotonic() - began < 2
+        flood.running = False
+        flood.join()
+        assert ping(network.client, V4.public)
+        wait_until(lambda: len(border.errors(flood.sent)) >= flood.sent, "all errors")
+        quoted = sorted(bytes(error.inner)[28:32] for error in border.errors(flood.sent))
+    assert quoted == [n.to_bytes(4, "big") for n in range(flood.sent)]
