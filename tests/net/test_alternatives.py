@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one-line alternatives that the README names do what it says of them, and no more.
+
+   client ----- border ===== firewall -x- dmz      no icmpnatd, no capture rules
+"""
+
+import pathlib
+import re
+
+import pytest
+
+from lab.client import Reaction, TIMED_OUT, udp
+from lab.network import V4
+from lab.traffic import Capture, addresses
+
+README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+
+
+def command(start):
+    """A command that stands in the README, whole."""
+    found = re.search(rf"`({start}[^`]*)`", README)
+    assert found, f"the README has no {start}"
+    return found[1]
+
+
+def expect_public_source(network):
+    assert udp(network.client, V4.plain_rejected) == Reaction("refused", V4.public, 3, 3, None)
+
+
+def expect_private_quote(network):
+    """Behind stateless NAT the error arrives, but quotes an address that no socket knows."""
+    with Capture(network.client, "eth0") as capture:
+        assert udp(network.client, V4.stateless, timeout=0.3) == TIMED_OUT
+        error, = capture.errors(1)
+    assert (error.source, addresses(error.inner)[1]) == (V4.public, V4.stateless_inside)
+
+
+@pytest.fixture
+def bare(network):
+    network.forget()
+    assert udp(network.client, V4.plain_rejected, timeout=0.3) == TIMED_OUT
+    return network
+
+
+def test_a_preferred_source(bare):
+    host = bare.firewall
+    host.run(command("ip route replace default"))
+    try:
+        expect_public_source(bare)
+        expect_private_quote(bare)
+    finally:
+        host.run(f"ip route replace default via {V4.router_inner}")
+
+
+def test_one_nft_rule(bare):
+    bare.firewall.nft("table ip filter { chain postrouting { type filter hook postrouting priority srcnat + 10; }; }")
+    try:
+        bare.firewall.run(command("nft add rule").replace("{", "'{").replace("}", "}'"))
+        expect_public_source(bare)
+        expect_private_quote(bare)
+    finally:
+        bare.firewall.nft("delete table ip filter")
