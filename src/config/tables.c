@@ -36,12 +36,12 @@ static bool same_group(const struct addrmap_entry *a, const struct addrmap_entry
 /* Sorts the maps and complains about those that contradict each other. */
 void config_clashes_check(struct config *config, struct config_errors *errors)
 {
-	const struct addrmap_entry *group = config->entries, *end = config->entries + config->n_entries;
+	const struct addrmap_entry *group = config->entries;
 
 	if (config->n_entries > 0)
 		qsort(config->entries, config->n_entries, sizeof(*config->entries), addrmap_compare);
-	for (const struct addrmap_entry *entry = group; entry < end; entry++) {
-		const struct addrmap_entry *other;
+	for (size_t i = 0; i < config->n_entries; i++) {
+		const struct addrmap_entry *entry = &config->entries[i], *other;
 		char text[CONFIG_PREFIX_TEXT];
 
 		if (!same_group(group, entry))

@@ -215,7 +215,7 @@ static int receive(struct flow_socket *flows, struct flow *flow)
 		length = mnl_socket_recvfrom(flows->socket, flows->buffer, sizeof(flows->buffer));
 		if (length < 0)
 			return errno;
-		if (!mnl_nlmsg_ok(message, (int)length))
+		if (!mnl_nlmsg_ok(message, (int)length) || message->nlmsg_len > (size_t)length)
 			return EBADMSG;
 	} while (message->nlmsg_seq != flows->sequence);
 	return read_answer(message, flow);

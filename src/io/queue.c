@@ -95,7 +95,8 @@ static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *mess
 
 static void take_message(struct queue *queue, const struct nlmsghdr *message, size_t length)
 {
-	if (!mnl_nlmsg_ok(message, (int)length))
+	/* mnl_nlmsg_ok() compares signed: a length of 2 GiB and more is negative to it. */
+	if (!mnl_nlmsg_ok(message, (int)length) || message->nlmsg_len > length)
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 	else if (message->nlmsg_type == NLMSG_ERROR)
 		take_answer(queue, message);
