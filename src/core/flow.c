@@ -81,17 +81,35 @@ bool flow_has_nat(const struct flow *flow)
 	return !flow_tuple_equal(&plain, &flow->reply);
 }
 
-/* A packet of the flow was seen with the tuple *seen: where was it when it was
- * sent? Before the NAT a packet has the tuple of its own direction, after it
- * the inverse of the other one. Returns the tuple that its sender gave it, or
- * NULL if the packet does not belong to the flow. */
+static bool is_one_of(uint16_t port_be, uint16_t a_be, uint16_t b_be)
+{
+	return port_be == a_be || port_be == b_be;
+}
+
+/* Whether a packet that was sent with this tuple could be seen with that one:
+ * each of its sides is as it was sent, or as the answer knows it. Between the
+ * kernel's two NAT hooks one side is translated and the other is not yet. */
+static bool could_be(
+	const struct flow_tuple *seen, const struct flow_tuple *sent, const struct flow_tuple *answer)
+{
+	return (address_equal(seen->source, sent->source) ||
+		       address_equal(seen->source, answer->destination)) &&
+	       (address_equal(seen->destination, sent->destination) ||
+		       address_equal(seen->destination, answer->source)) &&
+	       is_one_of(seen->source_port_be, sent->source_port_be, answer->destination_port_be) &&
+	       is_one_of(seen->destination_port_be, sent->destination_port_be, answer->source_port_be) &&
+	       seen->protocol == sent->protocol && seen->icmp_type == sent->icmp_type &&
+	       seen->icmp_code == sent->icmp_code;
+}
+
+/* A packet of the flow was seen with the tuple *seen, before, amid or after the
+ * kernel's NAT: returns the tuple that its sender gave it, or NULL if it does not
+ * belong to the flow. */
 const struct flow_tuple *flow_as_sent(const struct flow *flow, const struct flow_tuple *seen)
 {
-	struct flow_tuple inverse = flow_tuple_inverse(seen);
-
-	if (flow_tuple_equal(seen, &flow->original) || flow_tuple_equal(&inverse, &flow->reply))
+	if (could_be(seen, &flow->original, &flow->reply))
 		return &flow->original;
-	if (flow_tuple_equal(seen, &flow->reply) || flow_tuple_equal(&inverse, &flow->original))
+	if (could_be(seen, &flow->reply, &flow->original))
 		return &flow->reply;
 	return NULL;
 }

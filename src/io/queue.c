@@ -223,7 +223,6 @@ static int configure(struct queue *queue, struct nlmsghdr *message)
 	while (queue->awaited && queue->n_messages < QUEUE_BATCH)
 		if (receive_more(queue, MSG_WAITFORONE) < 0 && errno != EINTR)
 			return -1;
-	queue->primed = queue->n_packets > 0;
 	errno = queue->awaited ? ENOBUFS : queue->answer;
 	return errno ? -1 : 0;
 }
@@ -293,6 +292,7 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 		return -1;
 	}
 	queue->attaches_flows = options->attach_flows && attach_flows(queue);
+	queue->primed = queue->n_packets > 0;
 	return 0;
 }
 
