@@ -89,7 +89,7 @@ static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offse
 		if (p->end < offset + 8)
 			return;
 		if (p->protocol == IPPROTO_FRAGMENT) {
-			p->fragment = true;
+			p->fragment |= (packet_be16(header + 2) & 0xfff9) != 0; /* else atomic, RFC 6946 */
 			if (packet_be16(header + 2) & 0xfff8)
 				return;
 		}

@@ -23,7 +23,7 @@ struct packet {
 	uint32_t total_end;	      /* where the header says that the packet ends */
 	uint8_t version;	      /* 4 or 6 */
 	uint8_t protocol;	      /* of the transport header (IANA number) */
-	bool fragment;		      /* any fragment, the first one included */
+	bool fragment;		      /* a part of a packet, the first one included */
 	bool rerouted;		      /* by its sender: the destination is not yet the last one */
 };
 
