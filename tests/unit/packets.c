@@ -195,17 +195,120 @@ size_t packet_build(uint8_t *bytes, const struct recipe *r)
 	return header + 8 + quote;
 }
 
-static bool transport_sum_is_right(int version, const uint8_t *ip, size_t header, size_t length, uint8_t protocol)
-{
-	const uint8_t *t = ip + header;
-	size_t at = sum_offset(protocol);
-	uint32_t start = protocol == IPPROTO_ICMP ? 0 : pseudo(version, ip + (version == 4 ? 12 : 8), length, protocol);
+/* What the judge found of a quoted packet. */
+struct quoted {
+	int version;
+	const uint8_t *ip, *final; /* final: the destination in the pseudo-header */
+	size_t header, length;     /* of the IP header with all that belongs to it; of the transport */
+	uint8_t protocol;
+	bool whole;		   /* and no fragment */
+};
 
-	if (!at || length < at + 2 || protocol == (version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+static size_t get16(const uint8_t *p)
+{
+	return (size_t)(p[0] << 8 | p[1]);
+}
+
+/* The last hop of a source route that is not used up (RFC 791, 3.1), or what is given. */
+static const uint8_t *final_of_options(const uint8_t *options, size_t length, const uint8_t *destination)
+{
+	for (size_t at = 0; at + 2 < length && options[at] != 0;) {
+		size_t n = options[at] == 1 ? 1 : options[at + 1];
+
+		if (n == 0 || at + n > length)
+			break;
+		if ((options[at] == 131 || options[at] == 137) && n >= 7 && options[at + 2] <= n)
+			return options + at + n - 4;
+		at += n;
+	}
+	return destination;
+}
+
+/* Steps over extension headers (RFC 8200, 4). Of the routing headers only those
+ * with a single segment left are known. */
+static void walk_chain(struct quoted *q, size_t total)
+{
+	q->header = 40;
+	q->protocol = q->ip[6];
+	for (;;) {
+		const uint8_t *h = q->ip + q->header;
+		bool fragment = q->protocol == IPPROTO_FRAGMENT;
+
+		if (!fragment && q->protocol != IPPROTO_HOPOPTS && q->protocol != IPPROTO_ROUTING &&
+			q->protocol != IPPROTO_DSTOPTS && q->protocol != IPPROTO_MH && q->protocol != 139 &&
+			q->protocol != 140)
+			return;
+		if (total < q->header + 8 || (fragment && (get16(h + 2) & 0xfff9))) {
+			q->whole = false;
+			return;
+		}
+		if (q->protocol == IPPROTO_ROUTING && h[3] && total >= q->header + 24)
+			q->final = h + 8;
+		q->protocol = h[0];
+		q->header += fragment ? 8 : 8 + 8u * h[1];
+	}
+}
+
+/* Reads a quoted packet of which so many bytes are there. */
+static struct quoted read_quoted(int version, const uint8_t *ip, size_t quote)
+{
+	struct quoted q = {.version = version, .ip = ip, .final = ip + (version == 4 ? 16 : 24)};
+	size_t total = version == 4 ? get16(ip + 2) : 40 + get16(ip + 4);
+
+	q.whole = quote >= total;
+	if (version == 6 && q.whole) {
+		walk_chain(&q, total);
+	} else if (version == 4) {
+		q.header = (ip[0] & 15u) * 4;
+		q.protocol = ip[9];
+		q.whole &= q.header <= total && ((ip[6] & 0x3f) | ip[7]) == 0;
+		if (q.whole)
+			q.final = final_of_options(ip + 20, q.header - 20, q.final);
+	}
+	q.whole &= q.header <= total;
+	q.length = q.whole ? total - q.header : 0;
+	return q;
+}
+
+static bool crc32c_is_right(const uint8_t *t, size_t length)
+{
+	uint8_t copy[PACKET_ROOM];
+
+	if (length < 12)
 		return true;
-	if (protocol == IPPROTO_UDP && t[at] == 0 && t[at + 1] == 0)
+	memcpy(copy, t, length);
+	put_crc32c(copy, length);
+	return memcmp(copy + 8, t + 8, 4) == 0;
+}
+
+static bool transport_sum_is_right(const struct quoted *q)
+{
+	const uint8_t *t = q->ip + q->header;
+	size_t at = sum_offset(q->protocol), size = q->version == 4 ? 4 : 16, length = q->length;
+	uint8_t addresses[32];
+	uint32_t start;
+
+	if (q->protocol == IPPROTO_SCTP)
+		return crc32c_is_right(t, length);
+	if (!at || length < at + 2 || q->protocol == (q->version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return true;
+	if (q->protocol == IPPROTO_UDP && t[at] == 0 && t[at + 1] == 0)
+		return true;
+	memcpy(addresses, q->ip + (q->version == 4 ? 12 : 8), size);
+	memcpy(addresses + size, q->final, size);
+	start = q->protocol == IPPROTO_ICMP ? 0 : pseudo(q->version, addresses, length, q->protocol);
+	if (q->protocol == IPPROTO_UDPLITE && get16(t + 4) != 0 && get16(t + 4) < length)
+		length = get16(t + 4); /* RFC 3828, 3.1: so many bytes are covered */
 	return reference_sum(t, length, start) == 0;
+}
+
+/* The sum of the structure behind a quote of original bytes (RFC 4884, 7). Without
+ * a length nobody can say for sure that there is one. */
+static bool extension_sum_is_right(const uint8_t *inner, size_t length, size_t original)
+{
+	if (original == 0 || length < original + 4 || get16(inner + original + 2) == 0)
+		return true;
+	return reference_sum(inner + original, length - original, 0) == 0;
 }
 
 /* Which sums of an error are right. The outer header must be sound; the quote
@@ -213,29 +316,27 @@ static bool transport_sum_is_right(int version, const uint8_t *ip, size_t header
 unsigned packet_sums(const uint8_t *bytes, size_t length)
 {
 	int version = bytes[0] >> 4;
-	size_t header = version == 4 ? (bytes[0] & 15u) * 4 : 40;
+	size_t header = version == 4 ? (bytes[0] & 15u) * 4 : 40, quote = length - header - 8;
 	const uint8_t *inner = bytes + header + 8;
-	size_t quote = length - header - 8, inner_header, total;
 	size_t original = version == 4 ? 4u * bytes[header + 5] : bytes[header] % 2 ? 8u * bytes[header + 4] : 0;
 	uint32_t start = version == 4 ? 0 : pseudo(6, bytes + 8, length - header, IPPROTO_ICMPV6);
 	unsigned sums = SUM_INNER | SUM_TRANSPORT;
+	struct quoted quoted;
 
 	if (version == 6 || reference_sum(bytes, header, 0) == 0)
 		sums |= SUM_OUTER;
 	if (reference_sum(bytes + header, length - header, start) == 0)
 		sums |= SUM_ICMP;
+	if (extension_sum_is_right(inner, quote, original))
+		sums |= SUM_EXTENSION;
 	if (original && original < quote)
 		quote = original; /* RFC 4884: the rest is no part of the quoted packet */
-	if (quote < (version == 4 ? 20 : 40) || inner[0] >> 4 != version)
+	if (quote < (version == 4 ? 20 : 40) || inner[0] >> 4 != version || (version == 4 && quote < (inner[0] & 15u) * 4))
 		return sums;
-	inner_header = version == 4 ? (inner[0] & 15u) * 4 : 40;
-	total = version == 4 ? (size_t)(inner[2] << 8 | inner[3]) : 40 + (size_t)(inner[4] << 8 | inner[5]);
-	if (quote < inner_header)
-		return sums;
-	if (version == 4 && reference_sum(inner, inner_header, 0) != 0)
+	if (version == 4 && reference_sum(inner, (inner[0] & 15u) * 4, 0) != 0)
 		sums &= ~(unsigned)SUM_INNER;
-	if (quote >= total && total >= inner_header && (version == 6 || ((inner[6] & 0x3f) | inner[7]) == 0) &&
-		!transport_sum_is_right(version, inner, inner_header, total - inner_header, inner[version == 4 ? 9 : 6]))
+	quoted = read_quoted(version, inner, quote);
+	if (quoted.whole && !transport_sum_is_right(&quoted))
 		sums &= ~(unsigned)SUM_TRANSPORT;
 	return sums;
 }

@@ -29,7 +29,7 @@ struct recipe {
 	uint16_t fragment;	      /* inner IPv4: flags and offset */
 };
 
-enum { SUM_OUTER = 1, SUM_ICMP = 2, SUM_INNER = 4, SUM_TRANSPORT = 8 };
+enum { SUM_OUTER = 1, SUM_ICMP = 2, SUM_INNER = 4, SUM_TRANSPORT = 8, SUM_EXTENSION = 16 };
 
 size_t packet_build(uint8_t *bytes, const struct recipe *recipe);
 unsigned packet_sums(const uint8_t *bytes, size_t length);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes up ICMP errors for the property tests: any protocol, header chain,
+ * quote and extension. A shape is everything that a translation must not
+ * change, ends are what it may; so the same shape with other ends is the packet
+ * as it would have been quoted from the translated original. Shares no code
+ * with src/.
+ */
+#ifndef TESTS_GENERATOR_H
+#define TESTS_GENERATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GENERATOR_ROOM 2048
+#define MAX_CHAIN      5
+#define MAX_OBJECTS    3
+
+struct ip {
+	uint8_t bytes[16]; /* of IPv4 the first four */
+};
+
+struct ends {
+	struct ip outer_source, outer_destination, inner_source, inner_destination;
+	uint16_t sport, dport; /* of an ICMP query sport is its identifier */
+};
+
+enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
+enum form { FORM_NONE, FORM_OLD, FORM_COMPLIANT }; /* of the extension, RFC 4884 5 */
+enum object { OBJECT_MPLS, OBJECT_V4, OBJECT_V6, OBJECT_INDEX, OBJECT_OTHER, OBJECT_PRIVATE_V4, OBJECT_PRIVATE_V6,
+	OBJECT_NAME, OBJECT_NODE_NAME, OBJECT_KINDS };
+enum summed { SUMMED, NOT_SUMMED, MIS_SUMMED };
+
+struct shape {
+	uint32_t seed; /* of all bytes that mean nothing */
+	int version;
+	uint8_t type, code, rest[4];
+	bool df;
+	uint8_t protocol, icmp_type;
+	size_t payload;
+	bool no_sum;	   /* UDP */
+	size_t coverage;   /* UDP-Lite; 0: all */
+	size_t options;	   /* bytes of IPv4 options, the last ones perhaps of a source route */
+	uint8_t chain[MAX_CHAIN];
+	unsigned n_chain;  /* IPv6 extension headers */
+	bool rerouted;	   /* a source route or routing header has a hop left: final */
+	struct ip final;
+	enum fragment fragment;
+	size_t quote;	   /* at most so many bytes of the inner packet */
+	enum form form;
+	enum object objects[MAX_OBJECTS];
+	unsigned n_objects;
+	enum summed extension_sum;
+};
+
+/* Where things stand in a packet that was built; 0: it is not there. */
+struct layout {
+	size_t length, icmp, inner, quote_end; /* the quote without padding */
+	size_t source, destination, inner_header, transport, sum, sum_size, extension;
+};
+
+void random_seed(uint64_t seed);
+uint32_t random_below(uint32_t n);
+struct shape random_shape(int version);
+size_t generator_build(uint8_t *bytes, struct layout *layout, const struct shape *shape, const struct ends *ends);
+void generator_sum_icmp(uint8_t *bytes, const struct layout *layout);
+bool shape_is_query(const struct shape *shape);
+bool shape_has_ports(const struct shape *shape);
+bool shape_takes_extension(const struct shape *shape);
+
+#endif
