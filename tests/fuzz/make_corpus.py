@@ -313,7 +313,7 @@ def flows():
     attached("one-direction", entry()[0][:52])
     attached("short-address", nest(1, nest(1, attribute(1, b"\1\2"), attribute(2, b"\1\2\3\4"))))
     attached("short-address-v6", b"".join(entry(v6=True)).replace(
-        attribute(3, socket.inet_pton(socket.AF_INET6, CLIENT6)), attribute(3, b"\x20\1\x0d\xb8") + bytes(12)))
+        attribute(3, socket.inet_pton(socket.AF_INET6, CLIENT6)), attribute(3, bytes(4)) + attribute(9, bytes(8))))
     attached("both-families", nest(1, nest(1, *(attribute(i, bytes(4 if i < 3 else 16)) for i in range(1, 5)))) + whole)
     attached("wide-port", whole.replace(attribute(2, b"\x9c\x40"), attribute(2, b"\0\0\x9c\x40")))
     asked("found-at-the-second-question", answer(2, SET_SEQUENCE), reply(*entry()))
@@ -330,7 +330,7 @@ def flows():
     asked("attribute-too-long", reply(struct.pack("=HH", 4000, 1)))
     asked("finding-acknowledgement", answer(0, SET_SEQUENCE))
     longer = b"\2\0\0\0" + b"".join(entry()[:1])
-    asked("finding-length-2g", raw(message(0x0100, longer[:-12], length=0x80000000 + len(longer)), SET_SEQUENCE))
+    asked("finding-length-2g", raw(message(0x0100, longer[:-12], length=0x80000010), SET_SEQUENCE))
 
 
 # --- control: operations; client: choices and answers
@@ -380,7 +380,8 @@ def controls():
     control("much-too-long-request", connect(), send(0, b"y" * 255))
     control("never-reads", connect(), operation(REQUEST, 0, 3), operation(TIME, 3), operation(TIME, 3), many_maps=True)
     control("never-asks", connect(), operation(TIME, 3), operation(TIME, 3), connect(1), operation(REQUEST, 1, 4))
-    control("slow-reader", connect(), operation(REQUEST, 0, 3), *(operation(READ, 0, 1) + operation(TIME, 4),) * 6, many_maps=True)
+    control("slow-reader", connect(), operation(REQUEST, 0, 3), *(operation(READ, 0, 1) + operation(TIME, 4),) * 6,
+            many_maps=True)
     control("goes-at-once", connect(), operation(REQUEST, 0, 1), operation(CLOSE))
     control("goes-before-asking", connect(), send(0, b"sta"), operation(CLOSE))
     control("shuts-writing", connect(), operation(REQUEST, 0, 2), operation(SHUT, 0, 1), operation(READ, 0, 255))
@@ -408,7 +409,9 @@ def clients():
                b"outcome\tleaked-inner\tquotes a private address\tleaked\nkernel\twaiting\tnow in the queue\nok\n")
     stats = (b"queue\treceived\t0\t10\nqueue\treceived\t1\t3\noutcome\touter\t0\t13\noutcome\tleaked-inner\t0\t0\n"
              b"kernel\twaiting\t0\t1\nkernel\tid-sequence\t0\t4294967295\nok\n")
-    maps = (b"10.0.0.0/8\t192.0.2.1\touter\t*\t0\t/etc/x:3\nfd00::/64\t2001:db8::/64\tboth\teth0\t18446744073709551615\t/etc/x:4\nok\n")
+    maps = (b"10.0.0.0/8\t192.0.2.1\touter\t*\t0\t/etc/x:3\n"
+            b"fd00::/64\t2001:db8::/64\tboth\teth0\t18446744073709551615\t/etc/x:4\nok\n")
+    odd = b"\xff\x1b[1m\t\"\\\x7f\xc2\x85\t\xe2\x82\t\xed\xa0\x80\nok\n"
     for output, text in ((TEXT, "text"), (JSON, "json")):
         client(f"status-{text}", STATUS, status, output=output)
         client(f"maps-{text}", MAPS_COMMAND, maps, output=output)
@@ -417,7 +420,7 @@ def clients():
         client(f"nothing-{text}", STATUS, b"ok\n", output=output)
     for output, text in ((TEXT, "text"), (JSON, "json"), (PROMETHEUS, "prometheus")):
         client(f"stats-{text}", STATS, explain, stats, output=output, flags=3)
-        client(f"odd-bytes-{text}", STATS, b"\xff\x1b[1m\t\"\\\x7f\xc2\x85\t\xe2\x82\t\xed\xa0\x80\nok\n", stats, output=output, flags=2)
+        client(f"odd-bytes-{text}", STATS, odd, stats, output=output, flags=2)
     client("quotes-json", STATUS, b'ver"sion\t\\\nfile\t"/etc"\nok\n', output=JSON)
     client("stats-short", STATS, explain, stats)
     client("reload", RELOAD, b"ok\n")
@@ -485,7 +488,8 @@ def configs():
     write("config", "nul", b'outside = [ "eth0" ];\n\0maps = ( );\n')
     write("config", "high-bytes", b'outside = [ "\xff\xc3\xa9" ]; \x80\n')
     many = "".join('{ private = "10.0.%d.%d"; public = "1.0.%d.%d"; },\n' % (i // 9, i, i // 9, i) for i in range(60))
-    write("config", "many-maps", f'outside = [ "a" ];\nmaps = (\n{many}{{ private = "10.9.9.9"; public = "1.9.9.9"; }} );\n'.encode())
+    last = '{ private = "10.9.9.9"; public = "1.9.9.9"; }'
+    write("config", "many-maps", f'outside = [ "a" ];\nmaps = (\n{many}{last} );\n'.encode())
 
 
 for part in (translate_protocols, translate_quotes, translate_refused, translate_flows, translate_extensions,
