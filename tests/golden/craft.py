@@ -176,9 +176,12 @@ def padded(quote, length=128, unit=4):
 
 
 def extension(*objects, sum_of=None, version=2):
-    """The structure of RFC 4884, 7; sum_of overrides its checksum (0: none)."""
+    """The structure of RFC 4884, 7; sum_of overrides its checksum (0: none, so that a computed 0 is 0xffff)."""
     data = struct.pack("!BxH", version << 4, 0) + b"".join(objects)
-    return summed(data, 2) if sum_of is None else put16(data, 2, sum_of)
+    if sum_of is not None:
+        return put16(data, 2, sum_of)
+    data = summed(data, 2)
+    return data if data[2:4] != b"\0\0" else put16(data, 2, 0xffff)
 
 
 def ext_object(number, kind, payload):

@@ -2,7 +2,7 @@
 """What may follow the quoted packet (RFC 4884), and what becomes of it by policy."""
 import craft
 from craft import extension, interface, mpls
-from scene import CLIENT, MAPS, PRIVATE, PUBLIC, Golden, error, quoted
+from scene import MAPS, PRIVATE, PUBLIC, Golden, error, quoted
 
 UNIT = {4: 4, 6: 8}
 MPLS, INTERFACE_PRIVATE, INTERFACE_PUBLIC = mpls(), interface(index=2, ip="10.1.2.3"), interface(ip="198.51.100.1")
@@ -111,6 +111,9 @@ def private_removed():
                extension(INTERFACE_PRIVATE, interface(name="lo", role=1)), None, "strip-private")
     yield case("ipv4-extension-private-no-sum", "A structure without a sum stays without (RFC 4884, 7).", 4,
                extension(MPLS, INTERFACE_PRIVATE, sum_of=0), extension(MPLS, sum_of=0), "strip-private")
+    zero = craft.ext_object(1, 1, b"\xdd\xf5\1\1")  # with which the words of the structure add up to 0xffff
+    yield case("ipv4-extension-private-sum-becomes-ffff", "A computed 0 is written as 0xffff: 0 means that there is no "
+               "sum (RFC 4884, 7).", 4, extension(zero, INTERFACE_PRIVATE), extension(zero), "strip-private")
     yield case("ipv4-extension-private-old", "The old form, one object fewer (RFC 4884, 5.5).", 4,
                extension(INTERFACE_PRIVATE, MPLS), extension(MPLS), "strip-private", make=old, body=LONG)
     yield case("ipv4-extension-private-none", "A structure without objects tells nothing.", 4, extension(), extension(),
@@ -133,7 +136,8 @@ def unreadable():
         yield case(f"ipv4-extension-unreadable-{name}", f"Of a structure of which nobody can say what it tells "
                    f"nothing is left: {why} (RFC 4884, 7 and 8).", 4, structure, None, "strip-private")
     for name, payload in (("family", b"\0\7\0\0" + craft.address("198.51.100.1")), ("no-address", b""),
-                          ("short-ipv4", b"\0\1\0\0"), ("short-ipv6", b"\0\2\0\0" + bytes(12))):
+                          ("long-family", b"\0\7\0\0" + bytes(16)), ("short-ipv4", b"\0\1\0\0"),
+                          ("short-ipv6", b"\0\2\0\0" + bytes(12))):
         yield case(f"ipv4-extension-unreadable-{name}", "An address that cannot be read is taken for a private one "
                    "(RFC 5837, 4.2).", 4, extension(MPLS, objects(2, 4, payload)), extension(MPLS), "strip-private")
     yield case("ipv4-extension-unreadable-index", "Not even the index is there, and an address is announced "

@@ -40,6 +40,12 @@ def port_forwarding():
             yield pair(f"ipv{version}-dnat-{protocol}", RESTORED, version, before, after, flow(protocol, *tuples))
     before, after, tuples = forwarded(4, craft.tcp, 40000, 80, 80)
     yield pair("ipv4-dnat-address-only", RESTORED, 4, before, after, flow("tcp", *tuples))
+    client, public = CLIENT[4], "1.2.3.20"
+    for name, before, after in (("destination", (40000, 80), (40000, 8080)), ("source", (1024, 80), (40000, 80))):
+        text = flow("tcp", (client, after[0], public, after[1]), (public, before[1], client, before[0]))
+        yield pair(f"ipv4-nat-{name}-port-only", "A NAT of nothing but a port (RFC 5508, 4.2, REQ-4).", 4,
+                   packet(4, client, public, craft.tcp(*before)), packet(4, client, public, craft.tcp(*after)), text,
+                   lookup="always")
     before, after, tuples = forwarded(4, craft.tcp, 40000, 8080, 80)
     yield pair("ipv4-dnat-tcp-8-bytes", "8 bytes have the ports, which is all that is needed (RFC 792).", 4, before,
                after, flow("tcp", *tuples), cut=28)
@@ -143,6 +149,12 @@ def the_maps_apply():
     before, after = (packet(4, client, address, craft.tcp(40000, 80)) for address in (server, public))
     plain = flow("tcp", (client, 40000, server, 80), (server, 80, client, 40000))
     yield pair("ipv4-flow-without-nat", "A flow without NAT says no public address: the maps do.", 4, before, after, plain)
+    for version, protocol, body, request, reply in (4, "icmp", craft.icmp, 8, 0), (6, "icmpv6", craft.icmpv6, 128, 129):
+        ends = CLIENT[version], PRIVATE[version].server
+        text = f"{protocol} {icmp_text(*ends, request, 99)} | {icmp_text(*ends[::-1], reply, 99)}"
+        queries = (packet(version, ends[0], side[version].server, body(request, 99)) for side in (PRIVATE, PUBLIC))
+        yield pair(f"ipv{version}-flow-without-nat-echo", "The answer to an echo request is an echo reply: no NAT, and "
+                   "the maps apply (RFC 792; RFC 4443, 4).", version, *queries, text)
     foreign = flow("tcp", (client, 1, FORWARDED[4], 2), ("192.168.1.99", 2, client, 1))
     yield pair("ipv4-flow-of-others", "A flow that the quoted packet does not belong to says nothing.", 4, before, after,
                foreign)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """IPv4 options, IPv6 extension headers, fragments."""
 import craft
-from scene import stateless
+from scene import CLIENT, MAPS, PRIVATE, PUBLIC, Golden, error, packet, stateless
 
 HOP = {4: "198.51.100.1", 6: "2001:db8:f::1"}  # where a source route goes after the inner destination
 END, NOP, ROUTE_RECORD, TIMESTAMP, LOOSE, STRICT, ALERT = 0, 1, 7, 68, 131, 137, 148
@@ -50,6 +50,20 @@ def ipv4_source_routes():
                 "options": filled(bytes([NOP]) + source_route(kind, 4, HOP[4])), "final": HOP[4]})
         yield stateless(f"ipv4-{name}-route-used", used, 4, craft.tcp(),
                         inner={"options": filled(source_route(kind, 8, "198.51.100.2"))})
+
+
+def routed_source():
+    """The source of a routed packet is in its sum, wherever it is going."""
+    sides = (error(4, side[4].firewall, packet(4, side[4].server, CLIENT[4], craft.tcp(443, 40000), final=HOP[4],
+                                               options=filled(source_route(LOOSE, 4, HOP[4]))))
+             for side in (PRIVATE, PUBLIC))
+    yield Golden("ipv4-loose-route-pending-source", "The source is in the sum although the destination is not (RFC 1122, "
+                 "4.2.3.8).", *sides, "both", MAPS[4])
+    chain = [(craft.ROUTING, craft.routing(2, 1, HOP[6]))]
+    sides = (error(6, side[6].firewall, packet(6, side[6].server, CLIENT[6], craft.tcp(443, 40000), final=HOP[6],
+                                               chain=chain)) for side in (PRIVATE, PUBLIC))
+    yield Golden("ipv6-routing-pending-source", "The source is in the sum although the destination is not (RFC 8200, "
+                 "8.1).", *sides, "both", MAPS[6])
 
 
 def ipv6_chains():
@@ -105,5 +119,5 @@ def fragments():
 
 
 def goldens():
-    for part in ipv4_options, ipv4_source_routes, ipv6_chains, ipv6_routes, cut_chains, fragments:
+    for part in ipv4_options, ipv4_source_routes, routed_source, ipv6_chains, ipv6_routes, cut_chains, fragments:
         yield from part()

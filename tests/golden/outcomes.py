@@ -80,6 +80,12 @@ def mapped_addresses():
                                                       addresses[1]), "mapped-address", maps=MAPS[4] + MAPS[6])
 
 
+def other_fragments():
+    data = packet(4, PRIVATE[4].firewall, CLIENT[4], craft.udp(), fragment=0x2000)
+    yield untouched("ipv4-not-error-udp-fragment", "A fragment of something else is no fragment of an error (RFC 791, "
+                    "3.2).", 4, data, "not-error")
+
+
 def about_errors():
     reason = "No error is sent about an error (RFC 1122, 3.2.2; RFC 4443, 2.4e)."
     for kind in 3, 4, 5, 11, 12:
@@ -205,5 +211,6 @@ def maps():
 
 
 def goldens():
-    for part in rewritten, leaked, not_ours, mapped_addresses, about_errors, fragments, malformed_outer, malformed_inner, maps:
+    for part in (rewritten, leaked, not_ours, mapped_addresses, other_fragments, about_errors, fragments,
+                 malformed_outer, malformed_inner, maps):
         yield from part()

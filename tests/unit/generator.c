@@ -58,8 +58,9 @@ bool shape_is_query(const struct shape *s)
 {
 	if (!is_icmp(s))
 		return false;
-	return s->version == 6 ? s->icmp_type == 128 || s->icmp_type == 129
-			       : s->icmp_type == 0 || s->icmp_type == 8 || (s->icmp_type >= 13 && s->icmp_type <= 18);
+	return s->version == 6
+		       ? s->icmp_type == 128 || s->icmp_type == 129
+		       : s->icmp_type == 0 || s->icmp_type == 8 || (s->icmp_type >= 13 && s->icmp_type <= 18);
 }
 
 bool shape_has_ports(const struct shape *s)
@@ -93,7 +94,8 @@ static size_t sum_at(const struct shape *s)
 }
 
 /* The sum of what stands before the transport in the pseudo-header (RFC 793, 3.1; RFC 8200, 8.1). */
-static uint32_t pseudo(int version, const struct ip *source, const struct ip *destination, size_t length, uint8_t protocol)
+static uint32_t pseudo(
+	int version, const struct ip *source, const struct ip *destination, size_t length, uint8_t protocol)
 {
 	size_t n = version == 4 ? 4 : 16;
 	uint8_t both[32];
@@ -122,10 +124,11 @@ static void put_transport_sum(uint8_t *t, size_t length, const struct shape *s, 
 {
 	bool never_zero = s->protocol == IPPROTO_UDP || s->protocol == IPPROTO_UDPLITE;
 	size_t covered = s->protocol == IPPROTO_UDPLITE && s->coverage ? s->coverage : length;
-	uint32_t start = s->protocol == IPPROTO_ICMP ? 0
-						     : pseudo(s->version, &ends->inner_source,
-							       s->rerouted ? &s->final : &ends->inner_destination,
-							       length, s->protocol);
+	uint32_t start =
+		s->protocol == IPPROTO_ICMP
+			? 0
+			: pseudo(s->version, &ends->inner_source,
+				  s->rerouted ? &s->final : &ends->inner_destination, length, s->protocol);
 	uint16_t sum;
 
 	put16(t + sum_at(s), 0);
@@ -189,7 +192,9 @@ static size_t put_v4(uint8_t *ip, const struct shape *s, const struct ends *ends
 
 	fill(ip, 20, s->seed ^ 4);
 	ip[0] = (uint8_t)(0x40 | header / 4);
-	put16(ip + 6, s->fragment == FRAGMENT_FIRST ? 0x2000 : s->fragment == FRAGMENT_LATER ? 0x2007 : s->seed & 0x4000);
+	put16(ip + 6, s->fragment == FRAGMENT_FIRST   ? 0x2000
+		      : s->fragment == FRAGMENT_LATER ? 0x2007
+						      : s->seed & 0x4000);
 	ip[9] = s->protocol;
 	memcpy(ip + 12, &ends->inner_source, 4);
 	memcpy(ip + 16, &ends->inner_destination, 4);
@@ -269,7 +274,8 @@ static size_t put_address(uint8_t *p, const uint8_t *address, size_t n)
 /* One object; returns its length. */
 static size_t put_object(uint8_t *p, enum object kind, uint32_t seed)
 {
-	static const uint8_t head[OBJECT_KINDS][2] = {{1, 1}, {2, 4}, {2, 4}, {2, 8}, {7, 6}, {2, 12}, {5, 4}, {2, 2}, {5, 2}};
+	static const uint8_t head[OBJECT_KINDS][2] = {
+		{1, 1}, {2, 4}, {2, 4}, {2, 8}, {7, 6}, {2, 12}, {5, 4}, {2, 2}, {5, 2}};
 	static const uint8_t v4[] = {198, 51, 100, 7}, v6[16] = {0x20, 1, 0xd, 0xb8, 9}, name[] = "\10eth1.2";
 	static const uint8_t private_v4[] = {172, 20, 1, 2}, private_v6[16] = {0xfd, 0x42, 1};
 	size_t n = 4;
@@ -328,7 +334,8 @@ static size_t put_outer(uint8_t *ip, const struct shape *s, const struct ends *e
 {
 	memset(ip, 0, 40);
 	if (s->version == 4) {
-		memcpy(ip, (uint8_t[]){0x45, 0xc0, 0, 0, 0xbe, 0xef, s->df ? 0x40 : 0, 0, 64, IPPROTO_ICMP}, 10);
+		memcpy(ip, (uint8_t[]){0x45, 0xc0, 0, 0, 0xbe, 0xef, s->df ? 0x40 : 0, 0, 64, IPPROTO_ICMP},
+			10);
 		memcpy(ip + 12, &ends->outer_source, 4);
 		memcpy(ip + 16, &ends->outer_destination, 4);
 		return 20;
@@ -387,10 +394,11 @@ size_t generator_build(uint8_t *bytes, struct layout *layout, const struct shape
 
 static void choose_protocol(struct shape *s)
 {
-	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP, IPPROTO_UDPLITE,
-		IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_GRE, IPPROTO_ESP, IPPROTO_AH,
-		IPPROTO_IPIP, EXPERIMENT};
-	static const uint8_t messages4[] = {0, 8, 8, 13, 14, 17, 18, 9, 10}, messages6[] = {128, 128, 129, 130, 135, 143};
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP,
+		IPPROTO_UDPLITE, IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_GRE,
+		IPPROTO_ESP, IPPROTO_AH, IPPROTO_IPIP, EXPERIMENT};
+	static const uint8_t messages4[] = {0, 8, 8, 13, 14, 17, 18, 9, 10},
+			     messages6[] = {128, 128, 129, 130, 135, 143};
 
 	s->protocol = protocols[random_below(sizeof(protocols))];
 	s->icmp_type = s->version == 4 ? messages4[random_below(sizeof(messages4))]

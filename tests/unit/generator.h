@@ -28,8 +28,18 @@ struct ends {
 
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 enum form { FORM_NONE, FORM_OLD, FORM_COMPLIANT }; /* of the extension, RFC 4884 5 */
-enum object { OBJECT_MPLS, OBJECT_V4, OBJECT_V6, OBJECT_INDEX, OBJECT_OTHER, OBJECT_PRIVATE_V4, OBJECT_PRIVATE_V6,
-	OBJECT_NAME, OBJECT_NODE_NAME, OBJECT_KINDS };
+enum object {
+	OBJECT_MPLS,
+	OBJECT_V4,
+	OBJECT_V6,
+	OBJECT_INDEX,
+	OBJECT_OTHER,
+	OBJECT_PRIVATE_V4,
+	OBJECT_PRIVATE_V6,
+	OBJECT_NAME,
+	OBJECT_NODE_NAME,
+	OBJECT_KINDS
+};
 enum summed { SUMMED, NOT_SUMMED, MIS_SUMMED };
 
 struct shape {
@@ -39,15 +49,15 @@ struct shape {
 	bool df;
 	uint8_t protocol, icmp_type;
 	size_t payload;
-	bool no_sum;	   /* UDP */
-	size_t coverage;   /* UDP-Lite; 0: all */
-	size_t options;	   /* bytes of IPv4 options, the last ones perhaps of a source route */
+	bool no_sum;	 /* UDP */
+	size_t coverage; /* UDP-Lite; 0: all */
+	size_t options;	 /* bytes of IPv4 options, the last ones perhaps of a source route */
 	uint8_t chain[MAX_CHAIN];
-	unsigned n_chain;  /* IPv6 extension headers */
-	bool rerouted;	   /* a source route or routing header has a hop left: final */
+	unsigned n_chain; /* IPv6 extension headers */
+	bool rerouted;	  /* a source route or routing header has a hop left: final */
 	struct ip final;
 	enum fragment fragment;
-	size_t quote;	   /* at most so many bytes of the inner packet */
+	size_t quote; /* at most so many bytes of the inner packet */
 	enum form form;
 	enum object objects[MAX_OBJECTS];
 	unsigned n_objects;
@@ -63,7 +73,8 @@ struct layout {
 void random_seed(uint64_t seed);
 uint32_t random_below(uint32_t n);
 struct shape random_shape(int version);
-size_t generator_build(uint8_t *bytes, struct layout *layout, const struct shape *shape, const struct ends *ends);
+size_t generator_build(
+	uint8_t *bytes, struct layout *layout, const struct shape *shape, const struct ends *ends);
 void generator_sum_icmp(uint8_t *bytes, const struct layout *layout);
 bool shape_is_query(const struct shape *shape);
 bool shape_has_ports(const struct shape *shape);

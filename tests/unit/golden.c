@@ -14,7 +14,7 @@
 
 #include "packets.h"
 
-static const char *const outcome_names[OUTCOME_COUNT] = {
+static const char *const outcome_names[OUTCOME_COUNT + 1] = {
 #define OUTCOME(name, text, fate, sentence) text,
 #include "core/outcome.def"
 #undef OUTCOME
@@ -58,7 +58,8 @@ static struct prefix read_prefix(const char *text)
 	sscanf(text, "%63[^/]/%d", address, &length);
 	if (length < 0)
 		return (struct prefix){parse_address(address), 128};
-	return (struct prefix){parse_address(address), (uint8_t)(strchr(address, ':') ? length : ADDRESS_V4_BITS + length)};
+	return (struct prefix){
+		parse_address(address), (uint8_t)(strchr(address, ':') ? length : ADDRESS_V4_BITS + length)};
 }
 
 /* PRIVATE -> PUBLIC [outer|inner] */
@@ -73,7 +74,9 @@ static void read_map(struct golden *golden, const char *text)
 		.private = read_prefix(private),
 		.public = read_prefix(public),
 		.outside = ADDRMAP_ANY,
-		.parts = strcmp(part, "outer") == 0 ? outer : strcmp(part, "inner") == 0 ? inner : outer | inner,
+		.parts = strcmp(part, "outer") == 0   ? outer
+			 : strcmp(part, "inner") == 0 ? inner
+						      : outer | inner,
 	};
 }
 
@@ -82,9 +85,9 @@ static uint8_t read_protocol(const char *text)
 	static const struct {
 		const char *name;
 		uint8_t number;
-	} protocols[] = {{"icmp", IPPROTO_ICMP}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"dccp", IPPROTO_DCCP},
-		{"gre", IPPROTO_GRE}, {"esp", IPPROTO_ESP}, {"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP},
-		{"udplite", IPPROTO_UDPLITE}};
+	} protocols[] = {{"icmp", IPPROTO_ICMP}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP},
+		{"dccp", IPPROTO_DCCP}, {"gre", IPPROTO_GRE}, {"esp", IPPROTO_ESP},
+		{"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP}, {"udplite", IPPROTO_UDPLITE}};
 
 	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
 		if (strcmp(protocols[i].name, text) == 0)
@@ -169,8 +172,7 @@ static void read_field(struct reader *reader, const char *name, const char *valu
 	else if (strcmp(name, "leaves") == 0)
 		golden->outside = find_name(golden, side_names, value);
 	else if (strcmp(name, "outcome") == 0)
-		for (golden->outcome = 0; strcmp(outcome_names[golden->outcome], value) != 0;)
-			golden->outcome = golden->outcome + 1 < OUTCOME_COUNT ? golden->outcome + 1 : (fail(golden, value), 0);
+		golden->outcome = (enum outcome)find_name(golden, outcome_names, value);
 	else if (strcmp(name, "input") == 0)
 		*reader = (struct reader){golden, golden->input, &golden->input_length};
 	else if (strcmp(name, "expected") == 0)
@@ -216,8 +218,8 @@ static void read_golden(struct golden *golden, const char *path)
 		fail(golden, "it has no outcome");
 	qsort(golden->entries, golden->n_entries, sizeof(golden->entries[0]), addrmap_compare);
 	for (unsigned part = 0; part < ADDRMAP_PARTS; part++)
-		addrmap_build(&golden->maps[part], golden->entries, golden->n_entries, (enum addrmap_part)part,
-			ADDRMAP_ANY, golden->ranges[part]);
+		addrmap_build(&golden->maps[part], golden->entries, golden->n_entries,
+			(enum addrmap_part)part, ADDRMAP_ANY, golden->ranges[part]);
 }
 
 /* Reads all of a folder's. Returns how many; *goldens is for free(). */

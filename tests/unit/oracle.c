@@ -26,7 +26,8 @@ static struct ip joined(const struct ip *a, const struct ip *b, unsigned length)
 	for (unsigned i = 0; i < 128; i++) {
 		const struct ip *from = i < length ? a : b;
 
-		ip.bytes[i / 8] = (uint8_t)(ip.bytes[i / 8] & ~(0x80 >> i % 8)) | (uint8_t)(bit(from, i) << (7 - i % 8));
+		ip.bytes[i / 8] = (uint8_t)(ip.bytes[i / 8] & ~(0x80 >> i % 8)) |
+				  (uint8_t)(bit(from, i) << (7 - i % 8));
 		if (i >= length)
 			break;
 	}
@@ -99,7 +100,8 @@ static struct world_map random_map(int version, size_t number, bool invertible)
 {
 	static const uint8_t lengths[2][6] = {{14, 16, 20, 24, 31, 32}, {32, 48, 56, 64, 112, 128}};
 	const struct ip zero = {{0}};
-	struct world_map map = {.parts = 1 + random_below(3), .length = lengths[version == 6][random_below(6)]};
+	struct world_map map = {
+		.parts = 1 + random_below(3), .length = lengths[version == 6][random_below(6)]};
 
 	map.public_length = map.length;
 	if (random_below(6) == 0)
@@ -125,7 +127,8 @@ static struct address to_address(int version, const struct ip *ip)
 
 static struct prefix to_prefix(int version, const struct ip *ip, unsigned length)
 {
-	return (struct prefix){to_address(version, ip), (uint8_t)(length + (version == 4 ? ADDRESS_V4_BITS : 0))};
+	return (struct prefix){
+		to_address(version, ip), (uint8_t)(length + (version == 4 ? ADDRESS_V4_BITS : 0))};
 }
 
 static void build_tables(struct world *w, unsigned way)
@@ -144,14 +147,15 @@ static void build_tables(struct world *w, unsigned way)
 	}
 	qsort(w->entries[way], w->n_maps, sizeof(w->entries[way][0]), addrmap_compare);
 	for (unsigned part = 0; part < ADDRMAP_PARTS; part++)
-		addrmap_build(&w->tables[way][part], w->entries[way], w->n_maps, (enum addrmap_part)part, ADDRMAP_ANY,
-			w->ranges[way][part]);
+		addrmap_build(&w->tables[way][part], w->entries[way], w->n_maps, (enum addrmap_part)part,
+			ADDRMAP_ANY, w->ranges[way][part]);
 }
 
 static bool clashes(const struct world *w, const struct world_map *map)
 {
 	for (size_t i = 0; i < w->n_maps; i++)
-		if (w->maps[i].length == map->length && memcmp(&w->maps[i].private, &map->private, size_of(w->version)) == 0)
+		if (w->maps[i].length == map->length &&
+			memcmp(&w->maps[i].private, &map->private, size_of(w->version)) == 0)
 			return true;
 	return false;
 }
@@ -189,7 +193,8 @@ static struct ip mapped(const struct world *w, enum addrmap_part part, struct ip
 	const struct world_map *best = NULL;
 
 	for (size_t i = 0; i < w->n_maps; i++)
-		if (w->maps[i].parts >> part & 1 && covers(&w->maps[i], &ip) && (!best || best->length < w->maps[i].length))
+		if (w->maps[i].parts >> part & 1 && covers(&w->maps[i], &ip) &&
+			(!best || best->length < w->maps[i].length))
 			best = &w->maps[i];
 	return best ? joined(&best->public, &ip, best->public_length) : ip;
 }

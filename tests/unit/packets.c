@@ -331,7 +331,9 @@ unsigned packet_sums(const uint8_t *bytes, size_t length)
 		sums |= SUM_EXTENSION;
 	if (original && original < quote)
 		quote = original; /* RFC 4884: the rest is no part of the quoted packet */
-	if (quote < (version == 4 ? 20 : 40) || inner[0] >> 4 != version || (version == 4 && quote < (inner[0] & 15u) * 4))
+	if (quote < (version == 4 ? 20 : 40) || inner[0] >> 4 != version)
+		return sums;
+	if (version == 4 && quote < (inner[0] & 15u) * 4)
 		return sums;
 	if (version == 4 && reference_sum(inner, (inner[0] & 15u) * 4, 0) != 0)
 		sums &= ~(unsigned)SUM_INNER;

@@ -92,6 +92,7 @@ static void private_and_unroutable_addresses(void **state)
 		assert_true(address_is_unroutable(parse_address(unroutable[i])));
 	assert_false(address_is_unroutable(parse_address("1.2.3.4")));
 	assert_false(address_is_unroutable(parse_address("2001:db8::1")));
+	assert_false(address_is_unroutable(parse_address("::2")));
 }
 
 static void addresses_survive_a_round_trip(void **state)
@@ -417,6 +418,31 @@ static void the_sent_tuple_is_found(void **state)
 	assert_null(flow_as_sent(&dnat, &stranger));
 }
 
+/* A packet that differs in a single field is not the flow's. */
+static void every_field_of_a_tuple_counts(void **state)
+{
+	const struct flow_tuple sent = tuple("203.0.113.10", "1.2.3.4", 5, 53);
+	const struct flow flow = {sent, tuple("192.168.1.4", "203.0.113.10", 5353, 5)};
+	struct flow_tuple others[7];
+
+	(void)state;
+	for (size_t i = 0; i < 7; i++)
+		others[i] = sent;
+	others[0].source.lo ^= 1;
+	others[1].destination.lo ^= 1;
+	others[2].source_port_be ^= 1;
+	others[3].destination_port_be ^= 1;
+	others[4].protocol ^= 1;
+	others[5].icmp_type ^= 1;
+	others[6].icmp_code ^= 1;
+	assert_true(flow_tuple_equal(&sent, &flow.original));
+	assert_ptr_equal(flow_as_sent(&flow, &sent), &flow.original);
+	for (size_t i = 0; i < 7; i++) {
+		assert_false(flow_tuple_equal(&sent, &others[i]));
+		assert_null(flow_as_sent(&flow, &others[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -437,6 +463,7 @@ int main(void)
 		cmocka_unit_test(tuples_are_read),
 		cmocka_unit_test(icmp_queries_have_their_answers),
 		cmocka_unit_test(the_sent_tuple_is_found),
+		cmocka_unit_test(every_field_of_a_tuple_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,8 @@ static uint8_t *exact_copy(const uint8_t *bytes, size_t length)
 	return copy;
 }
 
-static void decide_and_compare(const struct golden *golden, const uint8_t *bytes, size_t length, struct decision *d)
+static void decide_and_compare(
+	const struct golden *golden, const uint8_t *bytes, size_t length, struct decision *d)
 {
 	uint8_t *copy = exact_copy(bytes, length);
 
@@ -138,8 +139,9 @@ int main(void)
 	n_goldens = golden_read_all(folder, &goldens);
 	tests = calloc(n_goldens, sizeof(*tests));
 	for (size_t i = 0; i < n_goldens; i++)
-		tests[i] = (struct CMUnitTest){
-			.name = goldens[i].name, .test_func = becomes_what_is_expected, .initial_state = &goldens[i]};
+		tests[i] = (struct CMUnitTest){.name = goldens[i].name,
+			.test_func = becomes_what_is_expected,
+			.initial_state = &goldens[i]};
 	failed = _cmocka_run_group_tests("golden packets", tests, n_goldens, NULL, NULL);
 	failed += cmocka_run_group_tests(general, NULL, NULL);
 	free(tests);

@@ -44,8 +44,8 @@ static bool find_flow(void *context, const struct icmp_error *error, const uint8
 }
 
 /* Translates bytes in place; returns the new length. */
-static size_t translate_bytes(const struct addrmap *maps, const struct flow *flow, enum extension_policy policy,
-	uint8_t *bytes, size_t length)
+static size_t translate_bytes(const struct addrmap *maps, const struct flow *flow,
+	enum extension_policy policy, uint8_t *bytes, size_t length)
 {
 	const struct decide_rules rules = {
 		.maps = maps,
@@ -70,7 +70,8 @@ static void breach(enum property property, const struct trial *t, const uint8_t 
 {
 	if (broken[property]++)
 		return;
-	print_error("property %d, packet %lu: SEED=%" PRIu64 " PACKETS=%lu shows it\n", property, number, seed, number + 1);
+	print_error("property %d, packet %lu: SEED=%" PRIu64 " PACKETS=%lu shows it\n", property, number,
+		seed, number + 1);
 	print_bytes("input", t->input, t->layout.length);
 	print_bytes("expected", t->expected, t->expected_layout.length);
 	print_bytes("is", bytes, length);
@@ -160,7 +161,8 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 		(trial_uses_flow(t) && t->kind != FLOW_NAT))
 		return;
 	bytes = exact_copy(there, length);
-	translate_bytes(t->world->tables[1], trial_uses_flow(t) ? &flow : NULL, EXTENSION_PASS, bytes, length);
+	translate_bytes(
+		t->world->tables[1], trial_uses_flow(t) ? &flow : NULL, EXTENSION_PASS, bytes, length);
 	if (memcmp(bytes, t->input, length) != 0)
 		breach(BACKWARDS, t, bytes, length);
 	free(bytes);
@@ -190,7 +192,8 @@ static void count(const struct trial *t, const uint8_t *bytes, size_t length, un
 static void try_all(const struct trial *t)
 {
 	uint8_t *bytes = exact_copy(t->input, t->layout.length);
-	size_t length = translate_bytes(t->world->tables[0], known_flow(t), t->policy, bytes, t->layout.length);
+	size_t length =
+		translate_bytes(t->world->tables[0], known_flow(t), t->policy, bytes, t->layout.length);
 	unsigned right = packet_sums(t->input, t->layout.length);
 
 	if (length != t->expected_layout.length || memcmp(bytes, t->expected, length) != 0)
