@@ -33,12 +33,18 @@ struct stats_text {
 
 const struct stats_text *stats_text(unsigned counter);
 
+/* Adds n to a number that only the caller writes and that others read. */
+static inline void stats_increase(_Atomic uint64_t *number, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(number, memory_order_relaxed);
+
+	atomic_store_explicit(number, old + n, memory_order_relaxed);
+}
+
 /* Adds n to a counter; only its owner may. */
 static inline void stats_add(struct stats *stats, unsigned counter, uint64_t n)
 {
-	uint64_t old = atomic_load_explicit(&stats->counter[counter], memory_order_relaxed);
-
-	atomic_store_explicit(&stats->counter[counter], old + n, memory_order_relaxed);
+	stats_increase(&stats->counter[counter], n);
 }
 
 /* The value of a counter, from any thread. */

@@ -72,8 +72,7 @@ static void count_hit(const struct worker *worker, const struct policy *policy, 
 	_Atomic uint64_t *hits = policy->hits + worker->number * policy->config->n_entries;
 
 	if (map != ADDRMAP_NONE)
-		atomic_store_explicit(&hits[map],
-			atomic_load_explicit(&hits[map], memory_order_relaxed) + 1, memory_order_relaxed);
+		stats_increase(&hits[map], 1);
 }
 
 static void count(struct worker *worker, const struct policy *policy, const struct decision *d)

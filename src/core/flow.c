@@ -23,8 +23,7 @@ bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, c
 		.destination = error->inner_destination,
 		.protocol = inner->protocol,
 	};
-	/* ICMP of the other family has a number, but conntrack has no tuple for it. */
-	if (inner->protocol == (inner->version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+	if (packet_has_foreign_icmp(inner))
 		return false;
 	if (transport.has_ports && packet_quotes(inner, 0, 4)) {
 		memcpy(&tuple->source_port_be, header, 2);

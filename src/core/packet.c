@@ -5,8 +5,6 @@
  */
 #include "core/packet.h"
 
-#include <netinet/in.h>
-
 #include "core/address.h"
 
 #define IPV4_HEADER   20

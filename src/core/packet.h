@@ -6,6 +6,7 @@
 #ifndef CORE_PACKET_H
 #define CORE_PACKET_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,13 @@ static inline uint16_t packet_be16(const uint8_t *p)
 static inline size_t packet_address_size(const struct packet *p)
 {
 	return p->version == 4 ? 4 : 16;
+}
+
+/* Whether p says that it carries ICMP in IPv6, or ICMPv6 in IPv4: a number that
+ * exists, for a protocol that nobody speaks there. */
+static inline bool packet_has_foreign_icmp(const struct packet *p)
+{
+	return p->protocol == (p->version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
 /* Whether bytes first to first + n of the transport header can be seen. */

@@ -98,8 +98,9 @@ static void set_inner_port(struct edit *edit, const struct packet *inner, unsign
 	edit->inner_changed = true;
 }
 
-/* Ports of SCTP, which are quoted if there is a tuple, and the CRC32c over them where that can be told: not of a
- * fragment, for its packet is longer than its IP header says. */
+/* Ports of SCTP, which are quoted if there is a tuple, and the CRC32c over them
+ * where that can be told: not of a fragment, for its packet is longer than its
+ * IP header says. */
 static void set_sctp_ports(struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
 {
 	uint8_t *header = edit->bytes + inner->transport, change[4], crc[4];

@@ -21,8 +21,8 @@ static bool is_query(uint8_t version, uint8_t type)
  * is for packet_quotes() to say. */
 struct transport transport_of(const struct packet *p, const uint8_t *bytes)
 {
-	if (!packet_quotes(p, 0, 1) || p->protocol == (p->version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return (struct transport){0}; /* ICMP of the other family is nothing that anybody knows */
+	if (!packet_quotes(p, 0, 1) || packet_has_foreign_icmp(p))
+		return (struct transport){0};
 	switch (p->protocol) {
 	case IPPROTO_TCP:
 		return (struct transport){

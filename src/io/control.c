@@ -118,7 +118,8 @@ static int listen_at(const struct control *control, const char *group)
 	umask(mask);
 	if (bound == 0 && give_to_group(control->path, group) == 0 && listen(fd, 128) == 0)
 		return fd;
-	bound == 0 ? unlink(control->path) : 0;
+	if (bound == 0)
+		unlink(control->path);
 	close(fd);
 	return -1;
 }

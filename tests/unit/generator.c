@@ -105,21 +105,6 @@ static uint32_t pseudo(
 	return (uint16_t)~reference_sum(both, 2 * n, (uint32_t)length + protocol);
 }
 
-static void put_crc32c(uint8_t *t, size_t length)
-{
-	uint32_t crc = 0xffffffff;
-
-	memset(t + 8, 0, 4);
-	for (size_t i = 0; i < length; i++) {
-		crc ^= t[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (0x82f63b78 & -(crc & 1));
-	}
-	crc = ~crc;
-	for (int i = 0; i < 4; i++, crc >>= 8)
-		t[8 + i] = (uint8_t)crc;
-}
-
 static void put_transport_sum(uint8_t *t, size_t length, const struct shape *s, const struct ends *ends)
 {
 	bool never_zero = s->protocol == IPPROTO_UDP || s->protocol == IPPROTO_UDPLITE;
@@ -160,7 +145,7 @@ static size_t build_transport(uint8_t *t, const struct shape *s, const struct en
 	if (s->protocol == IPPROTO_DCCP)
 		put16(t + 4, 3 << 8); /* three words of header, and all is covered */
 	if (s->protocol == IPPROTO_SCTP)
-		put_crc32c(t, length);
+		packet_put_crc32c(t, length);
 	else if (shape_has_ports(s) || is_icmp(s))
 		put_transport_sum(t, length, s, ends);
 	return length;

@@ -67,7 +67,7 @@ static size_t header_size(uint8_t protocol)
 }
 
 /* CRC32c bit by bit (RFC 9260, appendix A), written as SCTP has it. */
-static void put_crc32c(uint8_t *t, size_t length)
+void packet_put_crc32c(uint8_t *t, size_t length)
 {
 	uint32_t crc = 0xffffffff;
 
@@ -100,7 +100,7 @@ static size_t build_transport(uint8_t *t, const struct recipe *r, const uint8_t 
 	if (r->protocol == IPPROTO_UDP)
 		put16(t + 4, (unsigned)length);
 	if (r->protocol == IPPROTO_SCTP)
-		put_crc32c(t, length);
+		packet_put_crc32c(t, length);
 	if (!at)
 		return length;
 	put16(t + at, 0);
@@ -277,7 +277,7 @@ static bool crc32c_is_right(const uint8_t *t, size_t length)
 	if (length < 12)
 		return true;
 	memcpy(copy, t, length);
-	put_crc32c(copy, length);
+	packet_put_crc32c(copy, length);
 	return memcmp(copy + 8, t + 8, 4) == 0;
 }
 

@@ -34,6 +34,7 @@ enum { SUM_OUTER = 1, SUM_ICMP = 2, SUM_INNER = 4, SUM_TRANSPORT = 8, SUM_EXTENS
 size_t packet_build(uint8_t *bytes, const struct recipe *recipe);
 unsigned packet_sums(const uint8_t *bytes, size_t length);
 struct address parse_address(const char *text);
+void packet_put_crc32c(uint8_t *sctp, size_t length);
 uint16_t reference_sum(const uint8_t *bytes, size_t length, uint32_t start);
 
 #endif
