@@ -155,7 +155,8 @@ static void feed_watchdog(struct daemon *daemon, int timer)
 
 static int open_timer(uint64_t microseconds)
 {
-	const struct timespec interval = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000};
+	const struct timespec interval = {
+		(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000};
 	const struct itimerspec every = {interval, interval};
 	int fd = microseconds ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) : -1;
 
@@ -164,7 +165,13 @@ static int open_timer(uint64_t microseconds)
 	return fd;
 }
 
-enum { SLOT_SIGNALS, SLOT_LINK, SLOT_TIMER, SLOT_CONTROL, SLOT_COUNT = SLOT_CONTROL + 1 + CONTROL_CLIENTS_MAX };
+enum {
+	SLOT_SIGNALS,
+	SLOT_LINK,
+	SLOT_TIMER,
+	SLOT_CONTROL,
+	SLOT_COUNT = SLOT_CONTROL + 1 + CONTROL_CLIENTS_MAX
+};
 
 /* Serves until told to stop. False after a message if that is not possible. */
 static bool loop(struct daemon *daemon)
@@ -218,9 +225,11 @@ static bool open_control(struct daemon *daemon)
 	if (daemon->control)
 		return true;
 	if (errno == EADDRINUSE)
-		log_error("another icmpnatd answers on %s: stop it, or choose another control.socket", control->socket);
+		log_error("another icmpnatd answers on %s: stop it, or choose another control.socket",
+			control->socket);
 	else if (errno == ESRCH)
-		log_error("there is no group \"%s\": create it, or choose another control.group", control->group);
+		log_error("there is no group \"%s\": create it, or choose another control.group",
+			control->group);
 	else
 		log_error("cannot listen on %s: %s", control->socket, strerror(errno));
 	return false;
@@ -244,9 +253,11 @@ static void log_queue_error(const struct daemon *daemon, uint16_t number, int er
 	struct queue_counters counters;
 
 	if (error == EPERM && queue_counters_read(daemon->counters, number, &counters))
-		log_error("queue %u is taken by another program: stop it, or choose another queue.number", number);
+		log_error("queue %u is taken by another program: stop it, or choose another queue.number",
+			number);
 	else if (error == EPERM)
-		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace, or the queue is taken",
+		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace, "
+			  "or the queue is taken",
 			number);
 	else
 		log_error("queue %u: %s: does this kernel have nfnetlink_queue?", number, strerror(error));
@@ -263,7 +274,8 @@ static bool open_flows(struct worker *worker, enum decide_lookup lookup)
 	if (errno == EPERM)
 		log_error("conntrack does not answer: CAP_NET_ADMIN does not hold in this network namespace");
 	else if (errno)
-		log_error("conntrack does not answer (%s): load nf_conntrack_netlink, or set lookup = \"never\"",
+		log_error("conntrack does not answer (%s): load nf_conntrack_netlink, or set lookup = "
+			  "\"never\"",
 			strerror(errno));
 	return errno == 0;
 }
@@ -322,8 +334,8 @@ static bool start(struct daemon *daemon)
 		log_error("CAP_NET_ADMIN is missing: start icmpnatd as root, or as a service");
 		return false;
 	}
-	return open_descriptors(daemon) && open_control(daemon) && open_workers(daemon) && shed_privileges() &&
-	       start_workers(daemon);
+	return open_descriptors(daemon) && open_control(daemon) && open_workers(daemon) &&
+	       shed_privileges() && start_workers(daemon);
 }
 
 static void stop(struct daemon *daemon)
@@ -346,7 +358,8 @@ static bool init(struct daemon *daemon, struct config *config)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	daemon->started = time(NULL);
 	daemon->started_monotonic = now.tv_sec;
-	daemon->workers = aligned_alloc(_Alignof(struct worker), config->queue.workers * sizeof(struct worker));
+	daemon->workers =
+		aligned_alloc(_Alignof(struct worker), config->queue.workers * sizeof(struct worker));
 	daemon->beats = calloc(config->queue.workers, sizeof(*daemon->beats));
 	policy = policy_new(config, config->queue.workers, 1);
 	if (daemon->workers && daemon->beats && policy) {
@@ -373,8 +386,8 @@ int daemon_run(const char *path, struct config *config)
 		return EXIT_FAILURE;
 	good = start(&daemon);
 	if (good) {
-		log_info("started on queue %u, workers: %u, maps: %zu", config->queue.number, daemon.n_workers,
-			config->n_entries);
+		log_info("started on queue %u, workers: %u, maps: %zu", config->queue.number,
+			daemon.n_workers, config->n_entries);
 		policy_log_missing(atomic_load(&daemon.policy));
 		notify_ready(&daemon);
 		good = loop(&daemon);

@@ -11,10 +11,10 @@
 #include "worker.h"
 
 struct daemon {
-	const char *path;		   /* of the configuration */
-	_Atomic(struct policy *) policy;   /* the one in force */
-	time_t started, loaded;		   /* Unix time: of the daemon, of its policy */
-	time_t started_monotonic;	   /* seconds, for the uptime */
+	const char *path;		 /* of the configuration */
+	_Atomic(struct policy *) policy; /* the one in force */
+	time_t started, loaded;		 /* Unix time: of the daemon, of its policy */
+	time_t started_monotonic;	 /* seconds, for the uptime */
 	struct worker *workers;
 	unsigned n_workers;
 	struct control *control;

@@ -68,7 +68,8 @@ static long link_header(int link, const uint8_t *bytes, size_t length)
 }
 
 /* Nobody is asked: what would be is noted. */
-static bool note_question(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
+static bool note_question(
+	void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
 {
 	struct reading *reading = context;
 
@@ -118,8 +119,8 @@ static void print_summary(const struct reading *reading, const struct icmp_error
 	fprintf(out, ", protocol %u\n", error->inner.protocol);
 }
 
-static void print_decision(
-	const struct reading *reading, const struct decision *d, const struct icmp_error *error, size_t before)
+static void print_decision(const struct reading *reading, const struct decision *d,
+	const struct icmp_error *error, size_t before)
 {
 	const struct stats_text *text = stats_text(STATS_OUTCOME + d->outcome);
 	FILE *out = reading->out;
@@ -128,8 +129,8 @@ static void print_decision(
 	if (d->translated) {
 		print_change(reading, "outer source", error->outer_source, d->translation.outer_map);
 		print_change(reading, "inner source", error->inner_source, d->translation.source_map);
-		print_change(
-			reading, "inner destination", error->inner_destination, d->translation.destination_map);
+		print_change(reading, "inner destination", error->inner_destination,
+			d->translation.destination_map);
 	}
 	if (d->length < before)
 		fprintf(out, "    %zu bytes of extension and padding are removed\n", before - d->length);
@@ -151,7 +152,8 @@ static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t
 	struct decision d;
 
 	if (!whole || length > sizeof(copy)) {
-		fprintf(reading->out, "#%lu was captured in part: nothing can be said of it\n", reading->number);
+		fprintf(reading->out, "#%lu was captured in part: nothing can be said of it\n",
+			reading->number);
 		return;
 	}
 	memcpy(copy, bytes, length);
@@ -175,7 +177,8 @@ static void take_packet(uint8_t *context, const struct pcap_pkthdr *header, cons
 
 	reading->number++;
 	if (begin >= 0 && (uint32_t)begin < header->caplen)
-		explain_packet(reading, bytes + begin, header->caplen - (size_t)begin, header->caplen == header->len);
+		explain_packet(reading, bytes + begin, header->caplen - (size_t)begin,
+			header->caplen == header->len);
 }
 
 static const struct config_outside *find_outside(const struct config *config, const char *interface)
@@ -192,7 +195,8 @@ static bool read_all(struct reading *reading, pcap_t *pcap, const char *path)
 {
 	reading->link = pcap_datalink(pcap);
 	if (link_header(reading->link, (const uint8_t *)"", 0) < 0) {
-		fprintf(stderr, "icmpnatd: %s: captures of link type %s are not read: capture on eth0 or any\n", path,
+		fprintf(stderr,
+			"icmpnatd: %s: captures of link type %s are not read: capture on eth0 or any\n", path,
 			pcap_datalink_val_to_name(reading->link));
 		return false;
 	}

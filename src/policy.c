@@ -62,7 +62,8 @@ void policy_find_interfaces(struct policy *policy)
 		if (old && !new)
 			log_missing(name);
 		else if (new != old)
-			log_warning("outside interface %s is new: load the capture rules, which name it by its index",
+			log_warning("outside interface %s is new: load the capture rules, which name it by "
+				    "its index",
 				name);
 	}
 }

@@ -117,7 +117,8 @@ static uint64_t map_hits(const struct daemon *daemon, const struct policy *polic
 	return hits;
 }
 
-static void print_map(FILE *out, const struct config *config, const struct addrmap_entry *entry, uint64_t hits)
+static void print_map(
+	FILE *out, const struct config *config, const struct addrmap_entry *entry, uint64_t hits)
 {
 	static const char *const parts[] = {"", "outer", "inner", "both"};
 	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];

@@ -65,7 +65,8 @@ static void print_clone_chain(FILE *out, const struct config *config, const stru
 		const char *name = config->outside[i].name;
 
 		if (!if_nametoindex(name))
-			fprintf(out, "\t\t# %s is not there now; load the rules again when it is\n\t\t#", name);
+			fprintf(out, "\t\t# %s is not there now; load the rules again when it is\n\t\t#",
+				name);
 		fprintf(out, "\t\toif \"%s\" iif 0 %s daddr != { %s } ", name, family->table,
 			family->private);
 		print_types(out, family);
@@ -130,16 +131,19 @@ static void print_restore(FILE *out, const struct config *config, const struct f
 		if (types[i % N_TYPES].version != family->version)
 			continue;
 		fprintf(out,
-			"-A ICMPNATD -o %s -p %s --%s-type %s -m conntrack --ctstate INVALID,UNTRACKED -j NFQUEUE ",
+			"-A ICMPNATD -o %s -p %s --%s-type %s -m conntrack --ctstate INVALID,UNTRACKED -j "
+			"NFQUEUE ",
 			config->outside[i / N_TYPES].name, family->protocol, family->icmp,
 			types[i % N_TYPES].name);
 		if (first == last)
 			fprintf(out, "--queue-num %u --queue-bypass\n", first);
 		else
-			fprintf(out, "--queue-balance %u:%u --queue-cpu-fanout --queue-bypass\n", first, last);
+			fprintf(out, "--queue-balance %u:%u --queue-cpu-fanout --queue-bypass\n", first,
+				last);
 	}
-	fprintf(out, "COMMIT\nEND\n%s -w -t mangle -C OUTPUT -j ICMPNATD 2>/dev/null ||\n"
-		     "\t%s -w -t mangle -A OUTPUT -j ICMPNATD\n",
+	fprintf(out,
+		"COMMIT\nEND\n%s -w -t mangle -C OUTPUT -j ICMPNATD 2>/dev/null ||\n"
+		"\t%s -w -t mangle -A OUTPUT -j ICMPNATD\n",
 		family->iptables, family->iptables);
 }
 
@@ -170,14 +174,16 @@ static void print_iptables(FILE *out, const struct config *config)
 
 static void print_none(FILE *out)
 {
-	fputs("#!/bin/sh\n# Removes the capture rules of icmpnatd; load with: icmpnatd --print-rules=none | sh\n",
+	fputs("#!/bin/sh\n# Removes the capture rules of icmpnatd; load with: icmpnatd --print-rules=none | "
+	      "sh\n",
 		out);
 	for (size_t i = 0; i < N_FAMILIES; i++) {
 		const struct family *f = &families[i];
 
 		fprintf(out, "nft 'table %s icmpnatd; delete table %s icmpnatd'\n", f->table, f->table);
 		fprintf(out,
-			"if command -v %s >/dev/null && %s -w -t mangle -D OUTPUT -j ICMPNATD 2>/dev/null; then\n"
+			"if command -v %s >/dev/null && %s -w -t mangle -D OUTPUT -j ICMPNATD 2>/dev/null; "
+			"then\n"
 			"\t%s -w -t mangle -F ICMPNATD\n\t%s -w -t mangle -X ICMPNATD\nfi\n",
 			f->iptables, f->iptables, f->iptables, f->iptables);
 	}

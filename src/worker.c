@@ -31,7 +31,8 @@ static void log_failed_lookup(struct worker *worker, int error)
 	unsigned withheld;
 
 	if (log_allowed(&worker->failed_limit, &withheld))
-		log_warning("conntrack did not answer (%s): the maps were applied; %u more times since the last line",
+		log_warning("conntrack did not answer (%s): the maps were applied; %u more times since the "
+			    "last line",
 			strerror(error), withheld);
 }
 
@@ -87,8 +88,8 @@ static void count(struct worker *worker, const struct policy *policy, const stru
 	}
 }
 
-static void decide_packet(
-	struct decision *d, struct worker *worker, const struct policy *policy, const struct queue_packet *packet)
+static void decide_packet(struct decision *d, struct worker *worker, const struct policy *policy,
+	const struct queue_packet *packet)
 {
 	struct task task = {worker, packet};
 	const struct decide_rules rules = {

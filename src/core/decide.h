@@ -33,9 +33,9 @@ struct decide_rules {
 
 struct decision {
 	enum outcome outcome;
-	bool sound;		/* it is a sound ICMP error, and error is filled in */
-	bool modified;		/* its bytes were changed */
-	size_t length;		/* of the packet now */
+	bool sound;    /* it is a sound ICMP error, and error is filled in */
+	bool modified; /* its bytes were changed */
+	size_t length; /* of the packet now */
 	struct icmp_error error;
 	struct translation translation; /* whose maps were used; only if the packet was translated */
 	bool translated;

@@ -7,8 +7,8 @@
 
 #include "core/address.h"
 
-#define IPV4_HEADER   20
-#define IPV6_HEADER   40
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
 /* RFC 7401, RFC 5533; not in libc. */
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140

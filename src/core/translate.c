@@ -69,7 +69,8 @@ static void set_outer_source(struct edit *edit, const struct icmp_error *error, 
 /* An inner address is in the sum of its own IPv4 header, in that of ICMP, and
  * by way of the pseudo-header in that of the inner transport, except for a
  * destination that a source route or routing header will replace (RFC 8200, 8.1). */
-static void set_inner_address(struct edit *edit, const struct packet *inner, uint16_t offset, struct address a)
+static void set_inner_address(
+	struct edit *edit, const struct packet *inner, uint16_t offset, struct address a)
 {
 	uint64_t delta;
 
@@ -151,7 +152,8 @@ static void set_inner_maps(struct edit *edit, const struct translation *t)
 }
 
 /* The tuple that the inner packet was sent with, if a flow with NAT tells. */
-static const struct flow_tuple *sent_tuple(const struct translation *t, const struct flow *flow, uint8_t *bytes)
+static const struct flow_tuple *sent_tuple(
+	const struct translation *t, const struct flow *flow, uint8_t *bytes)
 {
 	struct flow_tuple seen;
 
@@ -304,8 +306,7 @@ enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *
 		set_inner_maps(&edit, t);
 	}
 	if (t->outer_map != ADDRMAP_NONE)
-		set_outer_source(
-			&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer_source));
+		set_outer_source(&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer_source));
 	clear_df(&edit, &error->outer);
 	finish_sums(&edit, error);
 	t->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;

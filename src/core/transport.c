@@ -40,7 +40,7 @@ struct transport transport_of(const struct packet *p, const uint8_t *bytes)
 			.pseudo_header = true,
 			.never_zero = true,
 			.checksum = 6};
-	case IPPROTO_DCCP:    /* RFC 4340, 5.1 */
+	case IPPROTO_DCCP: /* RFC 4340, 5.1 */
 		return (struct transport){
 			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 6};
 	case IPPROTO_SCTP: /* RFC 9260, 3.1; no pseudo-header */

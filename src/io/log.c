@@ -43,12 +43,12 @@ __attribute__((format(printf, 2, 0))) static void write_line(int priority, const
 		fprintf(stderr, "icmpnatd: %s%s\n", priority == LOG_WARNING ? "warning: " : "", text);
 }
 
-#define WRITE_LINE(priority)                                                                                  \
-	do {                                                                                                  \
-		va_list values;                                                                               \
-		va_start(values, format);                                                                     \
-		write_line(priority, format, values);                                                         \
-		va_end(values);                                                                               \
+#define WRITE_LINE(priority)                                                                                 \
+	do {                                                                                                 \
+		va_list values;                                                                              \
+		va_start(values, format);                                                                    \
+		write_line(priority, format, values);                                                        \
+		va_end(values);                                                                              \
 	} while (0)
 
 /* What the administrator has to mend. */

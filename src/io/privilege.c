@@ -25,7 +25,8 @@ int privilege_shed(void)
 	/* Who may not lower the bounding set has been started with a low one. */
 	what = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
 	capng_clear(what);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 && capng_apply(what) == 0)
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
+		capng_apply(what) == 0)
 		return 0;
 	errno = EPERM;
 	return -1;

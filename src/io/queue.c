@@ -112,7 +112,8 @@ static int receive_more(struct queue *queue, int flags)
 {
 	struct queue_buffers *b = queue->buffers;
 	unsigned first = queue->n_messages, packets = queue->n_packets;
-	int n = recvmmsg(mnl_socket_get_fd(queue->socket), b->headers + first, QUEUE_BATCH - first, flags, NULL);
+	int n = recvmmsg(
+		mnl_socket_get_fd(queue->socket), b->headers + first, QUEUE_BATCH - first, flags, NULL);
 
 	for (int i = 0; i < n; i++)
 		take_message(queue, (void *)b->in[first + i], b->headers[first + i].msg_len);
@@ -131,7 +132,8 @@ int queue_receive(struct queue *queue, bool wait)
 		return (int)queue->n_packets;
 	}
 	queue->n_packets = queue->n_messages = 0;
-	if (receive_more(queue, wait ? MSG_WAITFORONE : MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR)
+	if (receive_more(queue, wait ? MSG_WAITFORONE : MSG_DONTWAIT) < 0 && errno != EAGAIN &&
+		errno != EINTR)
 		return -1;
 	return (int)queue->n_packets;
 }

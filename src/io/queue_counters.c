@@ -23,8 +23,8 @@ static bool read_line(const char *line, uint16_t number, struct queue_counters *
 {
 	unsigned queue, port, mode, range;
 
-	return sscanf(line, "%u %u %" SCNu32 " %u %u %" SCNu32 " %" SCNu32 " %" SCNu32, &queue,
-		       &port, &c->waiting, &mode, &range, &c->queue_dropped, &c->user_dropped,
+	return sscanf(line, "%u %u %" SCNu32 " %u %u %" SCNu32 " %" SCNu32 " %" SCNu32, &queue, &port,
+		       &c->waiting, &mode, &range, &c->queue_dropped, &c->user_dropped,
 		       &c->id_sequence) == 8 &&
 	       queue == number;
 }
