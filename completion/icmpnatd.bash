@@ -14,7 +14,7 @@ _icmpnatd()
 	fi
 	case $before in
 	-c | --config | -e | --explain) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	--print-rules) mapfile -t COMPREPLY < <(compgen -W "nft iptables none" -- "$word") ;;
+	--print-rules) mapfile -t COMPREPLY < <(compgen -W "nft mixed direct iptables iptables-direct none" -- "$word") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W "--config --check --print-rules --explain --interface --version --help" -- "$word")
 		;;

@@ -19,6 +19,13 @@
 #define CONFIG_WORKERS_MAX 64
 #define CONFIG_PATH_MAX	   108 /* a unix socket's path, with its NUL */
 
+/* Who loads the capture rules. */
+enum config_rules {
+	CONFIG_RULES_AUTO, /* the daemon, where the kernel can */
+	CONFIG_RULES_OWN,
+	CONFIG_RULES_EXTERNAL,
+};
+
 struct config_queue {
 	uint16_t number;    /* of the first worker's queue; the others follow */
 	uint16_t workers;   /* 1 to CONFIG_WORKERS_MAX */
@@ -50,6 +57,7 @@ struct config {
 	struct config_control control;
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
+	enum config_rules rules;
 };
 
 /* Collects what is wrong with a file, as "file:line: text" lines. */

@@ -58,6 +58,22 @@ static bool same_outside(const struct config *a, const struct config *b)
 	return true;
 }
 
+/* The rules name the outside interfaces. False if new ones cannot be loaded. */
+static bool renew_rules(
+	struct daemon *daemon, const struct config *old, const struct config *config, FILE *mistakes)
+{
+	char reason[CAPTURE_REASON_MAX];
+
+	if (same_outside(old, config))
+		return true;
+	if (!capture_is_own(&daemon->capture))
+		fputs("outside has changed: load the capture rules again, too\n", mistakes);
+	if (capture_renew(&daemon->capture, config, reason))
+		return true;
+	fprintf(mistakes, "the capture rules cannot be loaded: %s\n", reason);
+	return false;
+}
+
 /* Loads the file and makes a policy of it; NULL if it is no good as a successor
  * of the one in force, with the reasons as lines in mistakes. */
 static struct policy *load_successor(struct daemon *daemon, FILE *mistakes)
@@ -72,10 +88,12 @@ static struct policy *load_successor(struct daemon *daemon, FILE *mistakes)
 		fprintf(mistakes, "%s: %s\n", daemon->path, refusal);
 	else if (config && !(policy = policy_new(config, daemon->n_workers, old->generation + 1)))
 		fprintf(mistakes, "%s: out of memory\n", daemon->path);
-	if (policy && !same_outside(old->config, config))
-		fputs("outside has changed: load the capture rules again, too\n", mistakes);
 	if (!policy)
 		config_free(config);
+	else if (!renew_rules(daemon, old->config, config, mistakes)) {
+		policy_free(policy);
+		policy = NULL;
+	}
 	return policy;
 }
 
@@ -130,6 +148,21 @@ static void take_signals(struct daemon *daemon)
 		else
 			daemon->stop = true;
 	}
+}
+
+/* Interfaces came, went or changed their names. The rules know them by index. */
+static void look_at_interfaces(struct daemon *daemon)
+{
+	struct policy *policy = atomic_load(&daemon->policy);
+	char reason[CAPTURE_REASON_MAX];
+
+	link_drain(daemon->link);
+	if (!policy_find_interfaces(policy))
+		return;
+	if (!capture_is_own(&daemon->capture))
+		log_warning("load the capture rules, which name the interface by its index");
+	else if (!capture_renew(&daemon->capture, policy->config, reason))
+		log_error("the capture rules cannot be loaded: %s", reason);
 }
 
 /* Tells the watchdog that all is well if every worker has moved since the last
@@ -191,10 +224,8 @@ static bool loop(struct daemon *daemon)
 		}
 		if (slots[SLOT_SIGNALS].revents)
 			take_signals(daemon);
-		if (slots[SLOT_LINK].revents) {
-			link_drain(daemon->link);
-			policy_find_interfaces(atomic_load(&daemon->policy));
-		}
+		if (slots[SLOT_LINK].revents)
+			look_at_interfaces(daemon);
 		if (slots[SLOT_TIMER].revents)
 			feed_watchdog(daemon, timer);
 		control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
@@ -335,11 +366,13 @@ static bool start(struct daemon *daemon)
 		return false;
 	}
 	return open_descriptors(daemon) && open_control(daemon) && open_workers(daemon) &&
-	       shed_privileges() && start_workers(daemon);
+	       shed_privileges() && start_workers(daemon) &&
+	       capture_open(&daemon->capture, config_of(daemon));
 }
 
 static void stop(struct daemon *daemon)
 {
+	capture_close(&daemon->capture);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		worker_retire(&daemon->workers[w]);
 	for (unsigned w = 0; w < daemon->n_workers; w++)

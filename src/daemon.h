@@ -7,6 +7,7 @@
 
 #include <time.h>
 
+#include "capture.h"
 #include "io/control.h"
 #include "worker.h"
 
@@ -17,6 +18,7 @@ struct daemon {
 	time_t started_monotonic;	 /* seconds, for the uptime */
 	struct worker *workers;
 	unsigned n_workers;
+	struct capture capture;
 	struct control *control;
 	int counters, link, signals; /* descriptors */
 	uint64_t *beats;	     /* of each worker, when the watchdog last looked */

@@ -21,9 +21,12 @@ static const char usage[] =
 	"  -c, --config FILE          read FILE instead of " ICMPNATD_CONFIG "\n"
 	"  -n, --check                say what is wrong with the file, or \"configuration OK\"\n"
 	"  -r, --print-rules[=KIND]   print the capture rules that go with the file:\n"
-	"                               nft       for nft -f - (the default)\n"
-	"                               iptables  for sh: nft copies, iptables queues\n"
-	"                               none      for sh: removes either\n"
+	"                               nft              for nft -f - (the default)\n"
+	"                               mixed            for sh: nft copies, iptables queues\n"
+	"                               direct           for nft -f -: no copies, see icmpnatd(8)\n"
+	"                               iptables         for sh: iptables copies and queues\n"
+	"                               iptables-direct  for sh: no copies, see icmpnatd(8)\n"
+	"                               none             for sh: removes any of them\n"
 	"  -e, --explain CAPTURE      say what would become of the ICMP errors in a pcap file\n"
 	"  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
 	"  -V, --version              print the version\n"
@@ -67,7 +70,10 @@ static void parse_rules_format(struct options *options, const char *text)
 	options->print_rules = true;
 	if (!text || rules_format_parse(&options->format, text))
 		return;
-	fprintf(stderr, "icmpnatd: unknown kind of rules \"%s\": expected nft, iptables or none\n", text);
+	fprintf(stderr,
+		"icmpnatd: unknown kind of rules \"%s\": expected nft, mixed, direct, iptables, "
+		"iptables-direct or none\n",
+		text);
 	exit_usage();
 }
 

@@ -51,9 +51,12 @@ void policy_log_missing(const struct policy *policy)
 }
 
 /* Looks the indices of the outside interfaces up again: one may come late, or
- * come back with another index, which the capture rules then do not know. */
-void policy_find_interfaces(struct policy *policy)
+ * come back with another index. Returns whether there is a new one, which the
+ * capture rules do not know. */
+bool policy_find_interfaces(struct policy *policy)
 {
+	bool found = false;
+
 	for (size_t i = 0; i < policy->config->n_outside; i++) {
 		const char *name = policy->config->outside[i].name;
 		unsigned new = if_nametoindex(name);
@@ -62,8 +65,8 @@ void policy_find_interfaces(struct policy *policy)
 		if (old && !new)
 			log_missing(name);
 		else if (new != old)
-			log_warning("outside interface %s is new: load the capture rules, which name it by "
-				    "its index",
-				name);
+			log_info("outside interface %s is new", name);
+		found = found || (new && new != old);
 	}
+	return found;
 }

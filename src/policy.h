@@ -7,6 +7,7 @@
 #define POLICY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -21,6 +22,6 @@ struct policy {
 struct policy *policy_new(struct config *config, unsigned n_workers, uint64_t generation);
 void policy_free(struct policy *policy);
 void policy_log_missing(const struct policy *policy);
-void policy_find_interfaces(struct policy *policy);
+bool policy_find_interfaces(struct policy *policy);
 
 #endif

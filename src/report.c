@@ -57,6 +57,7 @@ static bool report_status(struct daemon *daemon, struct control_request *request
 	if (daemon->n_workers > 1)
 		fprintf(out, "-%u", queue->number + daemon->n_workers - 1);
 	fputc('\n', out);
+	fprintf(out, "rules\t%s\n", capture_is_own(&daemon->capture) ? "own" : "external");
 	for (size_t i = 0; i < config->n_outside; i++)
 		fprintf(out, "outside\t%s\t%s\n", config->outside[i].name,
 			atomic_load(&policy->interfaces[i]) ? "up" : "missing");

@@ -11,41 +11,38 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "core/icmp_error.h"
+#include "rules_iptables.h"
 
-/* What differs between the families. */
-static const struct family {
-	uint8_t version;
-	const char *table, *icmp, *protocol, *iptables;
-	const char *private; /* destinations that are none of our business, see address_is_private() */
-} families[] = {
-	{4, "ip", "icmp", "icmp", "iptables",
-		"10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16"},
-	{6, "ip6", "icmpv6", "ipv6-icmp", "ip6tables", "fc00::/7, fe80::/10, ff00::/8"},
-};
-
-static const struct {
-	uint8_t version;
-	const char *name;
-} types[] = {
-#define ICMP_TYPE(name, version, type, text, unit) {version, text},
+#define TYPE_4(text) text,
+#define TYPE_6(text)
+#define ICMP_TYPE(name, version, type, text, unit) TYPE_##version(text)
+static const char *const types4[] = {
 #include "core/icmp_type.def"
+	NULL};
+#undef TYPE_4
+#undef TYPE_6
+#define TYPE_4(text)
+#define TYPE_6(text) text,
+static const char *const types6[] = {
+#include "core/icmp_type.def"
+	NULL};
+#undef TYPE_4
+#undef TYPE_6
 #undef ICMP_TYPE
+
+const struct rules_family rules_families[RULES_FAMILIES] = {
+	{4, "ip", "icmp", "icmp", "iptables",
+		"10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16", "192.0.2.1",
+		types4},
+	{6, "ip6", "icmpv6", "ipv6-icmp", "ip6tables", "fc00::/7, fe80::/10, ff00::/8", "2001:db8::1",
+		types6},
 };
 
-#define N_FAMILIES (sizeof(families) / sizeof(families[0]))
-#define N_TYPES	   (sizeof(types) / sizeof(types[0]))
-
-static void print_types(FILE *out, const struct family *family)
+static void print_types(FILE *out, const struct rules_family *family)
 {
-	const char *separator = "";
-
-	fprintf(out, "%s type { ", family->icmp);
-	for (size_t i = 0; i < N_TYPES; i++)
-		if (types[i].version == family->version) {
-			fprintf(out, "%s%s", separator, types[i].name);
-			separator = ", ";
-		}
+	fprintf(out, "%s type { %s", family->icmp, family->types[0]);
+	for (const char *const *type = family->types + 1; *type; type++)
+		fprintf(out, ", %s", *type);
 	fputs(" }", out);
 }
 
@@ -54,7 +51,7 @@ static void print_types(FILE *out, const struct family *family)
  * keeps the device's index, so the rule goes by index, too (oif): for one that
  * was made anew under the same name it would send the copy nowhere. It refuses
  * all rules for the sake of one interface that is missing: that one is left out. */
-static void print_clone_chain(FILE *out, const struct config *config, const struct family *family)
+static void print_clone_chain(FILE *out, const struct config *config, const struct rules_family *family)
 {
 	fputs("\t# Errors that this host emits (iif 0) about a flow: after the kernel's own NAT (srcnat), a\n"
 	      "\t# copy takes the place of each. It is untracked, passes output and is queued there.\n"
@@ -76,124 +73,192 @@ static void print_clone_chain(FILE *out, const struct config *config, const stru
 	fputs("\t}\n", out);
 }
 
-static void print_queue_chain(FILE *out, const struct config *config, const struct family *family)
+static void print_queue_rule(FILE *out, const struct config *config, const struct rules_family *family,
+	const char *outside, const char *state)
 {
 	unsigned first = config->queue.number, last = first + config->queue.workers - 1;
 
-	fputs("\t# Those copies, and errors about packets that belong to no flow (stateless NAT). With no\n"
-	      "\t# daemon on the queue they leave as they are (bypass).\n"
-	      "\tchain output {\n"
+	fprintf(out, "\t\toifname \"%s\" %s daddr != { %s } ", outside, family->table, family->private);
+	print_types(out, family);
+	fprintf(out, " %s counter ", state);
+	if (first == last)
+		fprintf(out, "queue flags bypass to %u\n", first);
+	else
+		fprintf(out, "queue flags bypass,fanout to %u-%u\n", first, last);
+}
+
+static void print_queue_chain(
+	FILE *out, const struct config *config, const struct rules_family *family, enum rules_format format)
+{
+	const bool direct = format == RULES_DIRECT;
+
+	fputs(direct ? "\t# Errors about flows that have been confirmed, and about packets that belong to no "
+		       "flow\n"
+		       "\t# (stateless NAT). With no daemon on the queue they leave as they are (bypass).\n"
+		     : "\t# Those copies, and errors about packets that belong to no flow (stateless NAT). "
+		       "With no\n"
+		       "\t# daemon on the queue they leave as they are (bypass).\n",
+		out);
+	fputs("\tchain output {\n"
 	      "\t\ttype filter hook output priority mangle; policy accept;\n",
 		out);
 	for (size_t i = 0; i < config->n_outside; i++) {
-		fprintf(out, "\t\toifname \"%s\" %s daddr != { %s } ", config->outside[i].name, family->table,
-			family->private);
-		print_types(out, family);
-		fputs(" ct state { invalid, untracked } counter ", out);
-		if (first == last)
-			fprintf(out, "queue flags bypass to %u\n", first);
-		else
-			fprintf(out, "queue flags bypass,fanout to %u-%u\n", first, last);
+		const char *name = config->outside[i].name;
+
+		if (direct)
+			print_queue_rule(out, config, family, name, "ct state related ct status confirmed");
+		print_queue_rule(out, config, family, name, "ct state { invalid, untracked }");
 	}
 	fputs("\t}\n", out);
 }
 
-/* "table; delete table" first makes a second load replace the first one, in one
- * transaction. */
-static void print_tables(FILE *out, const struct config *config, bool with_queue)
+/* Replaces what is in the table, in one transaction with what follows. The chains
+ * stay: when one goes, the kernel drops all that is queued (nfqnl_nf_hook_drop),
+ * whoever's chain it was. Only a table that is to become our own is made anew. */
+static void print_table_head(FILE *out, const char *family, enum rules_format format)
 {
-	for (size_t i = 0; i < N_FAMILIES; i++) {
-		const struct family *family = &families[i];
+	const char *owner = format == RULES_OWN_AGAIN ? " flags owner; " : "";
+	const char *clear = format == RULES_OWN ? "delete" : "flush";
 
-		fprintf(out, "table %s icmpnatd\ndelete table %s icmpnatd\ntable %s icmpnatd {\n",
-			family->table, family->table, family->table);
-		print_clone_chain(out, config, family);
-		if (with_queue)
-			print_queue_chain(out, config, family);
+	fprintf(out, "table %s icmpnatd {%s}\n%s table %s icmpnatd\ntable %s icmpnatd {\n", family, owner,
+		clear, family, family);
+	if (format == RULES_OWN || format == RULES_OWN_AGAIN)
+		fputs("\tflags owner;\n", out);
+}
+
+static void print_tables(FILE *out, const struct config *config, enum rules_format format)
+{
+	for (size_t i = 0; i < RULES_FAMILIES; i++) {
+		const struct rules_family *family = &rules_families[i];
+
+		print_table_head(out, family->table, format);
+		if (format != RULES_DIRECT)
+			print_clone_chain(out, config, family);
+		if (format != RULES_MIXED)
+			print_queue_chain(out, config, family, format);
 		fputs("}\n", out);
 	}
 }
 
-/* A chain of our own in iptables' mangle table. iptables-restore empties and
- * fills it in one transaction. */
-static void print_restore(FILE *out, const struct config *config, const struct family *family)
+/* Copies are untracked in every later chain, which may not expect that. */
+static void print_nft_advice(FILE *out)
 {
-	unsigned first = config->queue.number, last = first + config->queue.workers - 1;
-
-	fprintf(out, "%s-restore -w --noflush <<'END'\n*mangle\n:ICMPNATD - [0:0]\n", family->iptables);
-	for (const char *p = family->private; *p; p += strspn(p, ", ")) {
-		int length = (int)strcspn(p, ",");
-
-		fprintf(out, "-A ICMPNATD -d %.*s -j RETURN\n", length, p);
-		p += length;
+	fputs("# A later chain with policy drop must accept what is queued:\n", out);
+	for (size_t i = 0; i < RULES_FAMILIES; i++) {
+		fputs("#\tct state { invalid, untracked } ", out);
+		print_types(out, &rules_families[i]);
+		fputs(" accept\n", out);
 	}
-	for (size_t i = 0; i < config->n_outside * N_TYPES; i++) {
-		if (types[i % N_TYPES].version != family->version)
-			continue;
+}
+
+/* The same, for iptables' filter table. */
+static void print_iptables_advice(FILE *out)
+{
+	fputs("# A chain OUTPUT with policy DROP must accept what is queued:\n", out);
+	for (size_t i = 0; i < RULES_FAMILIES; i++) {
+		const struct rules_family *f = &rules_families[i];
+
+		fputs("#\tfor type in", out);
+		for (const char *const *type = f->types; *type; type++)
+			fprintf(out, " %s", *type);
 		fprintf(out,
-			"-A ICMPNATD -o %s -p %s --%s-type %s -m conntrack --ctstate INVALID,UNTRACKED -j "
-			"NFQUEUE ",
-			config->outside[i / N_TYPES].name, family->protocol, family->icmp,
-			types[i % N_TYPES].name);
-		if (first == last)
-			fprintf(out, "--queue-num %u --queue-bypass\n", first);
-		else
-			fprintf(out, "--queue-balance %u:%u --queue-cpu-fanout --queue-bypass\n", first,
-				last);
+			"; do %s -I OUTPUT -p %s --%s-type $type -m conntrack --ctstate INVALID,UNTRACKED -j "
+			"ACCEPT; done\n",
+			f->iptables, f->protocol, f->icmp);
 	}
-	fprintf(out,
-		"COMMIT\nEND\n%s -w -t mangle -C OUTPUT -j ICMPNATD 2>/dev/null ||\n"
-		"\t%s -w -t mangle -A OUTPUT -j ICMPNATD\n",
-		family->iptables, family->iptables);
+}
+
+/* What the kinds without a copy lose. */
+static void print_direct_advice(FILE *out)
+{
+	fputs("# Not captured: errors about new flows. A queue in output would lose them, so they leave as\n"
+	      "# the kernel makes them: a rejected first packet and every probe of traceroute are\n"
+	      "# answered from a private address, unless the kernel's own NAT makes it public.\n",
+		out);
 }
 
 static void print_header(FILE *out, const struct config *config, const char *load)
 {
 	fprintf(out,
 		"# Capture rules of icmpnatd for %s; load with: %s\n"
-		"# Loading them again replaces them; no other table is touched.\n"
-		"# A later chain with policy drop must accept what is queued:\n",
+		"# Loading them again replaces them; no other table is touched.\n",
 		config->files[0], load);
-	for (size_t i = 0; i < N_FAMILIES; i++) {
-		fputs("#\tct state { invalid, untracked } ", out);
-		print_types(out, &families[i]);
-		fputs(" accept\n", out);
-	}
 }
 
-static void print_iptables(FILE *out, const struct config *config)
+static void print_nft(FILE *out, const struct config *config)
+{
+	print_header(out, config, "icmpnatd --print-rules | nft -f -");
+	print_nft_advice(out);
+	print_tables(out, config, RULES_NFT);
+}
+
+static void print_direct(FILE *out, const struct config *config)
+{
+	print_header(out, config, "icmpnatd --print-rules=direct | nft -f -");
+	print_direct_advice(out);
+	print_tables(out, config, RULES_DIRECT);
+}
+
+static void print_mixed(FILE *out, const struct config *config)
 {
 	fputs("#!/bin/sh\n", out);
-	print_header(out, config, "icmpnatd --print-rules=iptables | sh");
+	print_header(out, config, "icmpnatd --print-rules=mixed | sh");
+	print_nft_advice(out);
 	fputs("set -e\nnft -f - <<'END'\n", out);
-	print_tables(out, config, false);
+	print_tables(out, config, RULES_MIXED);
 	fputs("END\n", out);
-	for (size_t i = 0; i < N_FAMILIES; i++)
-		print_restore(out, config, &families[i]);
+	rules_iptables_print(out, config, RULES_MIXED);
 }
 
+static void print_iptables(FILE *out, const struct config *config, enum rules_format format)
+{
+	const bool direct = format == RULES_IPTABLES_DIRECT;
+
+	fputs("#!/bin/sh\n", out);
+	print_header(out, config,
+		direct ? "icmpnatd --print-rules=iptables-direct | sh"
+		       : "icmpnatd --print-rules=iptables | sh");
+	if (direct)
+		print_direct_advice(out);
+	else
+		print_iptables_advice(out);
+	fputs("set -e\n", out);
+	rules_iptables_print(out, config, format);
+}
+
+/* Removes the rules of every kind. Either program may be missing. */
 static void print_none(FILE *out)
 {
-	fputs("#!/bin/sh\n# Removes the capture rules of icmpnatd; load with: icmpnatd --print-rules=none | "
-	      "sh\n",
+	fputs("#!/bin/sh\n"
+	      "# Removes the capture rules of icmpnatd; load with: icmpnatd --print-rules=none | sh\n"
+	      "if command -v nft >/dev/null; then\n",
 		out);
-	for (size_t i = 0; i < N_FAMILIES; i++) {
-		const struct family *f = &families[i];
+	for (size_t i = 0; i < RULES_FAMILIES; i++)
+		fprintf(out, "\tnft 'table %s icmpnatd; delete table %s icmpnatd'\n", rules_families[i].table,
+			rules_families[i].table);
+	fputs("fi\n", out);
+	for (size_t i = 0; i < RULES_FAMILIES; i++) {
+		const char *iptables = rules_families[i].iptables;
 
-		fprintf(out, "nft 'table %s icmpnatd; delete table %s icmpnatd'\n", f->table, f->table);
 		fprintf(out,
 			"if command -v %s >/dev/null && %s -w -t mangle -D OUTPUT -j ICMPNATD 2>/dev/null; "
 			"then\n"
 			"\t%s -w -t mangle -F ICMPNATD\n\t%s -w -t mangle -X ICMPNATD\nfi\n",
-			f->iptables, f->iptables, f->iptables, f->iptables);
+			iptables, iptables, iptables, iptables);
 	}
 }
 
-/* "nft", "iptables" or "none"; false for anything else. */
+/* Those that are asked for by name; false for anything else. */
 bool rules_format_parse(enum rules_format *format, const char *text)
 {
 	static const char *const names[] = {
-		[RULES_NFT] = "nft", [RULES_IPTABLES] = "iptables", [RULES_NONE] = "none"};
+		[RULES_NFT] = "nft",
+		[RULES_MIXED] = "mixed",
+		[RULES_DIRECT] = "direct",
+		[RULES_IPTABLES] = "iptables",
+		[RULES_IPTABLES_DIRECT] = "iptables-direct",
+		[RULES_NONE] = "none",
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], text) == 0) {
@@ -209,11 +274,21 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
 {
 	switch (format) {
 	case RULES_NFT:
-		print_header(out, config, "icmpnatd --print-rules | nft -f -");
-		print_tables(out, config, true);
+		print_nft(out, config);
+		break;
+	case RULES_MIXED:
+		print_mixed(out, config);
+		break;
+	case RULES_DIRECT:
+		print_direct(out, config);
 		break;
 	case RULES_IPTABLES:
-		print_iptables(out, config);
+	case RULES_IPTABLES_DIRECT:
+		print_iptables(out, config, format);
+		break;
+	case RULES_OWN:
+	case RULES_OWN_AGAIN:
+		print_tables(out, config, format);
 		break;
 	case RULES_NONE:
 		print_none(out);

@@ -11,9 +11,14 @@
 #include "config.h"
 
 enum rules_format {
-	RULES_NFT,	/* for nft -f -: needs a kernel with CONFIG_NFT_QUEUE */
-	RULES_IPTABLES, /* for sh: nft clones, iptables queues */
-	RULES_NONE,	/* for sh: removes what either of them loaded */
+	RULES_NFT,	       /* for nft -f -: needs a kernel with CONFIG_NFT_QUEUE */
+	RULES_MIXED,	       /* for sh: nft copies, iptables queues */
+	RULES_DIRECT,	       /* for nft -f -: queues in output, without a copy */
+	RULES_IPTABLES,	       /* for sh: iptables copies (TEE) and queues */
+	RULES_IPTABLES_DIRECT, /* for sh: iptables queues in output, without a copy */
+	RULES_NONE,	       /* for sh: removes what any of them loaded */
+	RULES_OWN,	       /* for libnftables: tables that vanish with the socket that made them */
+	RULES_OWN_AGAIN,       /* the same, where this socket has made them before */
 };
 
 bool rules_format_parse(enum rules_format *format, const char *text);

@@ -100,6 +100,8 @@ void config_free(struct config *config)
  * or a sentence about the first thing that it cannot change. */
 const char *config_reload_refusal(const struct config *running, const struct config *wanted)
 {
+	if (running->rules != wanted->rules)
+		return "rules can only be changed by a restart";
 	if (running->queue.number != wanted->queue.number)
 		return "queue.number can only be changed by a restart";
 	if (running->queue.workers != wanted->queue.workers)

@@ -266,6 +266,17 @@ static void read_extensions(struct loader *loader, const config_setting_t *setti
 		loader->config->extensions = (enum extension_policy)choice;
 }
 
+static void read_rules(struct loader *loader, const config_setting_t *setting)
+{
+	static const char *const choices[] = {[CONFIG_RULES_AUTO] = "auto",
+		[CONFIG_RULES_OWN] = "own",
+		[CONFIG_RULES_EXTERNAL] = "external"};
+	const int choice = read_choice(loader, setting, choices, COUNT(choices));
+
+	if (choice >= 0)
+		loader->config->rules = (enum config_rules)choice;
+}
+
 static void read_control_socket(struct loader *loader, const config_setting_t *setting)
 {
 	struct config_control *control = &loader->config->control;
@@ -442,6 +453,7 @@ static void read_root(struct loader *loader, const config_setting_t *root)
 		{"queue", read_queue},
 		{"lookup", read_lookup},
 		{"extensions", read_extensions},
+		{"rules", read_rules},
 		{"control", read_control},
 	};
 

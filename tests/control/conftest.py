@@ -89,7 +89,7 @@ class Daemon:
 
     def configure(self, maps=MAPS, more="", group=""):
         lines = ",\n".join(f'  {{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
-        self.file.write_text(f'outside = [ "lo" ];\nmaps = (\n{lines}\n);\n{more}\n'
+        self.file.write_text(f'outside = [ "lo" ];\nrules = "external"; maps = (\n{lines}\n);\n{more}\n'
                              f'control = {{ socket = "{self.socket}"; group = "{group}"; }};\n', encoding="ascii")
         self.file.chmod(0o644)
 

@@ -24,10 +24,11 @@ def test_status(daemon):
     rows = daemon.ask("status")
     status = {row[0]: row[1] for row in rows}
     assert list(status) == ["version", "pid", "uptime", "started", "file", "loaded", "maps", "lookup",
-                            "attached-flows", "workers", "queues", "outside"]
+                            "attached-flows", "workers", "queues", "rules", "outside"]
     assert status["pid"] == str(daemon.process.pid)
     assert status["file"] == str(daemon.file)
     assert status["maps"] == str(len(MAPS))
+    assert status["rules"] == "external"
     assert status["queues"] == "0" and status["workers"] == "1" and status["lookup"] == "auto"
     assert abs(int(status["started"]) - time.time()) < 10 and int(status["uptime"]) < 10
     assert int(status["loaded"]) >= int(status["started"])

@@ -126,7 +126,7 @@ def test_every_option_is_described():
 
 @needs_daemon
 def test_every_kind_of_rules_is_described():
-    kinds = re.findall(r"^ {20,}(\w+)  ", run("--help").stdout, re.M)
+    kinds = re.findall(r"^ {20,}([\w-]+)  ", run("--help").stdout, re.M)
     assert len(kinds) >= 3
     assert items(section("man/icmpnatd.8", "CAPTURE RULES"), "Cm") == kinds
 
@@ -218,7 +218,7 @@ def test_an_example_shows_every_setting(tmp_path):
 
 def messages():
     """A pattern for every line that the daemon logs as an error or a warning, or says on a reload."""
-    for name in ("src/daemon.c", "src/policy.c", "src/worker.c"):
+    for name in ("src/capture.c", "src/daemon.c", "src/policy.c", "src/worker.c"):
         body = re.sub(r'" PRIu32\s*"', "u", source(name))
         body = re.sub(r'(?<!\\)"\s*"', "", body)  # strings in a row are one
         for message in re.findall(rf"(?:log_error|log_warning|fputs)\({STRING}", body):

@@ -170,7 +170,8 @@ static void check_maps(const struct config *config)
 
 static void print_rules(const struct config *config)
 {
-	static const enum rules_format formats[] = {RULES_NFT, RULES_IPTABLES, RULES_NONE};
+	static const enum rules_format formats[] = {RULES_NFT, RULES_MIXED, RULES_DIRECT, RULES_IPTABLES,
+		RULES_IPTABLES_DIRECT, RULES_NONE, RULES_OWN, RULES_OWN_AGAIN};
 	char *text = NULL;
 	size_t size;
 

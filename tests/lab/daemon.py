@@ -21,10 +21,10 @@ def program(name):
     return os.environ[name.upper()]
 
 
-def configuration(maps=MAPS, queue="", control=None):
+def configuration(maps=MAPS, queue="", control=None, rules="external", outside='"eth0"'):
     """The text of a file; queue is what stands in its group."""
     lines = ",\n         ".join(f'{{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
-    return (f'outside = [ "eth0" ];\nmaps = ( {lines} );\n'
+    return (f'outside = [ {outside} ];\nmaps = ( {lines} );\nrules = "{rules}";\n'
             f'queue = {{ {queue} }};\ncontrol = {{ socket = "{control}"; group = ""; }};\n')
 
 
@@ -35,15 +35,18 @@ def kernel_has_nft_queue(host):
 
 
 class Rules:
-    """The capture rules that a configuration file asks for; early ones clone before the kernel's NAT."""
+    """The capture rules that a configuration file asks for, of a kind that --print-rules knows; the
+    default is what copies with nft. Early ones copy before the kernel's NAT."""
 
-    def __init__(self, host, path, early=False):
+    def __init__(self, host, path, early=False, kind=None):
         self._filter = "sed 's/srcnat + 10/srcnat - 10/'" if early else "cat"
         self._host, self._command = host, f"{program('icmpnatd')} --config {path} --print-rules"
-        self._kind = "nft | nft -f -" if kernel_has_nft_queue(host) else "iptables | sh"
+        self.kind = kind or ("nft" if kernel_has_nft_queue(host) else "mixed")
+        self._loader = "nft -f -" if self.kind in ("nft", "direct") else "sh"
 
     def load(self):
-        self._host.run(f"{self._command}={self._kind}".replace("|", f"| {self._filter} |"))
+        """Returns what was said while loading."""
+        return self._host.run(f"{self._command}={self.kind} | {self._filter} | {self._loader}").stderr
 
     def unload(self):
         self._host.run(f"{self._command}=none | sh")

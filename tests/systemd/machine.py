@@ -113,6 +113,12 @@ class Machine:
             raise RuntimeError(f"{command}: {done.stdout}{done.stderr}\n{self.console()[-3000:]}")
         return done
 
+    def put(self, path, text):
+        """Writes a file of the machine, and the directories that it needs."""
+        path = pathlib.Path(f"/proc/{self.pid}/root") / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
     def show(self, unit, *properties):
         lines = self.run("systemctl", "show", unit, "-p", ",".join(properties)).stdout.splitlines()
         return dict(line.split("=", 1) for line in lines)

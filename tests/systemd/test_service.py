@@ -6,7 +6,6 @@ Needs root, and in ICMPNATD_BUILD a build directory configured for /usr, /etc an
 """
 
 import os
-import pathlib
 import shutil
 import subprocess
 import time
@@ -20,18 +19,15 @@ CONFIG = """
 outside = [ "lo" ];
 maps = ( { private = "192.168.42.1"; public = "198.51.100.1"; } );
 """
-# This kernel may not have nft queue: then iptables queues, as --print-rules=iptables says. The
-# watchdog is made impatient for the test.
+RULES_UNIT = "icmpnatd-rules.service"
+# Impatient, for the test.
 DROP_IN = """
 [Service]
 WatchdogSec=1
 """
-DROP_IN_IPTABLES = """
-ExecStartPre=
-ExecStartPre=+-chgrp icmpnatd /proc/net/netfilter/nfnetlink_queue
-ExecStartPre=+/bin/sh -c '/usr/sbin/icmpnatd --print-rules=iptables | sh'
-ExecReload=
-ExecReload=/usr/sbin/icmpnatctl reload
+FIREWALL = """#!/usr/sbin/nft -f
+flush ruleset
+table inet site { chain input { type filter hook input priority filter; }; }
 """
 
 
@@ -50,7 +46,8 @@ def install(root):
     (root / "etc/icmpnatd/icmpnatd.conf").write_text(CONFIG)
     drop_in = root / "etc/systemd/system" / (UNIT + ".d")
     drop_in.mkdir()
-    (drop_in / "test.conf").write_text(DROP_IN + ("" if has_nft_queue() else DROP_IN_IPTABLES))
+    (drop_in / "test.conf").write_text(DROP_IN)
+    (root / "etc/nftables.conf").write_text(FIREWALL)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +97,7 @@ def has_rules(machine):
 def test_it_is_started_when_it_says_so(machine, service):
     shown = machine.show(UNIT, "ActiveState", "StatusText", "Type")
     assert shown == {"ActiveState": "active", "StatusText": "queue 0, workers: 1, maps: 1", "Type": "notify"}
-    assert has_rules(machine)
+    assert has_rules(machine) == has_nft_queue()
     assert "maps:           1" in machine.run("icmpnatctl", "status").stdout
 
 
@@ -120,6 +117,8 @@ def test_the_kernels_counters_are_there(machine, service):
 
 def test_the_journal_has_nothing_to_complain_of(machine, service):
     lines = machine.run("journalctl", "-b", "-o", "cat", "_PID=" + str(service)).stdout.splitlines()
+    if not has_nft_queue():
+        assert lines.pop(0).startswith("no capture rules of our own")
     assert lines == ["started on queue 0, workers: 1, maps: 1"]
 
 
@@ -144,8 +143,7 @@ def test_a_reload_keeps_the_process(machine, service):
 
 
 def write(machine, text):
-    path = pathlib.Path(f"/proc/{machine.pid}/root/etc/icmpnatd/icmpnatd.conf")
-    path.write_text(text)
+    machine.put("etc/icmpnatd/icmpnatd.conf", text)
 
 
 def test_a_bad_file_is_a_failed_start_with_a_reason(machine):
@@ -164,7 +162,7 @@ def test_it_comes_back_when_it_is_killed(machine, service, signal):
     machine.run("kill", f"-{signal}", str(service))
     wait_until("it runs again", lambda: main_pid(machine) not in (0, service))
     wait_until("it is active", lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "active")
-    assert has_rules(machine)
+    assert has_rules(machine) == has_nft_queue()
 
 
 def test_the_watchdog_ends_a_hang(machine, service):
@@ -184,3 +182,41 @@ def test_it_leaves_nothing_behind(machine, service):
     assert "ICMPNATD" not in machine.run("iptables-save").stdout + machine.run("ip6tables-save").stdout
     assert machine.run("ls", "/run/icmpnatd", check=False).returncode != 0
     assert machine.show(UNIT, "Result")["Result"] == "success"
+
+
+@pytest.mark.parametrize("verb", ["restart", "reload"])
+def test_a_change_of_the_firewall_does_not_disarm_own_rules(machine, service, verb):
+    if not has_nft_queue():
+        pytest.skip("this kernel's nft has no queue: the rules cannot be the daemon's own")
+    machine.run("systemctl", "start", "nftables.service")
+    machine.run("systemctl", verb, "nftables.service")
+    assert has_rules(machine)
+    assert "inet site" in machine.run("nft", "list", "tables").stdout
+
+
+@pytest.fixture
+def external(machine):
+    """The rules come with a unit of their own, in a kind that every kernel can load."""
+    write(machine, 'rules = "external";' + CONFIG)
+    machine.put(f"etc/systemd/system/{RULES_UNIT}.d/test.conf", "[Service]\nEnvironment=KIND=mixed\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "enable", RULES_UNIT)
+    machine.run("systemctl", "start", UNIT)
+    yield
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "disable", RULES_UNIT)
+    write(machine, CONFIG)
+
+
+def has_chain(machine):
+    return "ICMPNATD" in machine.run("iptables", "-t", "mangle", "-S", "OUTPUT").stdout
+
+
+@pytest.mark.parametrize("verb", ["restart", "reload"])
+def test_external_rules_come_back_after_a_change_of_the_firewall(machine, external, verb):
+    assert has_rules(machine) and has_chain(machine)
+    machine.run("systemctl", "start", "nftables.service")
+    machine.run("systemctl", verb, "nftables.service")
+    wait_until("the rules are back", lambda: has_rules(machine) and has_chain(machine))
+    machine.run("systemctl", "stop", UNIT)
+    wait_until("the rules are gone", lambda: not has_rules(machine) and not has_chain(machine))

@@ -143,6 +143,7 @@ static void smallest_file(void **state)
 	assert_int_equal(config->queue.length, 8192);
 	assert_true(config->queue.overload_pass && config->queue.malformed_pass);
 	assert_int_equal(config->lookup, LOOKUP_AUTO);
+	assert_int_equal(config->rules, CONFIG_RULES_AUTO);
 	assert_string_equal(config->control.socket, "/run/icmpnatd/control");
 	assert_string_equal(config->control.group, "icmpnatd");
 	assert_int_equal(
@@ -154,7 +155,7 @@ static void every_setting(void **state)
 {
 	struct config *config = load_text("// all of it\r\n"
 					  "control = { socket = \"/tmp/s\"; group = \"\" }\r\n"
-					  "lookup: \"never\"; /* two\r\n lines */ maps = ();\r\n"
+					  "lookup: \"never\"; /* two\r\n lines */ maps = (); rules = \"own\"\r\n"
 					  "queue = { number = 0x10, workers = 3, length = 1000;\r\n"
 					  " overload = \"drop\"; malformed = \"drop\"; }; # comment\r\n"
 					  "outside = ( \"eth0\", \"wg-a.1\" ) # no newline at the end",
@@ -167,6 +168,7 @@ static void every_setting(void **state)
 	assert_int_equal(config->queue.length, 1000);
 	assert_false(config->queue.overload_pass || config->queue.malformed_pass);
 	assert_int_equal(config->lookup, LOOKUP_NEVER);
+	assert_int_equal(config->rules, CONFIG_RULES_OWN);
 	assert_string_equal(config->control.socket, "/tmp/s");
 	assert_string_equal(config->control.group, "");
 	assert_string_equal(config->outside[1].name, "wg-a.1");
@@ -253,6 +255,8 @@ static void settings_are_checked(void **state)
 			"f:2: queue.malformed: expected a string, found true or false without quotes\n"},
 		{OUTSIDE "lookup = \"sometimes\";",
 			"f:2: lookup is \"sometimes\": expected \"auto\", \"always\" or \"never\"\n"},
+		{OUTSIDE "rules = \"mine\";",
+			"f:2: rules is \"mine\": expected \"auto\", \"own\" or \"external\"\n"},
 		{OUTSIDE "queue = 5;", "f:2: queue: expected a group { }, found an integer\n"},
 		{OUTSIDE "control = ( \"a\" );", "f:2: control: expected a group { }, found a list ( )\n"},
 		{OUTSIDE "extensions = \"keep\";",
@@ -279,8 +283,8 @@ static void unknown_names_are_refused(void **state)
 	static const struct bad cases[] = {
 		{OUTSIDE "outsid = 1;", "f:2: unknown setting \"outsid\": did you mean \"outside\"?\n"},
 		{OUTSIDE "foo = 1;\nbar = { baz = 1; };",
-			"f:2: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions or control\n"
-			"f:3: unknown setting \"bar\": expected outside, maps, queue, lookup, extensions or control\n"},
+			"f:2: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions, rules or control\n"
+			"f:3: unknown setting \"bar\": expected outside, maps, queue, lookup, extensions, rules or control\n"},
 		{OUTSIDE "queue = { Number = 1; worker = 1; max = 1; };",
 			"f:2: unknown setting \"Number\": did you mean \"number\"?\n"
 			"f:2: unknown setting \"worker\": did you mean \"workers\"?\n"
@@ -655,7 +659,7 @@ static void errors_name_the_included_file(void **state)
 	mkdir("d", 0777);
 	write_file("d/a", "\nlookup = 5;\nqueue = { }");
 	assert_null(load_text(OUTSIDE "@include \"d/a\" control = 1;\nfoo = 1;",
-		"f:3: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions or control\n"
+		"f:3: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions, rules or control\n"
 		"d/a:2: lookup: expected a string, found an integer\n"
 		"f:2: control: expected a group { }, found an integer\n"));
 	write_file("d/a", "\nlookup 5;\n");
@@ -734,7 +738,7 @@ static void long_lists_of_mistakes_end(void **state)
 		if (i < CONFIG_ERRORS_MAX)
 			sprintf(said + strlen(said),
 				"f:%d: unknown setting \"zzzz%d\": expected outside, maps, queue, lookup, "
-				"extensions or control\n",
+				"extensions, rules or control\n",
 				i + 2, i);
 	}
 	strcat(said, "and 5 more\n");
@@ -806,6 +810,7 @@ static void restart_is_asked_for(void **state)
 		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; }") "lookup = \"never\"; queue = { "
 									    "malformed = \"drop\"; };",
 			NULL},
+		{OUTSIDE "rules = \"own\";", "rules can only be changed by a restart"},
 		{OUTSIDE "queue = { number = 1; };", "queue.number can only be changed by a restart"},
 		{OUTSIDE "queue = { workers = 2; };", "queue.workers can only be changed by a restart"},
 		{OUTSIDE "queue = { length = 1; };", "queue.length can only be changed by a restart"},

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tables of nft that belong to this process: nobody else can change them, and
+ * the kernel removes them when the process ends, however it does.
+ */
+#ifndef IO_NFTABLES_H
+#define IO_NFTABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct nftables;
+
+struct nftables *nftables_open(void);
+bool nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size);
+bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size);
+void nftables_close(struct nftables *nftables);
+
+#endif

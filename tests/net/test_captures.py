@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What becomes of each class of error under each kind of capture rules: the table of icmpnatd(8), CAPTURE
+RULES, cell by cell. Whoever makes an error public, exactly one leaves, and it quotes what was sent.
+
+   client ----- border ==(listening here)== firewall ----- dmz
+                                            plain, nat, stateless
+"""
+
+import contextlib
+import pathlib
+import re
+import shutil
+from dataclasses import dataclass
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
+
+from lab.client import ANSWERED, Reaction, TIMED_OUT, UdpFlow, udp
+from lab.daemon import Daemon, Rules, kernel_has_nft_queue, program
+from lab.network import ROUTER_MAC, V6
+from lab.traffic import Capture, send_frames
+from stage import EXPIRED, REFUSED, Kind, assert_right
+from tap import Conntrack
+
+CLOSED_PORT = 9
+KERNEL = "kernel"  # its NAT does all there is to do
+PRIVATE = "private"  # as the kernel made it, from the private address: the border drops it
+UNTOUCHED = "untouched"  # as another host made it
+NOT_CAPTURED = KERNEL, PRIVATE, UNTOUCHED
+
+TABLE = {  # the daemon's outcome, by what copies:   nft              nobody           iptables
+    "plain-new":                                    ("outer",         PRIVATE,         "outer"),
+    "plain-established":                            ("outer",         "outer",         "outer"),
+    "nat-new":                                      ("already-right", KERNEL,          KERNEL),
+    "nat-established":                              ("already-right", "both",          KERNEL),
+    "stateless-new":                                ("both",          "both",          "both"),
+    "stateless-established":                        ("both",          "both",          "both"),
+    "invalid":                                      ("outer",         "outer",         "outer"),
+    "public":                                       ("already-right", "already-right", "already-right"),
+    "forwarded":                                    (UNTOUCHED,       UNTOUCHED,       UNTOUCHED),
+}
+COLUMN = {"nft": 0, "mixed": 0, "direct": 1, "iptables-direct": 1, "iptables": 2}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """How to provoke an error: prepare(network, family, address) is a context that gives an action,
+    which takes a time to wait and returns what the client's socket said (None if it has no socket)."""
+    prepare: object
+    kind: Kind
+    role: str    # of the address that the client sends to
+    source: str  # of the address that the client should see
+
+
+@contextlib.contextmanager
+def new(network, family, address):
+    yield lambda timeout: udp(network.client, address, timeout=timeout)
+
+
+@contextlib.contextmanager
+def established(network, family, address):
+    """The firewall's conntrack entry is confirmed, where there is one."""
+    with UdpFlow(network.client, address) as flow:
+        assert flow.send() == ANSWERED
+        flow.hops(2)
+        yield lambda timeout: flow.send(timeout=timeout)
+
+
+@contextlib.contextmanager
+def accepted(network, family, address):
+    """An established flow of the stateless host, which the lab rejects otherwise."""
+    where = f"{'ip' if family.version == 4 else 'ip6'} lab rejected {{ {family.stateless_inside} }}"
+    network.firewall.run(f"nft delete element {where}")
+    try:
+        with established(network, family, address) as action:
+            yield action
+    finally:
+        network.firewall.run(f"nft add element {where}")
+
+
+@contextlib.contextmanager
+def invalid(network, family, address):
+    """A TCP segment with flags that contradict each other: conntrack calls it INVALID."""
+    ip = IP(src=family.client, dst=address) if family.version == 4 else IPv6(src=family.client, dst=address)
+    segment = bytes(ip / TCP(sport=40000, dport=7, flags="SF"))
+    yield lambda timeout: send_frames(network.client, "eth0", ROUTER_MAC, [segment])
+
+
+@contextlib.contextmanager
+def closed_port(network, family, address):
+    with UdpFlow(network.client, address, CLOSED_PORT) as flow:
+        yield lambda timeout: flow.send(timeout=timeout)
+
+
+SCENES = {
+    "plain-new": Scene(new, REFUSED, "plain_rejected", "public"),
+    "plain-established": Scene(established, EXPIRED, "plain", "public"),
+    "nat-new": Scene(new, REFUSED, "nat_rejected", "nat_rejected"),
+    "nat-established": Scene(established, EXPIRED, "nat", "nat"),
+    "stateless-new": Scene(new, REFUSED, "stateless", "public"),
+    "stateless-established": Scene(accepted, EXPIRED, "stateless", "public"),
+    "invalid": Scene(invalid, REFUSED, "plain_rejected", "public"),
+    "public": Scene(closed_port, REFUSED, "public", "public"),
+    "forwarded": Scene(closed_port, REFUSED, "plain", "plain"),
+}
+
+
+def why_not(host, kind):
+    """What this kernel lacks for the rules of a kind, or None."""
+    if kind in ("nft", "direct") and not kernel_has_nft_queue(host):
+        return "this kernel's nft has no queue"
+    if kind not in ("nft", "direct") and host.run(
+            "iptables -w -t mangle -S && ip6tables -w -t mangle -S", check=False).returncode != 0:
+        return "iptables does not work here"
+    return None
+
+
+@pytest.fixture(autouse=True)
+def no_flows(network):
+    """The firewall knows no flow when a test begins."""
+    conntrack = Conntrack(network.firewall)
+    conntrack.flush()
+    conntrack.close()
+
+
+@pytest.fixture(scope="module", params=COLUMN)
+def daemon(network, request):
+    """icmpnatd with capture rules of one kind."""
+    reason = why_not(network.firewall, request.param)
+    if reason:
+        pytest.skip(f"{request.param}: {reason}")
+    daemon = Daemon(network)
+    daemon.rules = Rules(network.firewall, daemon.path, kind=request.param)
+    with daemon:
+        yield daemon
+
+
+def test_the_manual_has_this_table():
+    manual = (pathlib.Path(__file__).parents[2] / "man/icmpnatd.8").read_text()
+    rows = re.search(r"^\.Ss What becomes of an error$.*?^\.It Em error about .*?\n(.*?)^\.El", manual, re.M | re.S)[1]
+    assert [tuple(row.split(" Ta ")[1:]) for row in rows.splitlines()] == list(TABLE.values())
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_cell(network, daemon, family, name):
+    scene, outcome = SCENES[name], TABLE[name][COLUMN[daemon.rules.kind]]
+    arrives = outcome != PRIVATE
+    source = getattr(family, scene.source) if arrives else family.firewall
+    with scene.prepare(network, family, getattr(family, scene.role)) as action, \
+            Capture(network.client, "eth0") as client, Capture(network.router, "fwl") as border:
+        account = daemon.account()
+        said = action(2 if arrives else 0.2)
+        assert border.errors(1), "the error was lost"
+        account.expect(**{} if outcome in NOT_CAPTURED else {outcome: 1})
+        error, = border.errors()
+        assert len(client.errors()) == (1 if arrives else 0)
+    assert_right(error, scene.kind, family, source, client.sent)
+    if said:
+        assert said == (Reaction(scene.kind.answer, source, *scene.kind.type_and_code(family), scene.kind.mtu)
+                        if arrives else TIMED_OUT)
+
+
+def provoked(network, family, name):
+    """The source of the error that leaves the firewall."""
+    scene = SCENES[name]
+    with scene.prepare(network, family, getattr(family, scene.role)) as action, \
+            Capture(network.router, "fwl") as border:
+        action(0)
+        error, = border.errors(1)
+    return error.source
+
+
+def test_without_a_daemon_nothing_is_lost(network, daemon, family):
+    """Whatever would be queued leaves as it is."""
+    daemon.stop()
+    try:
+        for name in "plain-new", "plain-established", "stateless-new", "stateless-established", "invalid":
+            assert provoked(network, family, name) == family.firewall, name
+        assert provoked(network, family, "nat-established") == family.nat
+    finally:
+        daemon.start()
+
+
+def listing(host):
+    """The lines of all rules in an order of their own: loading may put a table at the end."""
+    lines = host.run("nft -s list ruleset; iptables-save; ip6tables-save").stdout.splitlines()
+    return sorted(line for line in lines if not line.startswith(("#", ":")))
+
+
+def test_loaded_twice_and_removed(network, daemon):
+    before = listing(network.firewall)
+    daemon.rules.load()
+    assert listing(network.firewall) == before
+    daemon.rules.unload()
+    assert not [line for line in listing(network.firewall) if "icmpnatd" in line.lower()]
+    daemon.rules.load()
+    assert listing(network.firewall) == before
+
+
+@pytest.mark.parametrize("missing", ["nft", "iptables"])
+def test_removed_with_what_there_is(network, tmp_path, missing):
+    """Where only one of the programs is installed, its rules go without a word."""
+    host, daemon = network.dmz, Daemon(network)
+    reason = why_not(host, "mixed")
+    if reason:
+        pytest.skip(f"mixed: {reason}")
+    for tool in {"nft", "iptables", "ip6tables"} - {missing, missing.replace("ip", "ip6")}:
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    rules = Rules(host, daemon.path, kind="mixed")
+    rules.load()
+    try:
+        script = host.run(program("icmpnatd"), "--print-rules=none").stdout
+        done = host.run("env", f"PATH={tmp_path}", "/bin/sh", input=script)
+        assert done.stderr == ""
+        left = "\n".join(listing(host))
+        assert ("table ip icmpnatd" in left, "ICMPNATD" in left) == (missing == "nft", missing == "iptables")
+    finally:
+        rules.unload()
+
+
+only_iptables = pytest.mark.parametrize("daemon", ["iptables"], indirect=True)
+
+
+@contextlib.contextmanager
+def default_route(network, daemon, family, route):
+    """The firewall's way out is another one when the rules are loaded."""
+    ip, client = f"ip -{family.version}", family.client + ("/32" if family.version == 4 else "/128")
+    network.firewall.run(f"{ip} route replace {client} via {family.router_inner}; {ip} route del default; {route}")
+    try:
+        yield daemon.rules.load()
+    finally:
+        network.firewall.run(f"{ip} route replace default via {family.router_inner}; {ip} route del {client}")
+        daemon.rules.load()
+
+
+@only_iptables
+def test_no_router(network, daemon, family):
+    """Copies could not leave, so there are none: errors about flows are the kernel's, others ours."""
+    with default_route(network, daemon, family, "") as said:
+        assert said == f"icmpnatd: no IPv{family.version} router by way of eth0: errors about flows leave as they are\n"
+        assert provoked(network, family, "plain-new") == family.firewall
+        assert provoked(network, family, "stateless-new") == family.public
+
+
+@only_iptables
+def test_router_with_a_link_local_address(network, daemon):
+    address, = [word.split("/")[0] for word in network.router.run(
+        "ip -6 -o address show dev fwl scope link").stdout.split() if word.startswith("fe80")]
+    with default_route(network, daemon, V6, f"ip -6 route add default via {address} dev eth0") as said:
+        assert said == ""
+        assert provoked(network, V6, "plain-new") == V6.public
+        assert provoked(network, V6, "public") == V6.public
+
+
+STRICT = """
+iptables -P OUTPUT {policy}
+iptables {action} OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED,NEW -j ACCEPT
+ip6tables -P OUTPUT {policy}
+ip6tables {action} OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED,NEW -j ACCEPT
+ip6tables {action} OUTPUT -p ipv6-icmp --icmpv6-type neighbor-solicitation -j ACCEPT
+ip6tables {action} OUTPUT -p ipv6-icmp --icmpv6-type neighbor-advertisement -j ACCEPT
+"""
+
+
+@only_iptables
+def test_policy_drop(network, daemon, family):
+    """With policy DROP in OUTPUT the copies are lost, unless they are accepted as the rules advise."""
+    printed = network.firewall.run(program("icmpnatd"), "-c", daemon.path, "--print-rules=iptables").stdout
+    advice = "\n".join(line.lstrip("#\t") for line in printed.splitlines() if line.startswith("#\tfor"))
+    network.firewall.run(STRICT.format(policy="DROP", action="-A"))
+    try:
+        assert udp(network.client, family.plain_rejected, timeout=0.2) == TIMED_OUT
+        network.firewall.run(advice)
+        assert provoked(network, family, "plain-new") == family.public
+        network.firewall.run(advice.replace("-I", "-D"))
+    finally:
+        network.firewall.run(STRICT.format(policy="ACCEPT", action="-D"))

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules that the daemon holds itself (rules = "own"): nobody disarms them, they follow the
+interfaces, and they end with the daemon, however it ends.
+
+   client ===== border ===== firewall       nft flush ruleset, nft -f, delete, SIGKILL, reload
+"""
+
+import pytest
+
+from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
+from lab.daemon import Daemon, configuration, kernel_has_nft_queue, MAPS
+from lab.network import V4
+from lab.traffic import Capture
+from test_stop import Flood
+
+TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
+NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
+
+
+class NoRules:
+    """The test loads nothing: the daemon does, or nobody."""
+    load = unload = staticmethod(lambda: None)
+
+
+class Own(Daemon):
+    def __init__(self, network, rules="own", **options):
+        self.setting, self.outside = rules, '"eth0"'
+        super().__init__(network, rules=NoRules, **options)
+
+    def configure(self, maps=MAPS):
+        self.write(configuration(maps, self.queue, self.socket, self.setting, self.outside))
+
+
+def tables(network):
+    return [line for line in network.firewall.run("nft list tables").stdout.splitlines() if "icmpnatd" in line]
+
+
+def refusal(network, family=V4):
+    return udp(network.client, family.plain_rejected)
+
+
+def translated(family):
+    return Reaction("refused", family.public, *((3, 3) if family is V4 else (1, 4)))
+
+
+@pytest.fixture(scope="module")
+def capable(network):
+    return kernel_has_nft_queue(network.firewall)
+
+
+@pytest.fixture
+def own(network, capable):
+    if not capable:
+        pytest.skip(NO_QUEUE)
+    with Own(network) as daemon:
+        yield daemon
+    assert tables(network) == []
+
+
+@pytest.fixture
+def firewall_file(network, tmp_path):
+    """The firewall's rule set without ours, as a file that replaces everything, like /etc/nftables.conf."""
+    rules = network.firewall.run("nft list table ip lab; nft list table ip6 lab").stdout
+    path = tmp_path / "nftables.conf"
+    path.write_text("flush ruleset\n" + rules)
+    return path
+
+
+def flush(network, file):
+    network.firewall.run(f"nft flush ruleset; nft -f {file}")
+
+
+def load_whole_firewall(network, file):
+    network.firewall.run(f"nft -f {file}")
+
+
+def restart_service(network, file):
+    """What the unit of nftables does when it is restarted, with this file for its own."""
+    unit = network.firewall.run("cat /lib/systemd/system/nftables.service").stdout
+    for key in "ExecStop=", "ExecStart=":
+        command, = [line[len(key):] for line in unit.splitlines() if line.startswith(key)]
+        network.firewall.run(command.replace("/etc/nftables.conf", str(file)))
+
+
+def delete(network, file):
+    for family in "ip", "ip6":
+        done = network.firewall.run(f"nft delete table {family} icmpnatd", check=False)
+        assert "Operation not permitted" in done.stderr
+
+
+@pytest.mark.parametrize("change", [flush, load_whole_firewall, restart_service, delete])
+def test_nobody_disarms_them(network, own, firewall_file, family, change):
+    assert refusal(network, family) == translated(family)
+    change(network, firewall_file)
+    assert tables(network) == TABLES
+    assert refusal(network, family) == translated(family)
+
+
+def test_a_killed_daemon_leaves_none(network, capable):
+    if not capable:
+        pytest.skip(NO_QUEUE)
+    with Own(network) as daemon:
+        assert tables(network) == TABLES
+        daemon.kill()
+        wait_until(lambda: tables(network) == [], "the kernel to remove the tables")
+        assert refusal(network) == TIMED_OUT
+        assert ping(network.client, V4.public)
+
+
+def test_a_second_one_is_refused(network, own):
+    with Own(network, rules="external", queue="number = 7;") as second:
+        second.stop()
+        second.setting = "own"
+        second.configure()
+        with pytest.raises(AssertionError):
+            second.start()
+        second.process = None
+        last = second.log().splitlines()[-1]
+    assert last == 'icmpnatd: another program holds the tables icmpnatd: stop it, or set rules = "external"'
+    assert refusal(network) == translated(V4)
+
+
+def test_a_reload_changes_them_without_a_gap(network, own):
+    """Under load, every error is translated while the outside interfaces change, and none is doubled."""
+    flood = Flood(network)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        flood.start()
+        for outside in ['"eth0", "eth1"', '"eth0"'] * 5:
+            own.outside = outside
+            own.configure()
+            own.ctl("reload")
+            chain = network.firewall.run("nft list chain ip icmpnatd postrouting").stdout
+            assert chain.count(" dup to ") == outside.count("eth")
+        flood.running = False
+        flood.join()
+        assert ping(network.client, V4.public)
+        wait_until(lambda: len(border.errors(flood.sent)) >= flood.sent, "all errors")
+        errors = border.errors(flood.sent)
+    assert sorted(bytes(e.inner)[28:32] for e in errors) == [n.to_bytes(4, "big") for n in range(flood.sent)]
+    assert {e.source for e in errors} == {V4.public}
+
+
+def test_a_reload_that_is_refused_keeps_them(network, own):
+    own.write("outside = [")
+    assert own.ctl("reload", check=False).returncode != 0
+    assert tables(network) == TABLES
+    assert refusal(network) == translated(V4)
+
+
+def test_they_follow_an_interface(network, own):
+    """One that is made anew under the same name has another index; the rules go by the index."""
+    firewall = network.firewall
+    own.outside = '"eth0", "late0"'
+    own.configure()
+    own.ctl("reload")
+
+    def rule():
+        return 'oif "late0"' in firewall.run("nft list chain ip icmpnatd postrouting").stdout
+    assert not rule()
+    try:
+        for _ in range(2):
+            firewall.run("ip link add late0 type veth peer late1")
+            wait_until(rule, "the rules to know the new interface")
+            firewall.run("ip link del late0")
+    finally:
+        firewall.run("ip link del late0", check=False)
+    assert refusal(network) == translated(V4)
+
+
+def test_the_default_leaves_other_rules_alone(network, capable):
+    """Somebody has loaded the tables: they stay, and a firewall that loads them again still can."""
+    with Own(network, rules="auto") as daemon:
+        assert daemon.request("status")[0].count(["rules", "own" if capable else "external"]) == 1
+    plain = "table ip icmpnatd { chain c { type filter hook input priority 0; }; }\n"
+    network.firewall.nft(plain)
+    try:
+        with Own(network, rules="auto") as daemon:
+            assert daemon.request("status")[0].count(["rules", "external"]) == 1
+            assert "icmpnatd --print-rules" in daemon.log()
+            network.firewall.nft(plain)
+    finally:
+        network.firewall.run("nft delete table ip icmpnatd")
+
+
+def test_own_rules_replace_others(network, capable):
+    if not capable:
+        pytest.skip(NO_QUEUE)
+    network.firewall.nft("table ip icmpnatd { chain c { type filter hook input priority 0; }; }")
+    with Own(network):
+        assert "chain c" not in network.firewall.run("nft list table ip icmpnatd").stdout
+        assert refusal(network) == translated(V4)
+
+
+def test_a_kernel_that_cannot_is_refused(network, capable):
+    if capable:
+        pytest.skip("this kernel's nft can queue")
+    with Own(network, rules="external") as daemon:
+        daemon.stop()
+        daemon.setting = "own"
+        daemon.configure()
+        with pytest.raises(AssertionError):
+            daemon.start()
+        daemon.process = None
+        assert "no capture rules of our own" in daemon.log().splitlines()[-1]
+    assert tables(network) == []
