@@ -59,6 +59,8 @@ class UdpFlow:
 
     def send(self, size=100, timeout=2.0):
         """Sends one datagram and returns the reaction to it. DF is set, as by default."""
+        # An error is queued before it is set on the socket: reading the queue may come in between.
+        self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self.socket.send(b"x" * size)
         return self.reaction(timeout)
 

@@ -2,12 +2,12 @@
 """What is on the wire: raw frames, as the kernel's packet sockets show them, and what
 an independent decoder thinks of their checksums. Shares no code with the daemon."""
 
+import functools
 import ipaddress
 import select
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 
@@ -150,20 +150,32 @@ class Capture:
             self.read(left)
 
 
+class _Decoder:
+    """A tshark that decodes packet by packet for as long as this program runs: to start takes it longer
+    than to read thousands."""
+
+    def __init__(self):
+        options = [o for p in ("ip", "udp", "tcp") for o in ("-o", p + ".check_checksum:TRUE")]
+        fields = [o for p in TSHARK_SUMS for o in ("-e", p + ".checksum.status")]
+        self._process = subprocess.Popen(["tshark", "-n", "-l", "-r", "-", *options, "-T", "fields", *fields],
+                                         bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process.stdin.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+
+    def statuses(self, packet, timeout=60):
+        self._process.stdin.write(struct.pack("=IIII", 0, 0, len(packet), len(packet)) + packet)
+        assert select.select([self._process.stdout], [], [], timeout)[0], f"tshark said nothing in {timeout} s"
+        line = self._process.stdout.readline().decode()
+        assert line.endswith("\n"), "tshark ended"
+        return line[:-1]
+
+
+_decoder = functools.cache(_Decoder)
+
+
 def bad_checksums(packets):
     """What tshark says of these packets: a line for each that has a wrong checksum, in
     the outer header, in ICMP, or in the quoted packet."""
-    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
-        file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
-        for packet in packets:
-            file.write(struct.pack("=IIII", 0, 0, len(packet), len(packet)) + packet)
-        file.flush()
-        options = [o for p in ("ip", "udp", "tcp") for o in ("-o", p + ".check_checksum:TRUE")]
-        fields = [o for p in TSHARK_SUMS for o in ("-e", p + ".checksum.status")]
-        lines = subprocess.run(["tshark", "-n", "-r", file.name, *options, "-T", "fields", *fields],
-                               capture_output=True, check=True, text=True).stdout.splitlines()
-    assert len(lines) == len(packets), f"tshark read {len(lines)} of {len(packets)} packets"
-    complaints = [_complaint(*pair) for pair in zip(packets, lines)]
+    complaints = [_complaint(packet, _decoder().statuses(packet)) for packet in packets]
     return [f"packet {i}: {text}" for i, text in enumerate(complaints) if text]
 
 

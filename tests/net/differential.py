@@ -267,7 +267,7 @@ class Lab:
         """Whether connection tracking has the ports in its tuples, or takes the protocol as a whole."""
         original = INBOUND[0].original(4, NAMES[name], 30000)
         self.conntrack.flush()
-        self.send(PASS.build(name, original), False)
+        self.send(PASS.build(name, original, opening(original.protocol)[0][1]), False)
         return self.conntrack.find(original) is not None
 
     def emit(self, error):

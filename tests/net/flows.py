@@ -14,8 +14,10 @@ TAG = 0x1c9d2e4f  # every SCTP verification tag
 SYN, SYN_ACK, DATA = "syn", "syn-ack", "data"
 # who sends what before a flow is established: "o" the one who opens it, "r" the other
 OPENING = {TCP: (("o", SYN), ("r", SYN_ACK), ("o", DATA)),
-           SCTP: (("o", "init"), ("r", "init-ack"), ("o", "cookie-echo"), ("r", "cookie-ack"))}
+           SCTP: (("o", "init"), ("r", "init-ack"), ("o", "cookie-echo"), ("r", "cookie-ack")),
+           DCCP: (("o", "request"), ("r", "response"), ("o", DATA), ("r", DATA))}
 SCTP_CHUNK = {DATA: 0, "init": 1, "init-ack": 2, "cookie-echo": 10, "cookie-ack": 11}
+DCCP_TYPE = {DATA: (3, 6), "request": (0, 5), "response": (1, 7)}  # and the words of its header
 
 
 def opening(protocol):
@@ -58,8 +60,9 @@ def _sctp(t, step, size):
 
 def _dccp(t, step, size):
     """Has ports also where connection tracking knows of none."""
-    head = struct.pack("!HHBBHBBHII", t.sport or 4000, t.dport or 5000, 6, 0, 0, 3 << 1 | 1, 0, 1, 7, 0)
-    return head + _payload(size)
+    kind, words = DCCP_TYPE[step]
+    head = struct.pack("!HHBBHBBHI", t.sport or 4000, t.dport or 5000, words, 0, 0, kind << 1 | 1, 0, 1, 7)
+    return head + bytes(4 * words - len(head)) + _payload(size)
 
 
 def _echo(t, step, size):
