@@ -55,6 +55,8 @@ static void print_clone_chain(FILE *out, const struct config *config, const stru
 {
 	fputs("\t# Errors that this host emits (iif 0) about a flow: after the kernel's own NAT (srcnat), a\n"
 	      "\t# copy takes the place of each. It is untracked, passes output and is queued there.\n"
+	      "\t# Its way is looked up by interface and destination alone: each interface needs a default\n"
+	      "\t# route that \"ip route get fibmatch 192.0.2.1 oif NAME\" (2001:db8::1) finds.\n"
 	      "\tchain postrouting {\n"
 	      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n",
 		out);

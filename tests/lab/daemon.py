@@ -39,17 +39,22 @@ class Rules:
     default is what copies with nft. Early ones copy before the kernel's NAT."""
 
     def __init__(self, host, path, early=False, kind=None):
-        self._filter = "sed 's/srcnat + 10/srcnat - 10/'" if early else "cat"
-        self._host, self._command = host, f"{program('icmpnatd')} --config {path} --print-rules"
+        self._host, self._path, self._early = host, path, early
         self.kind = kind or ("nft" if kernel_has_nft_queue(host) else "mixed")
-        self._loader = "nft -f -" if self.kind in ("nft", "direct") else "sh"
+
+    def _print(self, kind):
+        return self._host.run(program("icmpnatd"), "--config", self._path, "--print-rules=" + kind).stdout
 
     def load(self):
         """Returns what was said while loading."""
-        return self._host.run(f"{self._command}={self.kind} | {self._filter} | {self._loader}").stderr
+        rules = self._print(self.kind)
+        if self._early:
+            rules = rules.replace("srcnat + 10", "srcnat - 10")
+        loader = ["nft", "-f", "-"] if self.kind in ("nft", "direct") else ["/bin/sh"]
+        return self._host.run(*loader, input=rules).stderr
 
     def unload(self):
-        self._host.run(f"{self._command}=none | sh")
+        self._host.run("/bin/sh", input=self._print("none"))
 
 
 class Daemon:
