@@ -244,3 +244,12 @@ def test_every_explained_message_exists():
     patterns = list(messages())
     gone = [head for head in explained() if not any(re.fullmatch(pattern, head) for pattern in patterns)]
     assert explained() and gone == []
+
+
+@pytest.mark.parametrize("name", ["icmpnatd.conf", "keepalived.conf", "conntrackd.conf"])
+def test_the_pair_of_the_manual_is_the_one_that_is_tested(name):
+    """But for comments, which the manual has around the files."""
+    after = section("man/icmpnatd.8", "HIGH AVAILABILITY").split(f".Ss {name}\n")[1]
+    shown = re.search(r"^\.Bd -literal.*?\n(.*?)^\.Ed", after, re.M | re.S)[1]
+    file = source(f"etc/examples/ha/{name}").splitlines()
+    assert shown.splitlines() == [line for line in file if not line.strip().startswith("#")]
