@@ -26,13 +26,13 @@ _icmpnatctl()
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | --socket | -n | --count | -i | --interval) ((i++)) ;;
+		-s | --socket | -c | --config | -n | --count | -i | --interval) ((i++)) ;;
 		-*) ;;
 		*) command=${COMP_WORDS[i]} ;;
 		esac
 	done
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	-s | --socket)
+	-s | --socket | -c | --config)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;

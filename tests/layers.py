@@ -2,6 +2,7 @@
 """Who may include whom (see "The house" in the README). Prints each breach and exits 1.
 
 Arrows point one way: main -> daemon -> {config, rules, stats, io, core}; io -> core; core -> nothing.
+The client stands aside, but for its doctor -> {ctl, config, rules, io, core}.
 """
 import pathlib
 import re
@@ -21,6 +22,7 @@ OWNERS = {
 IO_MAY = re.compile(r"(io|core)/|stats\.h$")
 CONFIG_MAY = re.compile(r"(config|core)/|config\.h$")
 CTL_MAY = re.compile(r"ctl/")
+DOCTOR_MAY = re.compile(r"(doctor|ctl|io|core)/|(config|rules)\.h$")
 
 
 def includes(path):
@@ -43,6 +45,8 @@ def breaches(path):
             yield f"{where}: io may only look at core and stats.h"
         if name.startswith("config/") and own and not CONFIG_MAY.match(header):
             yield f"{where}: the configuration knows itself and the core"
+        if name.startswith("doctor/") and own and not DOCTOR_MAY.match(header):
+            yield f"{where}: doctor judges the host, and asks the daemon by its socket"
         if name.startswith("ctl/") and own and not CTL_MAY.match(header):
             yield f"{where}: the client knows the daemon by its socket alone"
         if not name.startswith("io/") and NETFILTER.match(header):

@@ -13,6 +13,7 @@ struct output;
 struct options {
 	const char *socket;
 	const struct output *output;
+	const char *config; /* of doctor; NULL: the daemon's */
 	bool all, explain;
 	unsigned long count; /* of watch: intervals, 0 for ever */
 	double interval;     /* of watch: seconds */
@@ -22,6 +23,7 @@ bool command_status(const struct options *options);
 bool command_stats(const struct options *options);
 bool command_maps(const struct options *options);
 bool command_reload(const struct options *options);
+bool command_doctor(const struct options *options); /* in doctor/ */
 bool command_watch(const struct options *options);
 
 #endif

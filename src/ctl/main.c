@@ -33,6 +33,7 @@ static const struct command {
 	{"stats", command_stats, "aejp", "what became of the packets; the kernel's queues"},
 	{"maps", command_maps, "j", "the address maps and how often each was used"},
 	{"reload", command_reload, "", "read the configuration again; a bad one is refused"},
+	{"doctor", command_doctor, "cj", "what on this host keeps the daemon from doing its job"},
 	{"watch", command_watch, "ni", "the counters that change, and how fast"},
 	{"help", command_help, "", "this text"},
 };
@@ -42,6 +43,7 @@ static const struct option_text {
 	const char *name, *argument, *sentence;
 } option_texts[] = {
 	{'s', "socket", "SOCKET", "the daemon's control socket (" ICMPNATD_SOCKET ")"},
+	{'c', "config", "FILE", "look at FILE, not at the daemon's"},
 	{'a', "all", NULL, "all counters, and a column for each worker"},
 	{'e', "explain", NULL, "say what each counter counts"},
 	{'j', "json", NULL, "print JSON"},
@@ -126,6 +128,9 @@ static bool take_option(struct options *options, int letter)
 	switch (letter) {
 	case 's':
 		options->socket = optarg;
+		return true;
+	case 'c':
+		options->config = optarg;
 		return true;
 	case 'n':
 		return parse_count(&options->count, optarg);

@@ -10,13 +10,14 @@
 #include "ctl/command.h"
 #include "ctl/report.h"
 
-enum output_report { OUTPUT_STATUS, OUTPUT_STATS, OUTPUT_MAPS };
+enum output_report { OUTPUT_STATUS, OUTPUT_STATS, OUTPUT_MAPS, OUTPUT_DOCTOR };
 
 struct output {
 	void (*head)(enum output_report report, const struct options *options);
 	void (*item)(const struct report_item *item);
 	void (*counter)(const struct report_counter *counter);
 	void (*map)(const struct report_map *map);
+	void (*finding)(const struct report_finding *finding);
 	void (*tail)(void);
 };
 

@@ -55,8 +55,10 @@ static void begin_row(void)
 
 static void head(enum output_report report, const struct options *options)
 {
-	static const char *const begin[] = {
-		[OUTPUT_STATUS] = "{", [OUTPUT_STATS] = "{\"counters\": [", [OUTPUT_MAPS] = "{\"maps\": ["};
+	static const char *const begin[] = {[OUTPUT_STATUS] = "{",
+		[OUTPUT_STATS] = "{\"counters\": [",
+		[OUTPUT_MAPS] = "{\"maps\": [",
+		[OUTPUT_DOCTOR] = "["};
 
 	json.report = report;
 	json.explain = options->explain;
@@ -69,7 +71,7 @@ static void tail(void)
 {
 	if (json.report != OUTPUT_STATUS || json.in_outside)
 		fputs("\n]", stdout);
-	puts(json.report == OUTPUT_STATUS ? "\n}" : "}");
+	puts(json.report == OUTPUT_STATUS ? "\n}" : json.report == OUTPUT_DOCTOR ? "" : "}");
 }
 
 static void put_value(const struct report_item *item)
@@ -140,5 +142,19 @@ static void put_map(const struct report_map *map)
 	putchar('}');
 }
 
-const struct output output_json = {
-	.head = head, .item = put_item, .counter = put_counter, .map = put_map, .tail = tail};
+static void put_finding(const struct report_finding *finding)
+{
+	begin_row();
+	put_member("  {\"check\": ", finding->check);
+	put_member(", \"state\": ", finding->state);
+	put_member(", \"sentence\": ", finding->sentence);
+	put_member(", \"mend\": ", finding->mend);
+	putchar('}');
+}
+
+const struct output output_json = {.head = head,
+	.item = put_item,
+	.counter = put_counter,
+	.map = put_map,
+	.finding = put_finding,
+	.tail = tail};

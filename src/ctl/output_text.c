@@ -36,7 +36,8 @@ static struct {
 static const char *colour_of(const char *word)
 {
 	static const char *const colours[][2] = {{"rewritten", GREEN}, {"up", GREEN}, {"malformed", YELLOW},
-		{"leaked", RED}, {"missing", RED}};
+		{"leaked", RED}, {"missing", RED}, {"ok", GREEN}, {"note", YELLOW}, {"unknown", YELLOW},
+		{"problem", RED}};
 
 	for (size_t i = 0; text.colour && i < sizeof(colours) / sizeof(colours[0]); i++)
 		if (strcmp(word, colours[i][0]) == 0)
@@ -233,11 +234,29 @@ static void put_totals(void)
 	putchar('\n');
 }
 
+/* Prints one finding, and below it what mends it. */
+static void put_finding(const struct report_finding *finding)
+{
+	put_coloured(finding->state, 8, 1);
+	text_put(stdout, finding->check, 18);
+	text_put(stdout, finding->sentence, 0);
+	putchar('\n');
+	if (!*finding->mend)
+		return;
+	fputs("          ", stdout);
+	text_put(stdout, finding->mend, 0);
+	putchar('\n');
+}
+
 static void tail(void)
 {
 	if (text.report == OUTPUT_STATS)
 		put_totals();
 }
 
-const struct output output_text = {
-	.head = head, .item = put_item, .counter = put_counter, .map = put_map, .tail = tail};
+const struct output output_text = {.head = head,
+	.item = put_item,
+	.counter = put_counter,
+	.map = put_map,
+	.finding = put_finding,
+	.tail = tail};

@@ -24,6 +24,11 @@ struct report_map {
 	uint64_t hits;
 };
 
+/* What doctor found: state is ok, note, problem or unknown; mend a command, or "". */
+struct report_finding {
+	const char *check, *state, *sentence, *mend;
+};
+
 #define REPORT_INSTANCES_MAX 64	 /* workers, or queues of the kernel */
 #define REPORT_COUNTERS_MAX  256 /* many times what any daemon has */
 

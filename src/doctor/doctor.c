@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of checks, in the order in which they are told.
+ */
+#include "doctor/doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/command.h"
+#include "ctl/output.h"
+#include "io/route.h"
+
+static const struct check {
+	const char *name;
+	void (*run)(struct doctor *doctor);
+} checks[] = {
+	{"daemon", check_daemon},
+	{"interfaces", check_interfaces},
+	{"queue", check_queue},
+	{"counters", check_counters},
+	{"conntrack", check_conntrack},
+	{"twin", check_twin},
+	{"rules", check_rules},
+	{"new-flow", check_new_flow},
+	{"established-flow", check_established_flow},
+	{"addresses", check_addresses},
+	{"reverse-path", check_reverse_path},
+	{"reload", check_reload},
+	{"rate", check_rate},
+	{"need", check_need},
+};
+
+/* Tells a finding; mend is the command that mends it, or NULL. */
+void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...)
+{
+	static const char *const names[] = {"ok", "note", "problem", "unknown"};
+	char sentence[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	doctor->problem = doctor->problem || state == DOCTOR_PROBLEM;
+	doctor->options->output->finding(
+		&(struct report_finding){doctor->check, names[state], sentence, mend ? mend : ""});
+}
+
+static bool take_file(char *line, void *context)
+{
+	char **file = context;
+	struct report_item item;
+
+	if (report_parse_item(&item, line) && !*file && strcmp(item.key, "file") == 0)
+		*file = strdup(item.value);
+	return true;
+}
+
+/* The file that was named; else that of the daemon; else the default. */
+static char *find_file(const struct options *options)
+{
+	char *file = options->config ? strdup(options->config) : NULL;
+
+	if (!file && access(options->socket, F_OK) == 0)
+		client_ask(options->socket, "status", take_file, &file);
+	return file ? file : strdup(ICMPNATD_CONFIG);
+}
+
+/* Reads the configuration. What is wrong with it icmpnatd says better. */
+static bool load_config(struct doctor *doctor)
+{
+	struct config_errors errors = {.out = NULL};
+	char mend[DOCTOR_MEND_MAX];
+
+	doctor->check = "config";
+	doctor->config = doctor->path ? config_load(doctor->path, &errors) : NULL;
+	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->path);
+	if (!doctor->config)
+		doctor_say(doctor, DOCTOR_PROBLEM, mend, "%s is not a good configuration", doctor->path);
+	else
+		doctor_say(doctor, DOCTOR_OK, NULL, "%s is a good configuration", doctor->path);
+	return doctor->config;
+}
+
+static void run_checks(struct doctor *doctor)
+{
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		doctor->check = checks[i].name;
+		checks[i].run(doctor);
+	}
+}
+
+/* Looks at everything, and says what is found. False if there is a problem. */
+bool command_doctor(const struct options *options)
+{
+	struct doctor doctor = {.options = options,
+		.path = find_file(options),
+		.routes = route_open(),
+		.twin = {.home = -1, .there = -1}};
+
+	options->output->head(OUTPUT_DOCTOR, options);
+	if (load_config(&doctor))
+		run_checks(&doctor);
+	options->output->tail();
+	twin_end(&doctor.twin);
+	ruleset_free(&doctor.ruleset);
+	route_close(doctor.routes);
+	config_free(doctor.config);
+	free((char *)doctor.path);
+	return !doctor.problem;
+}

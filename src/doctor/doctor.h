@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * icmpnatctl doctor: whether this host can do the job, and does it now. A check
+ * looks at one thing and says what it found; nothing on the host is changed.
+ */
+#ifndef DOCTOR_DOCTOR_H
+#define DOCTOR_DOCTOR_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "doctor/ruleset.h"
+#include "doctor/twin.h"
+#include "rules.h"
+
+enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM, DOCTOR_UNKNOWN };
+
+#define DOCTOR_MEND_MAX 1024 /* bytes of a command that mends something */
+
+struct doctor {
+	const struct options *options;
+	const char *check; /* the name of the one that speaks */
+	bool problem;	   /* one was found */
+	const char *path;
+	struct config *config;
+	bool runs;	/* a daemon answers */
+	bool own_rules; /* it holds its rules itself */
+	struct mnl_socket *routes;
+	struct twin twin;
+	bool has_twin; /* it has the host's rules and routes, and ours if has_rules */
+	bool has_rules;
+	bool copies;		/* .. which copy errors about new flows */
+	struct ruleset ruleset; /* of the host */
+};
+
+__attribute__((format(printf, 4, 5))) void doctor_say(
+	struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...);
+
+void check_daemon(struct doctor *doctor);
+void check_queue(struct doctor *doctor);
+void check_counters(struct doctor *doctor);
+void check_conntrack(struct doctor *doctor);
+void check_interfaces(struct doctor *doctor);
+void check_reverse_path(struct doctor *doctor);
+void check_rate(struct doctor *doctor);
+void check_reload(struct doctor *doctor);
+void check_twin(struct doctor *doctor);
+void check_rules(struct doctor *doctor);
+void check_new_flow(struct doctor *doctor);
+void check_established_flow(struct doctor *doctor);
+void check_addresses(struct doctor *doctor);
+void check_need(struct doctor *doctor);
+
+#endif

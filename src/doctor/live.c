@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The checks that look at the host as it runs: the daemon, its queue and counters,
+ * connection tracking, and settings.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/command.h"
+#include "ctl/report.h"
+#include "doctor/doctor.h"
+#include "io/flow.h"
+#include "io/queue_counters.h"
+
+#define FIREWALL_FILE "/etc/nftables.conf"
+
+/* Whether two paths lead to the same file. */
+static bool same_file(const char *a, const char *b)
+{
+	char *real_a = realpath(a, NULL), *real_b = realpath(b, NULL);
+	bool same = real_a && real_b && strcmp(real_a, real_b) == 0;
+
+	free(real_a);
+	free(real_b);
+	return same;
+}
+
+static bool take_status(char *line, void *context)
+{
+	struct doctor *doctor = context;
+	struct report_item item;
+	char mend[DOCTOR_MEND_MAX];
+
+	if (!report_parse_item(&item, line))
+		return false;
+	if (strcmp(item.key, "rules") == 0)
+		doctor->own_rules = strcmp(item.value, "own") == 0;
+	if (strcmp(item.key, "file") == 0 && !same_file(item.value, doctor->path)) {
+		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", item.value);
+		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", item.value,
+			doctor->path);
+	}
+	return true;
+}
+
+/* Whether a daemon answers, and with which file. */
+void check_daemon(struct doctor *doctor)
+{
+	const char *socket = doctor->options->socket;
+
+	if (access(socket, F_OK) == 0)
+		doctor->runs = client_ask(socket, "status", take_status, doctor);
+	if (doctor->runs)
+		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", socket);
+	else
+		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
+			"no icmpnatd answers on %s: errors leave as the kernel makes them", socket);
+}
+
+void check_interfaces(struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	char mend[DOCTOR_MEND_MAX];
+
+	for (size_t i = 0; i < config->n_outside; i++) {
+		const char *name = config->outside[i].name;
+
+		snprintf(mend, sizeof(mend), "ip link show %s", name);
+		if (if_nametoindex(name))
+			doctor_say(doctor, DOCTOR_OK, NULL, "%s is there", name);
+		else
+			doctor_say(doctor, DOCTOR_PROBLEM, mend, "the outside interface %s is missing", name);
+	}
+}
+
+/* Whether the queues that the rules name are bound, in this network namespace. */
+void check_queue(struct doctor *doctor)
+{
+	const struct config_queue *queue = &doctor->config->queue;
+	struct queue_counters counters;
+	int fd = queue_counters_open();
+	unsigned bound = 0;
+
+	for (unsigned i = 0; fd >= 0 && i < queue->workers; i++)
+		bound += queue_counters_read(fd, (uint16_t)(queue->number + i), &counters);
+	if (fd < 0 && errno != ENOENT)
+		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "the kernel's list of queues cannot be read: %s",
+			strerror(errno));
+	else if (bound == queue->workers)
+		doctor_say(doctor, DOCTOR_OK, NULL, "all queues are bound");
+	else if (doctor->runs) /* else that has been said */
+		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl restart icmpnatd",
+			"of the %u queues from number %u on, %u are bound in this network namespace",
+			queue->workers, queue->number, bound);
+	close(fd);
+}
+
+/* What should be 0, and what it means if it is not. */
+static const struct {
+	const char *group, *name;
+	enum doctor_state state;
+	const char *sentence;
+} suspicious[] = {
+	{"verdict", "refused-permission", DOCTOR_PROBLEM, "verdicts were refused for want of CAP_NET_ADMIN"},
+	{"verdict", "refused-other", DOCTOR_PROBLEM, "verdicts were refused; the log says why"},
+	{"verdict", "unsent", DOCTOR_PROBLEM, "verdicts could not be sent"},
+	{"kernel", "queue-dropped", DOCTOR_NOTE, "errors found the queue full"},
+	{"kernel", "user-dropped", DOCTOR_NOTE, "errors found the daemon's buffer full"},
+	{"flow", "failed", DOCTOR_NOTE, "questions to connection tracking failed"},
+	{"outcome", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
+	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address"},
+};
+
+void check_counters(struct doctor *doctor)
+{
+	static struct report_counters counters;
+	bool clean = true;
+
+	if (!doctor->runs || !report_ask_counters(&counters, doctor->options->socket))
+		return;
+	for (size_t i = 0; i < sizeof(suspicious) / sizeof(suspicious[0]); i++) {
+		const struct report_counter *c =
+			report_find(&counters, suspicious[i].group, suspicious[i].name);
+
+		if (!c || c->total == 0)
+			continue;
+		clean = false;
+		doctor_say(doctor, suspicious[i].state, "icmpnatctl stats --explain", "%llu %s",
+			(unsigned long long)c->total, suspicious[i].sentence);
+	}
+	if (clean)
+		doctor_say(doctor, DOCTOR_OK, NULL, "nothing was lost, refused or leaked");
+}
+
+void check_conntrack(struct doctor *doctor)
+{
+	struct flow_socket *flows = flow_open();
+	int error = flows ? flow_probe(flows) : errno;
+
+	flow_close(flows);
+	if (error == 0)
+		doctor_say(doctor, DOCTOR_OK, NULL, "connection tracking answers");
+	else if (error == EPERM)
+		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "connection tracking answers only to root");
+	else
+		doctor_say(doctor, doctor->config->lookup == LOOKUP_NEVER ? DOCTOR_NOTE : DOCTOR_PROBLEM,
+			"modprobe nf_conntrack_netlink", "connection tracking does not answer: %s",
+			strerror(error));
+}
+
+/* A number below /proc/sys/net; -1 if there is none. */
+static long read_setting(const char *directory, const char *name)
+{
+	char path[128];
+	long value = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s/%s", directory, name);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%ld", &value) != 1)
+		value = -1;
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* Whether packets that come in by an interface must be answered by it. */
+static bool is_strict(const char *name)
+{
+	char directory[32];
+	long all = read_setting("conf/all", "rp_filter"), one;
+
+	snprintf(directory, sizeof(directory), "conf/%s", name);
+	one = read_setting(directory, "rp_filter");
+	return (all > one ? all : one) == 1; /* the kernel takes the larger one */
+}
+
+/* With one uplink a strict filter is right. */
+void check_reverse_path(struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	char mend[DOCTOR_MEND_MAX];
+	bool strict = false;
+
+	for (size_t i = 0; config->n_outside > 1 && i < config->n_outside; i++) {
+		const char *name = config->outside[i].name;
+
+		if (!is_strict(name))
+			continue;
+		strict = true;
+		snprintf(mend, sizeof(mend), "sysctl -w net.ipv4.conf.%s.rp_filter=2", name);
+		doctor_say(doctor, DOCTOR_PROBLEM, mend,
+			"%s drops what would not be answered by it (strict reverse path filter), which does "
+			"not go with several uplinks",
+			name);
+	}
+	if (!strict)
+		doctor_say(doctor, DOCTOR_OK, NULL, "no reverse path filter is in the way");
+}
+
+/* The kernel's limit on errors, in IPv4 for the types in a mask (default 0x1818). */
+void check_rate(struct doctor *doctor)
+{
+	long pause = read_setting(".", "icmp_ratelimit"), types = read_setting(".", "icmp_ratemask");
+	const long ours = 1 << 3 | 1 << 11 | 1 << 12;
+
+	if (pause > 0 && types > 0 && types & ours)
+		doctor_say(doctor, DOCTOR_NOTE, "sysctl -w net.ipv4.icmp_ratelimit=100",
+			"the kernel emits at most one error in %ld ms to each peer", pause);
+	else
+		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel does not limit errors by peer");
+}
+
+/* Whether a file has a line with text in it that is not a comment. */
+static bool file_says(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "re");
+	char line[1024];
+	bool says = false;
+
+	while (file && !says && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "#")] = '\0';
+		says = strstr(line, text);
+	}
+	if (file)
+		fclose(file);
+	return says;
+}
+
+/* Rules that others than the daemon load are gone when a firewall starts anew. */
+void check_reload(struct doctor *doctor)
+{
+	static const char unit[] = "/etc/systemd/system/sysinit.target.wants/nftables.service";
+
+	if (doctor->own_rules || access(unit, F_OK) < 0 || !file_says(FIREWALL_FILE, "flush ruleset") ||
+		file_says(FIREWALL_FILE, "icmpnatd"))
+		doctor_say(doctor, DOCTOR_OK, NULL, "no restart of nftables.service wipes the rules");
+	else
+		doctor_say(doctor, DOCTOR_PROBLEM,
+			"icmpnatd --print-rules >/etc/nftables.icmpnatd && "
+			"echo 'include \"/etc/nftables.icmpnatd\"' >>" FIREWALL_FILE,
+			FIREWALL_FILE " begins with flush ruleset: a restart of nftables.service wipes our "
+				      "rules");
+}

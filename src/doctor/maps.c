@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The checks that look at the maps: whether their public sides are routed here,
+ * and whether something simpler than the daemon would do what they say.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor/doctor.h"
+#include "io/route.h"
+
+#define TOLD_MAX 5 /* addresses; more say no more */
+
+static bool is_outside(const struct doctor *doctor, unsigned interface)
+{
+	const struct config *config = doctor->config;
+
+	for (size_t i = 0; interface && i < config->n_outside; i++)
+		if (if_nametoindex(config->outside[i].name) == interface)
+			return true;
+	return false;
+}
+
+/* The first address that the public side of a map can stand for. */
+static struct address first_public(const struct addrmap_entry *entry)
+{
+	struct address a = entry->public.base;
+
+	if (entry->public.length < 127)
+		a.lo++;
+	return a;
+}
+
+/* Whether an address would leave again by an outside interface. */
+static bool leaves(const struct doctor *doctor, struct address a, struct route *route)
+{
+	return route_find(doctor->routes, a, NULL, route) == 0 && !route->local &&
+	       is_outside(doctor, route->interface);
+}
+
+static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry, const struct route *route)
+{
+	char public[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX], name[IF_NAMESIZE] = "?";
+
+	config_prefix_text(entry->public, public);
+	if_indextoname(route->interface, name);
+	if (entry->public.length == 128)
+		snprintf(mend, sizeof(mend), "ip address add %s dev lo", public);
+	else
+		snprintf(mend, sizeof(mend), "ip route add unreachable %s", public);
+	if (route->by_gateway)
+		doctor_say(doctor, DOCTOR_PROBLEM, mend,
+			"%s is not routed here: what comes for it leaves again by %s", public, name);
+	else
+		doctor_say(doctor, DOCTOR_NOTE, mend,
+			"%s is on the link of %s and not an address of this host: nobody answers for it "
+			"there",
+			public, name);
+}
+
+void check_addresses(struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	struct prefix last = {.length = 0};
+	struct route route;
+	unsigned told = 0;
+
+	for (size_t i = 0; doctor->routes && i < config->n_entries && told < TOLD_MAX; i++) {
+		const struct addrmap_entry *entry = &config->entries[i];
+
+		if (address_equal(entry->public.base, last.base) ||
+			!leaves(doctor, first_public(entry), &route))
+			continue;
+		last = entry->public;
+		say_leaves(doctor, entry, &route);
+		told++;
+	}
+	if (told == 0)
+		doctor_say(doctor, DOCTOR_OK, NULL,
+			"no public address of a map leaves again by an outside interface");
+}
+
+static bool is_own(const struct doctor *doctor, struct address a)
+{
+	struct route route;
+
+	return route_find(doctor->routes, a, NULL, &route) == 0 && route.local;
+}
+
+/* Whether the maps concern nothing but errors from this host's own addresses: no
+ * inner packet can need one then. */
+static bool maps_own_only(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+
+	for (size_t i = 0; i < config->n_entries; i++)
+		if (config->entries[i].private.length != 128 ||
+			!is_own(doctor, config->entries[i].private.base))
+			return false;
+	return config->n_entries > 0;
+}
+
+/* The rule of nft that does what a map says. */
+static void print_map_rule(FILE *out, const struct config *config, const struct addrmap_entry *entry)
+{
+	const bool v4 = address_is_v4(entry->private.base);
+	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];
+
+	config_prefix_text(entry->private, private);
+	config_prefix_text(entry->public, public);
+	fputs("oifname {", out);
+	for (size_t i = 0; i < config->n_outside; i++)
+		if (entry->outside == ADDRMAP_ANY || entry->outside == i)
+			fprintf(out, " \"%s\",", config->outside[i].name);
+	fprintf(out, " } %s saddr %s %s type { %s } %s saddr set %s; ", v4 ? "ip" : "ip6", private,
+		v4 ? "icmp" : "icmpv6", v4 ? "3, 11, 12" : "1, 2, 3, 4", v4 ? "ip" : "ip6", public);
+}
+
+static void print_table(FILE *out, const struct config *config)
+{
+	fputs("nft 'table inet icmp_source { chain postrouting { "
+	      "type filter hook postrouting priority srcnat + 10; ",
+		out);
+	for (size_t i = 0; i < config->n_entries; i++)
+		print_map_rule(out, config, &config->entries[i]);
+	fputs("}; }'", out);
+}
+
+/* With one uplink, the kernel can prefer a public source by itself. */
+static void say_route(struct doctor *doctor)
+{
+	const struct addrmap_entry *entry = doctor->config->entries;
+	const struct address anywhere = {0, 0xffff09090909};
+	char public[CONFIG_PREFIX_TEXT], gateway[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX];
+	struct route route;
+
+	if (doctor->config->n_outside != 1 || doctor->config->n_entries != 1 ||
+		!address_is_v4(entry->public.base) || !is_own(doctor, entry->public.base) ||
+		route_find(doctor->routes, anywhere, NULL, &route) < 0 || !route.by_gateway)
+		return;
+	config_prefix_text(entry->public, public);
+	config_prefix_text((struct prefix){route.gateway, 128}, gateway);
+	snprintf(mend, sizeof(mend), "ip route replace default via %s src %s", gateway, public);
+	doctor_say(doctor, DOCTOR_NOTE, mend,
+		"this host could prefer %s for all that it sends, errors included", public);
+}
+
+/* Whether the daemon is needed. */
+void check_need(struct doctor *doctor)
+{
+	char *rules = NULL;
+	size_t length;
+	FILE *out;
+
+	if (!doctor->routes || !maps_own_only(doctor)) {
+		doctor_say(doctor, DOCTOR_OK, NULL, "no single rule of nft would do what the maps say");
+		return;
+	}
+	out = open_memstream(&rules, &length);
+	if (!out)
+		return;
+	print_table(out, doctor->config);
+	fclose(out);
+	doctor_say(doctor, DOCTOR_NOTE, rules,
+		"the maps only change the source of errors of this host itself: this does the same without "
+		"icmpnatd");
+	free(rules);
+	say_route(doctor);
+}

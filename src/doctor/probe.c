@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel emits an error, queues it and, after the verdict, sends it within
+ * the system calls that cause each of these, so there is next to nothing to wait
+ * for.
+ */
+#include "doctor/probe.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/checksum.h"
+#include "core/decide.h"
+
+#define PROBE_MAX 80
+#define DATA	  16 /* bytes of each datagram */
+#define PATIENCE  10 /* ms .. */
+#define TRIES	  10 /* .. so many times */
+
+static void put_be16(uint8_t *at, unsigned value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static void put_sum(uint8_t *field, uint64_t sum)
+{
+	uint16_t folded = (uint16_t)~checksum_fold(sum);
+
+	if (folded == 0) /* which says "no sum" in UDP; both are the same number */
+		folded = UINT16_MAX;
+	memcpy(field, &folded, sizeof(folded));
+}
+
+static size_t put_header_v4(uint8_t *bytes, const struct probe *probe)
+{
+	memset(bytes, 0, 20);
+	bytes[0] = 0x45;
+	put_be16(bytes + 2, 20 + 8 + DATA);
+	bytes[8] = probe->hops;
+	bytes[9] = IPPROTO_UDP;
+	address_to_v4(probe->source, bytes + 12);
+	address_to_v4(probe->destination, bytes + 16);
+	put_sum(bytes + 10, checksum_add(0, bytes, 20));
+	return 20;
+}
+
+static size_t put_header_v6(uint8_t *bytes, const struct probe *probe)
+{
+	memset(bytes, 0, 40);
+	bytes[0] = 0x60;
+	put_be16(bytes + 4, 8 + DATA);
+	bytes[6] = IPPROTO_UDP;
+	bytes[7] = probe->hops;
+	address_to_v6(probe->source, bytes + 8);
+	address_to_v6(probe->destination, bytes + 24);
+	return 40;
+}
+
+/* Writes the datagram; returns its length. */
+static size_t put_probe(uint8_t bytes[PROBE_MAX], const struct probe *probe)
+{
+	const bool v4 = address_is_v4(probe->source);
+	const size_t header = v4 ? put_header_v4(bytes, probe) : put_header_v6(bytes, probe);
+	const size_t addresses = v4 ? 8 : 32;
+	const uint8_t pseudo[4] = {0, IPPROTO_UDP, 0, 8 + DATA};
+	uint8_t *udp = bytes + header;
+	uint64_t sum;
+
+	memset(udp, 0, 8 + DATA);
+	put_be16(udp, probe->source_port);
+	put_be16(udp + 2, probe->destination_port);
+	put_be16(udp + 4, 8 + DATA);
+	sum = checksum_add(0, bytes + header - addresses, addresses);
+	put_sum(udp + 6, checksum_add(checksum_add(sum, pseudo, 4), udp, 8 + DATA));
+	return header + 8 + DATA;
+}
+
+/* Binds the queue of the twin, in which the caller is. Returns 0 or -1 with errno. */
+int prober_open(struct prober *prober, const struct config *config, const struct twin *twin)
+{
+	const struct queue_options options = {
+		.number = config->queue.number, .length = 64, .overload_pass = true, .attach_flows = true};
+	int error;
+
+	*prober = (struct prober){.config = config, .twin = twin, .flows = flow_open()};
+	if (prober->flows && queue_open(&prober->queue, &options, &prober->stats) == 0)
+		return 0;
+	error = errno;
+	flow_close(prober->flows);
+	errno = error;
+	return -1;
+}
+
+void prober_close(struct prober *prober)
+{
+	queue_close(&prober->queue);
+	flow_close(prober->flows);
+}
+
+static const struct addrmap *find_maps(const struct prober *prober, unsigned interface)
+{
+	const struct twin_link *link = twin_find_link(prober->twin, interface);
+
+	for (size_t i = 0; link && i < prober->config->n_outside; i++)
+		if (strcmp(prober->config->outside[i].name, link->name) == 0)
+			return prober->config->outside[i].maps;
+	return NULL;
+}
+
+/* A packet and who asks about its flow. */
+struct question {
+	struct prober *prober;
+	const struct queue_packet *packet;
+};
+
+static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
+{
+	const struct question *question = context;
+	struct flow_tuple seen;
+
+	if (question->packet->flow && flow_read_attached(question->packet->flow, flow))
+		return true;
+	return flow_tuple_read(&seen, error, bytes) &&
+	       flow_lookup(question->prober->flows, &seen, flow) == FLOW_FOUND;
+}
+
+/* Decides as a worker of the daemon does, and notes if it is about the probe: that
+ * it goes to its source must do, for the inner packet is not translated yet. */
+static void decide_packet(
+	struct prober *prober, struct queue_packet *packet, const struct probe *probe, struct sight *sight)
+{
+	struct question question = {prober, packet};
+	const struct decide_rules rules = {
+		.maps = find_maps(prober, packet->interface),
+		.lookup = prober->config->lookup,
+		.extensions = prober->config->extensions,
+		.find_flow = find_flow,
+		.context = &question,
+	};
+	struct decision d;
+
+	decide(&d, &rules, packet->bytes, packet->length);
+	packet->length = (uint32_t)d.length;
+	if (d.modified)
+		queue_rewrite(&prober->queue, packet);
+	else
+		queue_accept(&prober->queue, packet);
+	if (d.sound && address_equal(d.error.outer_destination, probe->source)) {
+		sight->queued = true;
+		sight->meant_for = packet->interface;
+	}
+}
+
+static void serve_queue(struct prober *prober, const struct probe *probe, struct sight *sight)
+{
+	while (queue_receive(&prober->queue, false) > 0) {
+		for (unsigned i = 0; i < prober->queue.n_packets; i++)
+			decide_packet(prober, &prober->queue.packets[i], probe, sight);
+		queue_flush(&prober->queue);
+	}
+}
+
+/* Whether the quoted packet is the probe. One to a private address of the twin
+ * itself cannot come from outside: there a map may say what it would have been. */
+static bool is_quoted(const struct icmp_error *error, const uint8_t *bytes, const struct probe *probe)
+{
+	const struct packet *inner = &error->inner;
+	const uint16_t ports[2] = {probe->source_port, probe->destination_port};
+
+	return address_equal(error->inner_source, probe->source) &&
+	       (address_equal(error->inner_destination, probe->destination) ||
+		       (address_is_private(probe->destination) &&
+			       !address_is_private(error->inner_destination))) &&
+	       packet_quotes(inner, 0, 4) && packet_be16(bytes + inner->transport) == ports[0] &&
+	       packet_be16(bytes + inner->transport + 2) == ports[1];
+}
+
+/* Reads what left by one link. */
+static void read_link(
+	const struct prober *prober, size_t link, const struct probe *probe, struct sight *sight)
+{
+	uint8_t bytes[UINT16_MAX];
+	struct icmp_error error;
+	ssize_t length;
+
+	while ((length = read(prober->twin->ends[link].fd, bytes, sizeof(bytes))) > 0) {
+		if (icmp_error_parse(&error, bytes, (size_t)length) != OUTCOME_UNDECIDED ||
+			!address_equal(error.outer_destination, probe->source))
+			continue;
+		sight->left_by = prober->twin->links[link].interface;
+		sight->error = error;
+		sight->right_quote = is_quoted(&error, bytes, probe);
+	}
+}
+
+static void look(struct prober *prober, const struct probe *probe, struct sight *sight)
+{
+	serve_queue(prober, probe, sight);
+	for (size_t i = 0; i < prober->twin->n_links; i++)
+		read_link(prober, i, probe, sight);
+}
+
+static void write_probe(const struct prober *prober, unsigned interface, const struct probe *probe)
+{
+	uint8_t bytes[PROBE_MAX];
+	const size_t length = put_probe(bytes, probe);
+
+	for (size_t i = 0; i < prober->twin->n_links; i++)
+		if (prober->twin->links[i].interface == interface &&
+			write(prober->twin->ends[i].fd, bytes, length) < 0)
+			return; /* a link that is down: nothing will be seen */
+}
+
+/* Lets a datagram come in by an interface, and watches for the error about it. */
+void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight)
+{
+	look(prober, probe, sight);
+	*sight = (struct sight){.queued = false};
+	write_probe(prober, interface, probe);
+	for (int i = 0; i < TRIES && sight->left_by == 0; i++) {
+		look(prober, probe, sight);
+		if (sight->left_by == 0)
+			poll(prober->twin->ends, prober->twin->n_links, PATIENCE);
+	}
+}
+
+/* Reads a datagram to the client that left by any link, and fills in its answer. */
+static bool read_opening(
+	const struct prober *prober, struct address client, struct probe *answer, unsigned *interface)
+{
+	uint8_t bytes[UINT16_MAX];
+	struct packet packet;
+	ssize_t length;
+
+	for (size_t i = 0; i < prober->twin->n_links; i++)
+		while ((length = read(prober->twin->ends[i].fd, bytes, sizeof(bytes))) > 0) {
+			if (packet_parse(&packet, bytes, 0, (size_t)length) != PACKET_OK ||
+				packet.protocol != IPPROTO_UDP ||
+				!address_equal(packet_address(&packet, bytes, packet.destination), client))
+				continue;
+			*answer = (struct probe){.source = client,
+				.destination = packet_address(&packet, bytes, packet.source),
+				.source_port = packet_be16(bytes + packet.transport + 2),
+				.destination_port = packet_be16(bytes + packet.transport),
+				.hops = 64};
+			*interface = prober->twin->links[i].interface;
+			return true;
+		}
+	return false;
+}
+
+/* A socket's address, of either family. */
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static union socket_address make_address(struct address a, unsigned port)
+{
+	union socket_address made = {.v6 = {.sin6_family = AF_INET6}};
+
+	if (address_is_v4(a)) {
+		made.v4 = (struct sockaddr_in){.sin_family = AF_INET};
+		address_to_v4(a, (uint8_t *)&made.v4.sin_addr);
+	} else {
+		address_to_v6(a, (uint8_t *)&made.v6.sin6_addr);
+	}
+	put_be16((uint8_t *)&made.v4.sin_port, port); /* the same place in both */
+	return made;
+}
+
+/* A connected UDP socket, from an address of the twin (NULL: the kernel's choice). */
+static int connect_to(struct address client, const struct address *from)
+{
+	/* NTP: few firewalls keep their own questions about the time in. */
+	const union socket_address to = make_address(client, 123);
+	const union socket_address own = make_address(from ? *from : client, 0);
+	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && (!from || bind(fd, &own.any, sizeof(own)) == 0) &&
+		connect(fd, &to.any, sizeof(to)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Opens a flow from the twin to a client outside that answers once; nobody
+ * listens to it afterwards, and conntrack knows it. False if that did not
+ * succeed; else *answer is what the client would send again, by *interface. */
+bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
+	struct probe *answer, unsigned *interface)
+{
+	struct pollfd socket = {.fd = connect_to(client, from), .events = POLLIN};
+	bool opened = false;
+
+	if (socket.fd >= 0 && send(socket.fd, "", 1, 0) == 1)
+		opened = read_opening(prober, client, answer, interface);
+	if (opened) {
+		write_probe(prober, *interface, answer);
+		opened = poll(&socket, 1, PATIENCE * TRIES) > 0;
+	}
+	close(socket.fd);
+	return opened;
+}

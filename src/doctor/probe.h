@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Packets into the twin, and what becomes of the errors about them: each is
+ * queued, decided about as the daemon would, and seen when it leaves.
+ */
+#ifndef DOCTOR_PROBE_H
+#define DOCTOR_PROBE_H
+
+#include "config.h"
+#include "doctor/twin.h"
+#include "io/flow.h"
+#include "io/queue.h"
+
+struct prober {
+	const struct config *config;
+	const struct twin *twin;
+	struct queue queue;
+	struct stats stats;
+	struct flow_socket *flows;
+};
+
+struct probe {
+	struct address source, destination;
+	uint16_t source_port, destination_port;
+	uint8_t hops;
+};
+
+/* What was seen of the error about one probe. */
+struct sight {
+	bool queued;
+	unsigned meant_for;	 /* interface by which it was to leave when it was queued */
+	unsigned left_by;	 /* 0: it did not leave */
+	struct icmp_error error; /* as it left */
+	bool right_quote;	 /* its inner packet is the probe */
+};
+
+int prober_open(struct prober *prober, const struct config *config, const struct twin *twin);
+void prober_close(struct prober *prober);
+void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight);
+bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
+	struct probe *answer, unsigned *interface);
+
+#endif

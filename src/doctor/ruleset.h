@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Packet filter rules as text, by way of nft and iptables.
+ */
+#ifndef DOCTOR_RULESET_H
+#define DOCTOR_RULESET_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "rules.h"
+
+/* The rules of one network namespace. */
+struct ruleset {
+	char *nft, *warnings; /* what nft lists, and says about it */
+	char *iptables[4];    /* NULL: that one has no rules */
+};
+
+int ruleset_read(struct ruleset *ruleset);
+void ruleset_free(struct ruleset *ruleset);
+bool ruleset_copy(const struct ruleset *ruleset, char **complaint);
+bool ruleset_load(const struct config *config, enum rules_format format, char **complaint);
+char *ruleset_own(const struct ruleset *ruleset);
+bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const char *table);
+
+#endif

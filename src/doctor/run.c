@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs a program with files in memory for its input and output, so that nobody
+ * ever waits for the other side of a pipe.
+ */
+#define _GNU_SOURCE
+#include "doctor/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEADLINE 20000 /* ms */
+
+static int memory_file(const char *text)
+{
+	int fd = memfd_create("doctor", MFD_CLOEXEC);
+	size_t length = text ? strlen(text) : 0;
+
+	if (fd < 0 || (length && write(fd, text, length) != (ssize_t)length) || lseek(fd, 0, SEEK_SET) < 0)
+		return -1;
+	return fd;
+}
+
+static int spawn(struct run *run, const char *const arguments[], int in)
+{
+	posix_spawn_file_actions_t actions;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, run->out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, run->errors, STDERR_FILENO);
+	error = posix_spawnp(&run->pid, arguments[0], &actions, NULL, (char *const *)arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+static void close_files(const struct run *run)
+{
+	close(run->out);
+	close(run->errors);
+}
+
+/* Starts a program in the network namespace of the caller. Returns 0; -1 with
+ * errno (ENOENT: there is no such program), and nothing to end. */
+int run_start(struct run *run, const char *const arguments[], const char *input)
+{
+	int in = memory_file(input), error;
+
+	*run = (struct run){.out = memory_file(NULL), .errors = memory_file(NULL)};
+	if (in >= 0 && run->out >= 0 && run->errors >= 0 && spawn(run, arguments, in) == 0) {
+		close(in);
+		return 0;
+	}
+	error = errno;
+	close(in);
+	close_files(run);
+	errno = error;
+	return -1;
+}
+
+/* What was written to a file in memory so far, in heap memory; NULL if that
+ * cannot be had. */
+char *run_read(int file)
+{
+	struct stat st;
+	char *text;
+
+	if (fstat(file, &st) < 0 || !(text = calloc(1, (size_t)st.st_size + 1)))
+		return NULL;
+	if (pread(file, text, (size_t)st.st_size, 0) == st.st_size)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Waits for its end and returns its exit status, -1 if it has none; kills what
+ * is late. */
+static int finish(const struct run *run, int patience)
+{
+	struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, run->pid, 0), .events = POLLIN};
+	int status = -1;
+
+	if (patience == 0 || (ended.fd >= 0 && poll(&ended, 1, patience) == 0))
+		kill(run->pid, SIGKILL);
+	close(ended.fd);
+	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Ends a program that does not end by itself. */
+void run_kill(const struct run *run)
+{
+	finish(run, 0);
+	close_files(run);
+}
+
+/* Runs a program to its end. Returns its exit status, RUN_MISSING if it is not
+ * there, -1 if it did not end well. What it wrote is then the caller's, NULL if
+ * there is nothing; either may be of no interest (NULL). */
+int run_program(const char *const arguments[], const char *input, char **out, char **errors)
+{
+	struct run run;
+	int status;
+
+	if (out)
+		*out = NULL;
+	if (errors)
+		*errors = NULL;
+	if (run_start(&run, arguments, input) < 0)
+		return errno == ENOENT ? RUN_MISSING : -1;
+	status = finish(&run, DEADLINE);
+	if (out)
+		*out = run_read(run.out);
+	if (errors)
+		*errors = run_read(run.errors);
+	close_files(&run);
+	return status;
+}

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""icmpnatctl doctor finds nothing wrong with a healthy firewall, names the fault that it is given and no
+other, prints the command that mends it, and changes nothing.
+
+   firewall:  kernel <- rules <- icmpnatd      its twin, within doctor:  the same, with doctor's own packets
+"""
+
+import contextlib
+import json
+import os
+
+import pytest
+
+from lab.daemon import MAPS, configuration, kernel_has_nft_queue, program
+from lab.network import FAMILIES, V4
+
+LISTINGS = ("nft -s list ruleset; iptables-save; ip6tables-save", "ip -4 rule; ip -6 rule",
+            "ip -4 route show table all; ip -6 route show table all", "ip link; ip address", "ls /run/netns")
+STRICT = """
+table inet strict {{
+    chain {hook} {{
+        type filter hook {hook} priority {priority}; policy {policy};
+        ct state established,related,new accept
+        icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
+        {rule}
+    }}
+}}
+"""
+
+
+class Patient:
+    """The firewall with its daemon, and what doctor says of them."""
+
+    def __init__(self, daemon):
+        self.daemon, self.host = daemon, daemon.host
+
+    def examine(self, *options):
+        """The findings, after holding the exit status against them."""
+        done = self.daemon.ctl("doctor", "--config", self.daemon.path, "--json", *options, check=False)
+        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+        findings = json.loads(done.stdout)
+        assert all(set(f) == {"check", "state", "sentence", "mend"} for f in findings)
+        assert done.returncode == any(f["state"] == "problem" for f in findings)
+        return findings
+
+    def complaints(self):
+        """All that is not well."""
+        return [f for f in self.examine() if f["state"] != "ok"]
+
+    def expect(self, check, *words):
+        """The only complaints are problems of this check, and their sentences have these words."""
+        found = self.complaints()
+        assert found and {f["check"] for f in found} == {check}, found
+        assert {f["state"] for f in found} == {"problem"}, found
+        assert all(word in f["sentence"] for f in found for word in words), found
+        return found
+
+    def mend(self, found):
+        """Does as it is told."""
+        for finding in found:
+            self.host.run(finding["mend"].replace("icmpnatd --config", program("icmpnatd") + " --config"))
+        assert self.complaints() == []
+
+    def listings(self):
+        return [self.host.run(command).stdout for command in LISTINGS]
+
+    def reconfigure(self, text):
+        self.daemon.write(text)
+        self.daemon.rules.load()
+        assert self.daemon.request("reload")[1] == "ok"
+
+
+@pytest.fixture(scope="module")
+def patient(daemon):
+    return Patient(daemon)
+
+
+@pytest.fixture
+def undo(patient):
+    """Commands that make the firewall healthy again."""
+    with contextlib.ExitStack() as stack:
+        yield lambda command: stack.callback(patient.host.run, command)
+
+
+def without_dates(listings):
+    return ["\n".join(line for line in text.splitlines() if not line.startswith("#")) for text in listings]
+
+
+def processes():
+    return {entry for entry in os.listdir("/proc") if entry.isdigit()}
+
+
+def test_healthy(patient):
+    before, running = without_dates(patient.listings()), processes()
+    findings = patient.examine()
+    assert {f["state"] for f in findings} == {"ok"}, findings
+    assert not any(f["mend"] for f in findings)
+    assert without_dates(patient.listings()) == before
+    assert processes() == running
+
+
+def test_text_says_the_same(patient):
+    """Of the file that the daemon runs with, if none is named."""
+    findings, text = patient.examine(), patient.daemon.ctl("doctor").stdout
+    assert [line.split(maxsplit=2) for line in text.splitlines()] == [
+        [f["state"], f["check"], f["sentence"]] for f in findings]
+    tried = [f["sentence"] for f in findings if f["check"] in ("new-flow", "established-flow")]
+    assert len(tried) == 4
+    for family in FAMILIES:
+        end = f"leaves by eth0 from {family.public}"
+        assert sum(f"IPv{family.version}" in s and s.endswith(end) for s in tried) == 2
+
+
+def test_rules_missing(patient):
+    patient.daemon.rules.unload()
+    patient.mend(patient.expect("rules", "not loaded"))
+
+
+def test_rules_of_the_daemon(patient):
+    """Held by the daemon itself; what it loads is mended by its restart."""
+    daemon = patient.daemon
+    if not kernel_has_nft_queue(patient.host):
+        pytest.skip("this kernel's nft has no queue")
+    daemon.rules.unload()
+    daemon.stop()
+    daemon.write(configuration(control=daemon.socket, rules="own"))
+    daemon.start()
+    try:
+        assert patient.complaints() == []
+    finally:
+        daemon.stop()
+        daemon.write(configuration(control=daemon.socket))
+        daemon.rules.load()
+        daemon.start()
+
+
+def test_rules_stale(patient):
+    patient.host.run("nft flush table ip6 icmpnatd")
+    patient.mend(patient.expect("rules", "not those"))
+
+
+@pytest.mark.parametrize("hook, priority, policy, rule", [
+    ("output", "filter", "drop", ""), ("postrouting", "mangle", "drop", ""),
+    ("output", "mangle - 1", "accept", "ct state untracked counter drop")])
+def test_chain_drops(patient, undo, hook, priority, policy, rule):
+    patient.host.nft(STRICT.format(hook=hook, priority=priority, policy=policy, rule=rule))
+    undo("nft delete table inet strict")
+    found = patient.expect("new-flow", f"inet strict {hook}", "the policy" if policy == "drop" else "a rule")
+    assert len(found) == len(FAMILIES)
+    patient.mend(found)
+
+
+def test_two_chains_drop(patient, undo):
+    """The second one shows as soon as the first one is mended, in the twin."""
+    for hook in "output", "postrouting":
+        patient.host.nft(STRICT.format(hook=hook, priority="mangle - 1", policy="drop", rule=""))
+    undo("nft delete table inet strict")
+    found = patient.expect("new-flow", "inet strict")
+    assert [sum(f" {hook} " in f["sentence"] for f in found) for hook in ("output", "postrouting")] == [2, 2]
+    patient.mend(found)
+
+
+def test_iptables_drops(patient, undo):
+    """A chain of iptables is mended by iptables."""
+    patient.host.run("iptables -A OUTPUT -m conntrack --ctstate UNTRACKED -j DROP")
+    undo("iptables -F OUTPUT")
+    found = patient.expect("new-flow", "ip filter OUTPUT")
+    assert len(found) == 1 and found[0]["mend"].startswith("iptables -t filter -I OUTPUT ")
+    patient.mend(found)
+
+
+def test_not_running(patient):
+    patient.daemon.stop()
+    try:
+        found = patient.expect("daemon", "no icmpnatd answers")
+        assert found[0]["mend"] == "systemctl start icmpnatd"
+    finally:
+        patient.daemon.start()
+
+
+def test_public_address_not_routed_here(patient, undo):
+    patient.host.run(f"ip address del {V4.public}/32 dev lo; ip route del unreachable 1.2.3.0/24")
+    undo("ip route replace unreachable 1.2.3.0/24; ip address replace 1.2.3.1/32 dev lo")
+    undo("ip address flush dev lo to 1.2.3.20/32")
+    found = patient.expect("addresses", "is not routed here", "eth0")
+    assert {f["mend"] for f in found} == {f"ip address add {a} dev lo" for a in (V4.public, V4.stateless)}
+    patient.mend(found)
+
+
+def test_policy_routing(patient, undo):
+    """The kernel routes a packet again when its source was changed."""
+    patient.host.run(f"ip route add default dev eth1 table 77; ip rule add from {V4.public} lookup 77")
+    undo("ip route flush table 77; ip rule del lookup 77; ip rule del from 1.2.3.1 lookup main")
+    found = [f for f in patient.complaints()]
+    assert {f["check"] for f in found} == {"new-flow", "established-flow"}, found
+    assert all(f["state"] == "problem" and "by eth1 once its source is 1.2.3.1, not by eth0" in f["sentence"]
+               for f in found), found
+    patient.mend(found[:1])
+
+
+def test_strict_reverse_path(patient, undo):
+    """The dmz as a second uplink."""
+    patient.host.sysctl({"net.ipv4.conf.eth0.rp_filter": 1})
+    undo("sysctl -w net.ipv4.conf.eth0.rp_filter=0")
+    undo("ip route del default metric 2000; ip -6 route del default metric 2000")
+    assert patient.complaints() == []  # right for one uplink
+    patient.host.run("ip route add default via 192.168.1.10 metric 2000; "
+                     "ip -6 route add default via fd00:1::10 metric 2000")
+    maps = MAPS + [(f.firewall_dmz, f.public) for f in FAMILIES]
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket, outside='"eth0", "eth1"'))
+    try:
+        found = [f for f in patient.complaints() if f["state"] == "problem"]
+        assert [f["check"] for f in found] == ["reverse-path"], found
+        patient.host.run(found[0]["mend"])
+        assert not [f for f in patient.complaints() if f["state"] == "problem"]
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_copies_without_a_route(patient):
+    """The dmz as a second uplink that only the first one's default route leads away from."""
+    patient.reconfigure(configuration(control=patient.daemon.socket, outside='"eth0", "eth1"'))
+    try:
+        found = patient.expect("new-flow", "eth1, IPv", "no gateway is found")
+        assert len(found) == len(FAMILIES)
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_interface_missing(patient):
+    patient.reconfigure(configuration(control=patient.daemon.socket, outside='"eth0", "eth7"'))
+    try:
+        patient.expect("interfaces", "eth7 is missing")
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_not_needed(patient):
+    maps = [(f.firewall, f.public) for f in FAMILIES]
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket))
+    try:
+        finding, = patient.complaints()
+        assert (finding["check"], finding["state"]) == ("need", "note")
+        patient.host.run(finding["mend"])
+        patient.host.run("nft delete table inet icmp_source")
+        patient.reconfigure(configuration(maps[:1], control=patient.daemon.socket))
+        assert "ip route replace default via 192.168.42.254 src 1.2.3.1" in [
+            f["mend"] for f in patient.complaints() if f["check"] == "need"]
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_wiped_by_a_firewall_restart(patient, tmp_path):
+    """As on Debian with nftables.service enabled, in a mount namespace of its own."""
+    (tmp_path / "nftables.conf").write_text("#!/usr/sbin/nft -f\nflush ruleset\n")
+    (tmp_path / "nftables.service").write_text("")
+    wants = "/etc/systemd/system/sysinit.target.wants"
+    script = (f"mount -t tmpfs none /etc/systemd/system && mkdir {wants} && cp {tmp_path}/nftables.service {wants} && "
+              f"mount --bind {tmp_path}/nftables.conf /etc/nftables.conf && "
+              f"{program('icmpnatctl')} -s {patient.daemon.socket} doctor --json")
+    done = patient.host.run("unshare", "--mount", "sh", "-c", script, check=False)
+    found = [f for f in json.loads(done.stdout) if f["state"] != "ok"]
+    assert [f["check"] for f in found] == ["reload"], done
+
+
+def test_not_root(patient):
+    """What cannot be looked at is not said to be well."""
+    done = patient.host.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", program("icmpnatctl"), "-s",
+                            patient.daemon.socket, "doctor", "--json", check=False)
+    assert done.returncode == 0, done
+    found = {f["check"]: f["state"] for f in json.loads(done.stdout)}
+    assert found["twin"] == "unknown" and found["daemon"] == "ok"
+    assert not {"rules", "new-flow", "established-flow"} & set(found)
+
+
+def test_bad_configuration(patient, tmp_path):
+    (tmp_path / "bad.conf").write_text("outside = 1;")
+    done = patient.daemon.ctl("doctor", "--json", "-c", str(tmp_path / "bad.conf"), check=False)
+    finding, = json.loads(done.stdout)
+    assert (finding["check"], finding["state"], done.returncode) == ("config", "problem", 1)
