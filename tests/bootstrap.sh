@@ -29,8 +29,18 @@ need_packages() {
 	fi
 	say "installing: $missing"
 	# shellcheck disable=SC2086 # a list of words
-	{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } \
-		>"${TMPDIR:-/tmp}/icmpnatd-apt.log" 2>&1 || { tail -n 5 "${TMPDIR:-/tmp}/icmpnatd-apt.log" >&2; return 1; }
+	install_packages $missing >"${TMPDIR:-/tmp}/icmpnatd-apt.log" 2>&1 ||
+		{ tail -n 5 "${TMPDIR:-/tmp}/icmpnatd-apt.log" >&2; return 1; }
+}
+
+# install_packages NAME...: and starts none of the daemons in them.
+install_packages() {
+	local policy=/usr/sbin/policy-rc.d status
+	if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy; fi
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+	status=$?
+	[ -z "$policy" ] || rm -f $policy
+	return $status
 }
 
 # build DIR CONFIGURE-OPTION...: builds into DIR, which is made or brought up to date.

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An error that is queued where it is emitted still has its conntrack entry. A kernel that can attaches the
+entry to the packet; with any other the daemon asks conntrack. Each way it knows the flow.
+
+   client ----- border ===== firewall: OUTPUT -> queue, with the entry -> daemon
+   to 1.2.3.6:8007           DNAT -> 192.168.1.6:7
+   to 1.2.3.2:40007          SNAT <- 192.168.1.10:40007
+"""
+
+import gzip
+import os
+import pathlib
+import re
+
+import pytest
+
+from lab.client import ANSWERED, NAT_PORT, Reaction, UdpFlow, answering
+from lab.daemon import Daemon, Rules, kernel_has_nft_queue
+from lab.traffic import Capture
+from stage import EXPIRED, TOO_BIG, assert_right
+
+CONFIGS = pathlib.Path("/proc/config.gz"), pathlib.Path("/boot/config-" + os.uname().release)
+
+
+@pytest.fixture(scope="module")
+def daemon(network):
+    daemon = Daemon(network)
+    kind = "direct" if kernel_has_nft_queue(network.firewall) else "iptables-direct"
+    daemon.rules = Rules(network.firewall, daemon.path, kind=kind)
+    with daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def attaches():
+    """Whether the running kernel was built to attach entries."""
+    for path in CONFIGS:
+        if path.exists():
+            text = gzip.open(path, "rt").read() if path.suffix == ".gz" else path.read_text()
+            return "CONFIG_NETFILTER_NETLINK_GLUE_CT=y\n" in text
+    pytest.skip("the kernel's configuration is neither " + " nor ".join(map(str, CONFIGS)))
+
+
+def test_status_says_it(daemon, attaches):
+    said, = re.findall(r"^attached-flows:\s+(\w+)$", daemon.ctl("status").stdout, re.M)
+    assert said == ("yes" if attaches else "no")
+
+
+def to_dnat(network, family):
+    """Towards an address and port that stand for others."""
+    flow = UdpFlow(network.client, family.nat, NAT_PORT)
+    assert flow.send() == ANSWERED
+    flow.hops(2)
+    return flow, 32, EXPIRED, family.nat
+
+
+def to_snat(network, family):
+    """In reply to a host that is seen with another address."""
+    return answering(network, family), 1400, TOO_BIG, family.public2
+
+
+@pytest.mark.parametrize("way", [to_dnat, to_snat])
+def test_established_flow(network, daemon, family, attaches, way):
+    network.forget()
+    flow, size, kind, address = way(network, family)
+    with flow, Capture(network.client, "eth0") as capture:
+        account = daemon.account()
+        assert flow.send(size) == Reaction(kind.answer, address, *kind.type_and_code(family), kind.mtu)
+        counted = account.expect(both=1)
+        error, = capture.errors()
+    assert_right(error, kind, family, address, capture.sent)
+    flows = {name: n for (group, name), n in counted.items() if group == "flow"}
+    assert flows == {"attached" if attaches else "found": 1}
