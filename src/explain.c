@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads a capture with libpcap and lets decide() decide, as a worker does; only
- * that no flow is known here. Says of each ICMP error what became of it.
+ * Reads a capture with libpcap and decides as a worker does; only that no flow
+ * is known here. Says of each ICMP error what became of it.
  */
 #include "explain.h"
 
@@ -23,7 +23,6 @@ struct reading {
 	const struct config_outside *outside;
 	int link;
 	unsigned long number, errors; /* of packets so far; those that are ICMP errors */
-	bool asked;		      /* a flow was asked for about the current packet */
 };
 
 /* Length of an Ethernet header with its VLAN tags; 0 if no IP packet follows. */
@@ -65,19 +64,6 @@ static long link_header(int link, const uint8_t *bytes, size_t length)
 		return 20;
 	}
 	return -1;
-}
-
-/* Nobody is asked: what would be is noted. */
-static bool note_question(
-	void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
-{
-	struct reading *reading = context;
-
-	(void)error;
-	(void)bytes;
-	(void)flow;
-	reading->asked = true;
-	return false;
 }
 
 static void print_address(FILE *out, struct address address)
@@ -134,7 +120,7 @@ static void print_decision(const struct reading *reading, const struct decision 
 	}
 	if (d->length < before)
 		fprintf(out, "    %zu bytes of extension and padding are removed\n", before - d->length);
-	if (reading->asked)
+	if (d->wants_flow)
 		fputs("    the daemon would ask conntrack for its flow; none is known here\n", out);
 }
 
@@ -145,8 +131,6 @@ static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t
 		.maps = reading->outside->maps,
 		.lookup = reading->config->lookup,
 		.extensions = reading->config->extensions,
-		.find_flow = note_question,
-		.context = reading,
 	};
 	uint8_t copy[UINT16_MAX];
 	struct decision d;
@@ -157,8 +141,8 @@ static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t
 		return;
 	}
 	memcpy(copy, bytes, length);
-	reading->asked = false;
-	decide(&d, &rules, copy, length);
+	decide_begin(&d, &rules, copy, length);
+	decide_finish(&d, NULL, copy);
 	if (d.outcome == OUTCOME_NOT_ERROR)
 		return;
 	reading->errors++;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way of a packet: queue_receive() fills a batch, decide() reads, asks
- * flow_lookup() and edits in place, a verdict is appended, and queue_flush()
- * sends the batch. No lock, log or allocation on the way, and no
- * question to conntrack whose answer could change nothing.
+ * The way of a batch: queue_receive() fills it, decide_begin() reads each packet,
+ * flow_lookup() asks about all that want their flow, decide_finish() edits in
+ * place, verdicts are appended in order, and queue_flush() sends them. No lock,
+ * log or allocation on the way, and no question to conntrack whose answer could
+ * change nothing.
  */
 #define _GNU_SOURCE
 #include "worker.h"
@@ -36,86 +37,100 @@ static void log_failed_lookup(struct worker *worker, int error)
 			strerror(error), withheld);
 }
 
-/* A worker and the packet that it has in hand. */
-struct task {
-	struct worker *worker;
-	const struct queue_packet *packet;
-};
-
-/* Finds the flow that the quoted packet belongs to: the attached entry if there
- * is one, else by asking. */
-static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
+static void count_hit(_Atomic uint64_t *hits, uint32_t map)
 {
-	const struct task *task = context;
-	enum stats_counter counter = STATS_FLOW_NOT_FOUND;
-	struct flow_tuple seen;
-
-	if (task->packet->flow && flow_read_attached(task->packet->flow, flow))
-		counter = STATS_FLOW_ATTACHED;
-	else if (flow_tuple_read(&seen, error, bytes))
-		switch (flow_lookup(task->worker->flows, &seen, flow)) {
-		case FLOW_FOUND:
-			counter = STATS_FLOW_FOUND;
-			break;
-		case FLOW_FAILED:
-			counter = STATS_FLOW_FAILED;
-			log_failed_lookup(task->worker, errno);
-			break;
-		case FLOW_NOT_FOUND:
-			break;
-		}
-	stats_add(&task->worker->stats, counter, 1);
-	return counter == STATS_FLOW_ATTACHED || counter == STATS_FLOW_FOUND;
-}
-
-static void count_hit(const struct worker *worker, const struct policy *policy, uint32_t map)
-{
-	_Atomic uint64_t *hits = policy->hits + worker->number * policy->config->n_entries;
-
 	if (map != ADDRMAP_NONE)
 		stats_increase(&hits[map], 1);
 }
 
 static void count(struct worker *worker, const struct policy *policy, const struct decision *d)
 {
+	_Atomic uint64_t *hits;
+
 	stats_add(&worker->stats, STATS_OUTCOME + d->outcome, 1);
 	if (d->sound)
 		stats_add(&worker->stats, STATS_TYPE + d->error.type, 1);
-	if (d->translated) {
-		count_hit(worker, policy, d->translation.outer_map);
-		count_hit(worker, policy, d->translation.source_map);
-		count_hit(worker, policy, d->translation.destination_map);
+	if (!d->translated)
+		return;
+	hits = policy->hits + worker->number * policy->config->n_entries;
+	count_hit(hits, d->translation.outer_map);
+	count_hit(hits, d->translation.source_map);
+	count_hit(hits, d->translation.destination_map);
+}
+
+/* A batch in hand: what is decided about each packet, and the questions that
+ * must be answered first. */
+struct batch {
+	const struct policy *policy;
+	struct decision decisions[QUEUE_BATCH];
+	struct flow_question questions[QUEUE_BATCH];
+	unsigned asks[QUEUE_BATCH]; /* the packet that a question is about */
+	unsigned n_questions;
+};
+
+_Static_assert(QUEUE_BATCH <= FLOW_QUESTIONS_MAX, "a batch may have a question about each packet");
+
+/* Decides, unless connection tracking must be asked first. */
+static void begin(struct worker *worker, struct batch *batch, unsigned i)
+{
+	const struct queue_packet *packet = &worker->queue.packets[i];
+	const struct config *config = batch->policy->config;
+	const struct decide_rules rules = {
+		.maps = find_maps(batch->policy, packet->interface),
+		.lookup = config->lookup,
+		.extensions = config->extensions,
+	};
+	struct decision *d = &batch->decisions[i];
+	struct flow flow;
+
+	if (!packet->whole) {
+		*d = (struct decision){.outcome = OUTCOME_OVERSIZE};
+		return;
+	}
+	decide_begin(d, &rules, packet->bytes, packet->length);
+	if (!d->wants_flow) {
+		decide_finish(d, NULL, packet->bytes);
+	} else if (packet->flow && flow_read_attached(packet->flow, &flow)) {
+		stats_add(&worker->stats, STATS_FLOW_ATTACHED, 1);
+		decide_finish(d, &flow, packet->bytes);
+	} else {
+		batch->questions[batch->n_questions].seen = d->seen;
+		batch->asks[batch->n_questions++] = i;
 	}
 }
 
-static void decide_packet(struct decision *d, struct worker *worker, const struct policy *policy,
-	const struct queue_packet *packet)
+/* Asks for the flows that are wanted, and decides about their packets. */
+static void ask(struct worker *worker, struct batch *batch)
 {
-	struct task task = {worker, packet};
-	const struct decide_rules rules = {
-		.maps = find_maps(policy, packet->interface),
-		.lookup = policy->config->lookup,
-		.extensions = policy->config->extensions,
-		.find_flow = find_flow,
-		.context = &task,
-	};
+	if (batch->n_questions)
+		flow_lookup(worker->flows, batch->questions, batch->n_questions);
+	for (unsigned k = 0; k < batch->n_questions; k++) {
+		const struct flow_question *question = &batch->questions[k];
+		const unsigned i = batch->asks[k];
+		enum stats_counter counter = STATS_FLOW_FOUND;
 
-	if (packet->whole)
-		decide(d, &rules, packet->bytes, packet->length);
-	else
-		*d = (struct decision){.outcome = OUTCOME_OVERSIZE};
+		if (question->error)
+			counter = question->error == ENOENT ? STATS_FLOW_NOT_FOUND : STATS_FLOW_FAILED;
+		if (counter == STATS_FLOW_FAILED)
+			log_failed_lookup(worker, question->error);
+		stats_add(&worker->stats, counter, 1);
+		decide_finish(&batch->decisions[i], question->error ? NULL : &question->flow,
+			worker->queue.packets[i].bytes);
+	}
 }
 
-static void handle(struct worker *worker, const struct policy *policy, struct queue_packet *packet)
+/* Appends the verdict on a packet that has been decided about. */
+static void finish(struct worker *worker, const struct batch *batch, unsigned i)
 {
-	struct decision d;
+	struct queue_packet *packet = &worker->queue.packets[i];
+	const struct decision *d = &batch->decisions[i];
 
-	decide_packet(&d, worker, policy, packet);
-	count(worker, policy, &d);
-	if (d.modified) {
-		packet->length = (uint32_t)d.length;
+	count(worker, batch->policy, d);
+	if (d->modified) {
+		packet->length = (uint32_t)d->length;
 		queue_rewrite(&worker->queue, packet);
-	} else if (outcome_fate(d.outcome) == FATE_MALFORMED && !policy->config->queue.malformed_pass) {
+	} else if (outcome_fate(d->outcome) == FATE_MALFORMED &&
+		   !batch->policy->config->queue.malformed_pass) {
 		queue_drop(&worker->queue, packet);
 	} else {
 		queue_accept(&worker->queue, packet);
@@ -137,10 +152,15 @@ static const struct policy *hold_policy(struct worker *worker)
 
 static void serve_batch(struct worker *worker)
 {
-	const struct policy *policy = hold_policy(worker);
+	struct batch batch;
 
+	batch.policy = hold_policy(worker);
+	batch.n_questions = 0;
 	for (unsigned i = 0; i < worker->queue.n_packets; i++)
-		handle(worker, policy, &worker->queue.packets[i]);
+		begin(worker, &batch, i);
+	ask(worker, &batch);
+	for (unsigned i = 0; i < worker->queue.n_packets; i++)
+		finish(worker, &batch, i);
 	atomic_store(&worker->held, NULL);
 	queue_flush(&worker->queue);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Parse, scope, flow, inner packet, outer source, sums. Each exit is an outcome.
+ * There are two halves, and between them whoever can asks for the flow.
  */
 #include "core/decide.h"
 
@@ -9,12 +10,9 @@ static bool should_look_up(const struct decide_rules *rules, const struct transl
 	return rules->lookup == LOOKUP_ALWAYS || (rules->lookup == LOOKUP_AUTO && t->wants_flow);
 }
 
-static enum outcome decide_sound(struct decision *d, const struct decide_rules *rules, uint8_t *bytes)
+static enum outcome begin_sound(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes)
 {
 	struct translation *t = &d->translation;
-	struct flow flow;
-	enum outcome outcome;
-	bool known;
 
 	if (!rules->maps)
 		return OUTCOME_NOT_OUTSIDE;
@@ -22,22 +20,34 @@ static enum outcome decide_sound(struct decision *d, const struct decide_rules *
 		return OUTCOME_PRIVATE_PEER;
 	translate_begin(t, &d->error, rules->maps);
 	t->extensions = rules->extensions;
-	known = should_look_up(rules, t) && rules->find_flow(rules->context, &d->error, bytes, &flow);
-	outcome = translate(t, known ? &flow : NULL, bytes);
-	d->translated = true;
-	d->modified = t->modified;
-	d->length = t->length;
-	return outcome;
+	d->wants_flow = should_look_up(rules, t) && flow_tuple_read(&d->seen, &d->error, bytes);
+	return OUTCOME_UNDECIDED;
 }
 
-/* Decides about a packet of length bytes (at most 65535) that starts with its
- * outer IP header, and edits it in place; it never gets longer. */
-void decide(struct decision *d, const struct decide_rules *rules, uint8_t *bytes, size_t length)
+/* Reads a packet of length bytes (at most 65535) that starts with its outer IP
+ * header. If d->wants_flow afterwards, the flow of d->seen would help to decide. */
+void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length)
 {
 	d->length = length;
-	d->modified = d->translated = false;
+	d->modified = d->translated = d->wants_flow = false;
 	d->outcome = icmp_error_parse(&d->error, bytes, length);
 	d->sound = d->outcome == OUTCOME_UNDECIDED;
 	if (d->sound)
-		d->outcome = decide_sound(d, rules, bytes);
+		d->outcome = begin_sound(d, rules, bytes);
+}
+
+/* Decides about the packet that decide_begin() read, and edits it in place; it
+ * never gets longer. flow is the one that was wanted, NULL if nobody knows it. */
+void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
+{
+	const struct flow_tuple *sent = NULL;
+
+	if (d->outcome != OUTCOME_UNDECIDED)
+		return;
+	if (flow && d->wants_flow && flow_has_nat(flow))
+		sent = flow_as_sent(flow, &d->seen);
+	d->outcome = translate(&d->translation, sent, bytes);
+	d->translated = true;
+	d->modified = d->translation.modified;
+	d->length = d->translation.length;
 }

@@ -19,28 +19,25 @@
  * packet, or never. */
 enum decide_lookup { LOOKUP_AUTO, LOOKUP_ALWAYS, LOOKUP_NEVER };
 
-/* Finds the flow of the quoted packet; false if nobody knows it. */
-typedef bool decide_find_flow(
-	void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow);
-
 struct decide_rules {
 	const struct addrmap *maps; /* one of each part; NULL: the packet does not leave outside */
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
-	decide_find_flow *find_flow;
-	void *context; /* for find_flow */
 };
 
 struct decision {
-	enum outcome outcome;
-	bool sound;    /* it is a sound ICMP error, and error is filled in */
-	bool modified; /* its bytes were changed */
-	size_t length; /* of the packet now */
+	enum outcome outcome; /* OUTCOME_UNDECIDED between the two halves of a decision */
+	bool sound;	      /* it is a sound ICMP error, and error is filled in */
+	bool modified;	      /* its bytes were changed */
+	size_t length;	      /* of the packet now */
 	struct icmp_error error;
 	struct translation translation; /* whose maps were used; only if the packet was translated */
 	bool translated;
+	bool wants_flow;
+	struct flow_tuple seen; /* of the quoted packet; only if a flow is wanted */
 };
 
-void decide(struct decision *d, const struct decide_rules *rules, uint8_t *bytes, size_t length);
+void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length);
+void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes);
 
 #endif

@@ -151,17 +151,6 @@ static void set_inner_maps(struct edit *edit, const struct translation *t)
 			addrmap_apply(&t->entries[t->destination_map], error->inner_destination));
 }
 
-/* The tuple that the inner packet was sent with, if a flow with NAT tells. */
-static const struct flow_tuple *sent_tuple(
-	const struct translation *t, const struct flow *flow, uint8_t *bytes)
-{
-	struct flow_tuple seen;
-
-	if (!flow || !flow_has_nat(flow) || !flow_tuple_read(&seen, t->error, bytes))
-		return NULL;
-	return flow_as_sent(flow, &seen);
-}
-
 /* A copy made by nft's dup or iptables' TEE has DF set, which the kernel's own
  * errors never have (nf_dup_ipv4). */
 static void clear_df(struct edit *edit, const struct packet *outer)
@@ -288,14 +277,13 @@ static enum outcome judge(const struct edit *edit, const struct icmp_error *erro
 	return edit->stripped ? OUTCOME_STRIPPED : OUTCOME_ALREADY_RIGHT;
 }
 
-/* Translates the error that translate_begin() was told of, in place; flow is
- * the connection that it is about, NULL if nobody knows it. t->length is less
- * afterwards if an extension was removed, else what it was.
+/* Translates the error that translate_begin() was told of, in place; sent is the
+ * tuple that the inner packet was sent with, NULL if no flow with NAT tells.
+ * t->length is less afterwards if an extension was removed, else what it was.
  * Maps that turn out not to be needed are set to ADDRMAP_NONE in *t. */
-enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *bytes)
+enum outcome translate(struct translation *t, const struct flow_tuple *sent, uint8_t *bytes)
 {
 	const struct icmp_error *error = t->error;
-	const struct flow_tuple *sent = sent_tuple(t, flow, bytes);
 	struct edit edit = {.bytes = bytes, .transport = transport_of(&error->inner, bytes)};
 
 	strip(&edit, t);

@@ -26,6 +26,6 @@ struct translation {
 
 void translate_begin(
 	struct translation *t, const struct icmp_error *error, const struct addrmap maps[ADDRMAP_PARTS]);
-enum outcome translate(struct translation *t, const struct flow *flow, uint8_t *bytes);
+enum outcome translate(struct translation *t, const struct flow_tuple *sent, uint8_t *bytes);
 
 #endif

@@ -110,21 +110,17 @@ static const struct addrmap *find_maps(const struct prober *prober, unsigned int
 	return NULL;
 }
 
-/* A packet and who asks about its flow. */
-struct question {
-	struct prober *prober;
-	const struct queue_packet *packet;
-};
-
-static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
+/* Finds the flow that the decision wants, if it wants one; NULL if nobody knows it. */
+static const struct flow *find_flow(const struct prober *prober, const struct queue_packet *packet,
+	const struct decision *d, struct flow_question *question)
 {
-	const struct question *question = context;
-	struct flow_tuple seen;
-
-	if (question->packet->flow && flow_read_attached(question->packet->flow, flow))
-		return true;
-	return flow_tuple_read(&seen, error, bytes) &&
-	       flow_lookup(question->prober->flows, &seen, flow) == FLOW_FOUND;
+	if (!d->wants_flow)
+		return NULL;
+	if (packet->flow && flow_read_attached(packet->flow, &question->flow))
+		return &question->flow;
+	question->seen = d->seen;
+	flow_lookup(prober->flows, question, 1);
+	return question->error ? NULL : &question->flow;
 }
 
 /* Decides as a worker of the daemon does, and notes if it is about the probe: that
@@ -132,17 +128,16 @@ static bool find_flow(void *context, const struct icmp_error *error, const uint8
 static void decide_packet(
 	struct prober *prober, struct queue_packet *packet, const struct probe *probe, struct sight *sight)
 {
-	struct question question = {prober, packet};
 	const struct decide_rules rules = {
 		.maps = find_maps(prober, packet->interface),
 		.lookup = prober->config->lookup,
 		.extensions = prober->config->extensions,
-		.find_flow = find_flow,
-		.context = &question,
 	};
+	struct flow_question question;
 	struct decision d;
 
-	decide(&d, &rules, packet->bytes, packet->length);
+	decide_begin(&d, &rules, packet->bytes, packet->length);
+	decide_finish(&d, find_flow(prober, packet, &d, &question), packet->bytes);
 	packet->length = (uint32_t)d.length;
 	if (d.modified)
 		queue_rewrite(&prober->queue, packet);

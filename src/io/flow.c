@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ctnetlink. libnetfilter_conntrack writes the question; the answer is read
- * with libmnl, because the library's getters cannot tell the ICMP identifier of
- * the reply tuple, and so as not to allocate an object for each answer.
+ * ctnetlink. libnetfilter_conntrack writes the questions; the answers are read
+ * here, because the library's getters cannot tell the ICMP identifier of the
+ * reply tuple, and so as not to allocate an object for each answer. A batch of
+ * questions is one send, and its answers are matched by their sequence numbers.
  */
+#define _GNU_SOURCE
 #include "io/flow.h"
 
 #include <arpa/inet.h>
@@ -13,17 +15,48 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
-#define MESSAGE_MAX 4096
+#include "io/attribute.h"
+
+#define QUESTION_MAX 256  /* bytes of one; those of IPv6 have 108 */
+#define ANSWER_MAX   4096 /* of one; the kernel's have some hundred */
+#define ANSWERS	     16	  /* taken by one system call */
+#define KERNEL_TRUTH 4608 /* bytes of receive buffer that an answer is charged for, at most */
+
+enum { PENDING = -1 }; /* question.error of one that has been asked */
 
 struct flow_socket {
 	struct mnl_socket *socket;
 	struct nf_conntrack *question; /* one object for all questions */
-	uint32_t sequence;
-	_Alignas(8) char buffer[MESSAGE_MAX];
+	uint32_t sequence;	       /* that the next round of questions begins with */
+	int64_t deadline;	       /* milliseconds of CLOCK_MONOTONIC */
+	_Alignas(8) char out[FLOW_QUESTIONS_MAX * QUESTION_MAX];
+	_Alignas(8) char in[ANSWERS][ANSWER_MAX];
+	struct mmsghdr headers[ANSWERS];
+	struct iovec parts[ANSWERS];
 };
+
+/* Questions that are asked together; questions[i] has the sequence number first + i. */
+struct round {
+	struct flow_question *questions;
+	unsigned n, pending;
+	uint32_t first;
+};
+
+/* All answers to a batch may lie there before the first one is read. A process
+ * without CAP_NET_ADMIN outside its namespace has to do with what everybody gets. */
+static void enlarge_buffer(int fd)
+{
+	const int size = FLOW_QUESTIONS_MAX * KERNEL_TRUTH;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
 
 /* Returns a socket of its own for questions; NULL with errno. */
 struct flow_socket *flow_open(void)
@@ -33,10 +66,17 @@ struct flow_socket *flow_open(void)
 
 	if (!flows)
 		return NULL;
+	for (unsigned i = 0; i < ANSWERS; i++) {
+		flows->parts[i] = (struct iovec){flows->in[i], ANSWER_MAX};
+		flows->headers[i].msg_hdr = (struct msghdr){.msg_iov = &flows->parts[i], .msg_iovlen = 1};
+	}
+	flows->sequence = 1; /* what nobody asked for has 0 */
 	flows->question = nfct_new();
-	flows->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (flows->question && flows->socket && mnl_socket_bind(flows->socket, 0, MNL_SOCKET_AUTOPID) == 0)
+	flows->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (flows->question && flows->socket && mnl_socket_bind(flows->socket, 0, MNL_SOCKET_AUTOPID) == 0) {
+		enlarge_buffer(mnl_socket_get_fd(flows->socket));
 		return flows;
+	}
 	error = errno;
 	flow_close(flows);
 	errno = error;
@@ -87,54 +127,56 @@ static void set_transport(struct nf_conntrack *ct, const struct flow_tuple *tupl
 	}
 }
 
-/* Asks for the flow that has this tuple in either direction: the kernel finds
- * an entry by both of its tuples (ctnetlink_get_conntrack). */
-static int ask(struct flow_socket *flows, const struct flow_tuple *tuple)
+/* Writes the question for the flow that has this tuple in either direction: the
+ * kernel finds an entry by both of its tuples (ctnetlink_get_conntrack). Returns
+ * its length; 0 if the library fails. */
+static size_t put_question(
+	struct flow_socket *flows, char *at, const struct flow_tuple *tuple, uint32_t sequence)
 {
-	struct nlmsghdr *message = mnl_nlmsg_put_header(flows->buffer);
+	struct nlmsghdr *message = mnl_nlmsg_put_header(at);
 	struct nfgenmsg *family = mnl_nlmsg_put_extra_header(message, sizeof(*family));
 
 	set_addresses(flows->question, tuple);
 	set_transport(flows->question, tuple);
 	message->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
 	message->nlmsg_flags = NLM_F_REQUEST;
-	message->nlmsg_seq = ++flows->sequence;
-	family->nfgen_family = nfct_get_attr_u8(flows->question, ATTR_ORIG_L3PROTO);
+	message->nlmsg_seq = sequence;
+	family->nfgen_family = address_is_v4(tuple->source) ? AF_INET : AF_INET6;
 	family->version = NFNETLINK_V0;
-	if (nfct_nlmsg_build(message, flows->question) < 0)
-		return -1;
-	return mnl_socket_sendto(flows->socket, message, message->nlmsg_len) < 0 ? -1 : 0;
+	return nfct_nlmsg_build(message, flows->question) < 0 ? 0 : MNL_ALIGN(message->nlmsg_len);
 }
 
-struct attributes {
-	const struct nlattr *at[16];
-};
-
-static int take_attribute(const struct nlattr *attribute, void *data)
+/* Writes those questions of the round to which nobody knows an answer yet. */
+static size_t put_questions(struct flow_socket *flows, struct round *round, bool inverse)
 {
-	struct attributes *all = data;
-	unsigned type = mnl_attr_get_type(attribute);
+	size_t length = 0, n;
 
-	if (type < sizeof(all->at) / sizeof(all->at[0]))
-		all->at[type] = attribute;
-	return MNL_CB_OK;
+	for (unsigned i = 0; i < round->n; i++) {
+		struct flow_question *question = &round->questions[i];
+		const struct flow_tuple tuple =
+			inverse ? flow_tuple_inverse(&question->seen) : question->seen;
+
+		if (question->error != ENOENT)
+			continue;
+		n = put_question(flows, flows->out + length, &tuple, round->first + i);
+		question->error = n ? PENDING : EINVAL;
+		round->pending += n > 0;
+		length += n;
+	}
+	return length;
 }
 
-static struct attributes nested(const struct nlattr *nest)
+static bool has_length(const struct nlattr *a, size_t length)
 {
-	struct attributes all = {{NULL}};
-
-	if (nest)
-		mnl_attr_parse_nested(nest, take_attribute, &all);
-	return all;
+	return a && attribute_length(a) == length;
 }
 
-static bool read_address(const struct attributes *ip, unsigned v4, unsigned v6, struct address *address)
+static bool read_address(const struct nlattr *v4, const struct nlattr *v6, struct address *address)
 {
-	if (ip->at[v4] && mnl_attr_get_payload_len(ip->at[v4]) == 4)
-		*address = address_from_v4(mnl_attr_get_payload(ip->at[v4]));
-	else if (ip->at[v6] && mnl_attr_get_payload_len(ip->at[v6]) == 16)
-		*address = address_from_v6(mnl_attr_get_payload(ip->at[v6]));
+	if (has_length(v4, 4))
+		*address = address_from_v4(attribute_payload(v4));
+	else if (has_length(v6, 16))
+		*address = address_from_v6(attribute_payload(v6));
 	else
 		return false;
 	return true;
@@ -143,116 +185,196 @@ static bool read_address(const struct attributes *ip, unsigned v4, unsigned v6, 
 /* Numbers of 8 and 16 bits as they stand in the message; 0 if absent. */
 static uint8_t read_u8(const struct nlattr *a)
 {
-	return a && mnl_attr_get_payload_len(a) == 1 ? mnl_attr_get_u8(a) : 0;
+	return has_length(a, 1) ? *(const uint8_t *)attribute_payload(a) : 0;
 }
 
 static uint16_t read_u16(const struct nlattr *a)
 {
-	return a && mnl_attr_get_payload_len(a) == 2 ? mnl_attr_get_u16(a) : 0;
+	uint16_t value = 0;
+
+	if (has_length(a, 2))
+		memcpy(&value, attribute_payload(a), sizeof(value));
+	return value;
+}
+
+/* Finds the attributes inside of another one; nest may be NULL. */
+static void find_nested(const struct nlattr *nest, const struct nlattr *found[], unsigned n)
+{
+	attributes_find(nest ? attribute_payload(nest) : NULL, nest ? attribute_length(nest) : 0, found, n);
+}
+
+static void read_icmp(const struct nlattr *id, const struct nlattr *type, const struct nlattr *code,
+	struct flow_tuple *tuple)
+{
+	tuple->source_port_be = tuple->destination_port_be = read_u16(id);
+	tuple->icmp_type = read_u8(type);
+	tuple->icmp_code = read_u8(code);
+}
+
+static void read_transport(const struct nlattr *nest, struct flow_tuple *tuple)
+{
+	const struct nlattr *l4[CTA_PROTO_MAX + 1];
+
+	find_nested(nest, l4, CTA_PROTO_MAX + 1);
+	*tuple = (struct flow_tuple){.protocol = read_u8(l4[CTA_PROTO_NUM])};
+	if (tuple->protocol == IPPROTO_ICMP) {
+		read_icmp(l4[CTA_PROTO_ICMP_ID], l4[CTA_PROTO_ICMP_TYPE], l4[CTA_PROTO_ICMP_CODE], tuple);
+	} else if (tuple->protocol == IPPROTO_ICMPV6) {
+		read_icmp(
+			l4[CTA_PROTO_ICMPV6_ID], l4[CTA_PROTO_ICMPV6_TYPE], l4[CTA_PROTO_ICMPV6_CODE], tuple);
+	} else {
+		tuple->source_port_be = read_u16(l4[CTA_PROTO_SRC_PORT]);
+		tuple->destination_port_be = read_u16(l4[CTA_PROTO_DST_PORT]);
+	}
 }
 
 static bool read_tuple(const struct nlattr *nest, struct flow_tuple *tuple)
 {
-	const struct attributes all = nested(nest);
-	const struct attributes ip = nested(all.at[CTA_TUPLE_IP]), l4 = nested(all.at[CTA_TUPLE_PROTO]);
+	const struct nlattr *parts[CTA_TUPLE_PROTO + 1], *ip[CTA_IP_V6_DST + 1];
 
-	*tuple = (struct flow_tuple){.protocol = read_u8(l4.at[CTA_PROTO_NUM])};
-	if (tuple->protocol == IPPROTO_ICMP) {
-		tuple->source_port_be = tuple->destination_port_be = read_u16(l4.at[CTA_PROTO_ICMP_ID]);
-		tuple->icmp_type = read_u8(l4.at[CTA_PROTO_ICMP_TYPE]);
-		tuple->icmp_code = read_u8(l4.at[CTA_PROTO_ICMP_CODE]);
-	} else if (tuple->protocol == IPPROTO_ICMPV6) {
-		tuple->source_port_be = tuple->destination_port_be = read_u16(l4.at[CTA_PROTO_ICMPV6_ID]);
-		tuple->icmp_type = read_u8(l4.at[CTA_PROTO_ICMPV6_TYPE]);
-		tuple->icmp_code = read_u8(l4.at[CTA_PROTO_ICMPV6_CODE]);
-	} else {
-		tuple->source_port_be = read_u16(l4.at[CTA_PROTO_SRC_PORT]);
-		tuple->destination_port_be = read_u16(l4.at[CTA_PROTO_DST_PORT]);
-	}
-	return read_address(&ip, CTA_IP_V4_SRC, CTA_IP_V6_SRC, &tuple->source) &&
-	       read_address(&ip, CTA_IP_V4_DST, CTA_IP_V6_DST, &tuple->destination);
+	find_nested(nest, parts, CTA_TUPLE_PROTO + 1);
+	find_nested(parts[CTA_TUPLE_IP], ip, CTA_IP_V6_DST + 1);
+	read_transport(parts[CTA_TUPLE_PROTO], tuple);
+	return read_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &tuple->source) &&
+	       read_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &tuple->destination);
 }
 
-static bool read_flow(const struct attributes *entry, struct flow *flow)
+static bool read_flow(const struct nlattr *const entry[], struct flow *flow)
 {
-	return entry->at[CTA_TUPLE_ORIG] && read_tuple(entry->at[CTA_TUPLE_ORIG], &flow->original) &&
-	       entry->at[CTA_TUPLE_REPLY] && read_tuple(entry->at[CTA_TUPLE_REPLY], &flow->reply);
+	return read_tuple(entry[CTA_TUPLE_ORIG], &flow->original) &&
+	       read_tuple(entry[CTA_TUPLE_REPLY], &flow->reply);
 }
 
 /* Reads the conntrack entry of NFQA_CT. False if it makes no sense. */
 bool flow_read_attached(const struct nlattr *attached, struct flow *flow)
 {
-	const struct attributes entry = nested(attached);
+	const struct nlattr *entry[CTA_TUPLE_REPLY + 1];
 
-	return read_flow(&entry, flow);
+	find_nested(attached, entry, CTA_TUPLE_REPLY + 1);
+	return read_flow(entry, flow);
 }
 
 /* What the kernel answered, as an errno: 0 with *flow filled in. */
-static int read_answer(const struct nlmsghdr *message, struct flow *flow)
+static int read_answer(const struct nlmsghdr *message, size_t length, struct flow *flow)
 {
-	struct attributes entry = {{NULL}};
+	const struct nlattr *entry[CTA_TUPLE_REPLY + 1];
 
+	if (!message_is_whole(message, length))
+		return EBADMSG;
 	if (message->nlmsg_type == NLMSG_ERROR) {
 		const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 
-		if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer) || answer->error == 0)
+		if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer) || answer->error >= 0)
 			return EBADMSG; /* an acknowledgement is no flow */
 		return -answer->error;
 	}
-	if (mnl_attr_parse(message, sizeof(struct nfgenmsg), take_attribute, &entry) < 0)
-		return EBADMSG;
-	return read_flow(&entry, flow) ? 0 : EBADMSG;
+	message_find(message, sizeof(struct nfgenmsg), entry, CTA_TUPLE_REPLY + 1);
+	return read_flow(entry, flow) ? 0 : EBADMSG;
 }
 
-/* The kernel has answered before the question's sendto() returns, so there is
- * nothing to wait for; what an earlier, broken-off question left is skipped. */
-static int receive(struct flow_socket *flows, struct flow *flow)
+/* Takes an answer to a question of this round. Any other one came too late. */
+static void take_answer(struct round *round, const struct nlmsghdr *message, size_t length)
 {
-	const struct nlmsghdr *message = (const void *)flows->buffer;
-	ssize_t length;
+	const uint32_t i = length < sizeof(*message) ? UINT32_MAX : message->nlmsg_seq - round->first;
 
-	do {
-		length = mnl_socket_recvfrom(flows->socket, flows->buffer, sizeof(flows->buffer));
-		if (length < 0)
+	if (i >= round->n || round->questions[i].error != PENDING)
+		return;
+	round->questions[i].error = read_answer(message, length, &round->questions[i].flow);
+	round->pending--;
+}
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Waits for answers. Returns 0, or an errno if it is too late for any. */
+static int wait_for_answers(const struct flow_socket *flows)
+{
+	struct pollfd slot = {.fd = mnl_socket_get_fd(flows->socket), .events = POLLIN};
+	const int64_t left = flows->deadline - now();
+
+	return left > 0 && poll(&slot, 1, (int)left) != 0 ? 0 : ETIMEDOUT;
+}
+
+/* Receives the answers. Usually all of them are there: the kernel answers while
+ * it is being asked. Returns 0, or why some are missing. */
+static int receive(struct flow_socket *flows, struct round *round)
+{
+	const int fd = mnl_socket_get_fd(flows->socket);
+	int error = 0, n;
+
+	while (round->pending) {
+		n = recvmmsg(fd, flows->headers, ANSWERS, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n; i++)
+			take_answer(round, (void *)flows->in[i], flows->headers[i].msg_len);
+		if (n >= 0 || errno == EINTR)
+			continue;
+		if (errno == ENOBUFS) /* some are lost, the others are here */
+			error = ENOBUFS;
+		else if (errno != EAGAIN)
 			return errno;
-		if (!mnl_nlmsg_ok(message, (int)length) || message->nlmsg_len > (size_t)length)
-			return EBADMSG;
-	} while (message->nlmsg_seq != flows->sequence);
-	return read_answer(message, flow);
+		else if (error || (error = wait_for_answers(flows)))
+			return error;
+	}
+	return 0;
 }
 
-/* Asks once; returns an errno, ENOENT if there is no such flow. */
-static int ask_one(struct flow_socket *flows, const struct flow_tuple *tuple, struct flow *flow)
+static int send_questions(const struct flow_socket *flows, size_t length)
 {
-	return ask(flows, tuple) < 0 ? errno : receive(flows, flow);
+	ssize_t sent;
+
+	do
+		sent = mnl_socket_sendto(flows->socket, flows->out, length);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? errno : 0;
 }
 
-/* Finds the flow of a packet that was seen with this tuple, before or after the
- * kernel's NAT: the tuple is one of the flow's two, or the inverse of one. The
- * inverse is the likelier and goes first. FLOW_FAILED sets errno. */
-enum flow_answer flow_lookup(struct flow_socket *flows, const struct flow_tuple *seen, struct flow *flow)
+/* Asks the questions to which nobody knows an answer yet, once, by the tuple
+ * that was seen or by its inverse. */
+static void ask(struct flow_socket *flows, struct flow_question *questions, unsigned n, bool inverse)
 {
-	const struct flow_tuple inverse = flow_tuple_inverse(seen);
+	struct round round = {.questions = questions, .n = n, .first = flows->sequence};
+	const size_t length = put_questions(flows, &round, inverse);
+	int error;
 
-	errno = ask_one(flows, &inverse, flow);
-	if (errno == ENOENT)
-		errno = ask_one(flows, seen, flow);
-	if (errno == 0)
-		return FLOW_FOUND;
-	return errno == ENOENT ? FLOW_NOT_FOUND : FLOW_FAILED;
+	flows->sequence += n;
+	if (length == 0)
+		return;
+	error = send_questions(flows, length);
+	if (!error)
+		error = receive(flows, &round);
+	for (unsigned i = 0; i < n; i++)
+		if (questions[i].error == PENDING)
+			questions[i].error = error;
+}
+
+/* Finds the flows of n packets, at most FLOW_QUESTIONS_MAX, that were seen with
+ * these tuples, before or after the kernel's NAT: a tuple is one of the flow's
+ * two, or the inverse of one. The inverse is the likelier and goes first.
+ * Waits no longer than FLOW_DEADLINE for answers. */
+void flow_lookup(struct flow_socket *flows, struct flow_question *questions, unsigned n)
+{
+	flows->deadline = now() + FLOW_DEADLINE;
+	for (unsigned i = 0; i < n; i++)
+		questions[i].error = ENOENT;
+	ask(flows, questions, n, true);
+	ask(flows, questions, n, false);
 }
 
 /* Whether connection tracking answers at all: 0, or an errno. */
 int flow_probe(struct flow_socket *flows)
 {
 	static const uint8_t nowhere[4] = {0, 0, 0, 0};
-	const struct flow_tuple tuple = {
-		.source = address_from_v4(nowhere),
-		.destination = address_from_v4(nowhere),
-		.protocol = IPPROTO_UDP,
-	};
-	struct flow flow;
-	int error = ask_one(flows, &tuple, &flow);
+	struct flow_question question = {.seen = {
+						 .source = address_from_v4(nowhere),
+						 .destination = address_from_v4(nowhere),
+						 .protocol = IPPROTO_UDP,
+					 }};
 
-	return error == ENOENT ? 0 : error;
+	flow_lookup(flows, &question, 1);
+	return question.error == ENOENT ? 0 : question.error;
 }

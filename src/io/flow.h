@@ -13,11 +13,19 @@
 struct nlattr;
 struct flow_socket;
 
-enum flow_answer { FLOW_FOUND, FLOW_NOT_FOUND, FLOW_FAILED };
+#define FLOW_QUESTIONS_MAX 64 /* in one batch */
+#define FLOW_DEADLINE	   20 /* milliseconds that a batch may wait for answers */
+
+/* A question for the flow of one packet, and the answer. */
+struct flow_question {
+	struct flow_tuple seen; /* the packet's */
+	int error; /* 0: flow is filled in; ENOENT: nobody knows it; else why there is no answer */
+	struct flow flow;
+};
 
 struct flow_socket *flow_open(void);
 void flow_close(struct flow_socket *flows);
-enum flow_answer flow_lookup(struct flow_socket *flows, const struct flow_tuple *seen, struct flow *flow);
+void flow_lookup(struct flow_socket *flows, struct flow_question *questions, unsigned n);
 bool flow_read_attached(const struct nlattr *attached, struct flow *flow);
 int flow_probe(struct flow_socket *flows);
 

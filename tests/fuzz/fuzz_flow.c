@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The reader of conntrack entries of io/flow.c: those that come attached to a
- * packet, and those that ctnetlink answers with, against the kernel of kernel.c.
- * What is read must be what a plain reader reads, and must not depend on bytes
- * behind the message. (libnetfilter_conntrack cannot judge: it ends the process
- * over an attribute of an unusual length.)
+ * packet, and those that ctnetlink answers a batch of questions with, against
+ * the kernel of kernel.c. What is read must be what a plain reader reads, of the
+ * answer that was for this question. (libnetfilter_conntrack cannot judge: it
+ * ends the process over an attribute of an unusual length.)
  *
  *   byte 0    bit 0: 0 attached, the rest is the content of NFQA_CT; 1 ctnetlink
- *   if so: bit 1 IPv6, byte 1 protocol, 12 bytes of the tuple asked for, then the kernel's script
+ *   if so: bit 1 IPv6, bits 2-7 the number of questions less 1, byte 1 protocol,
+ *   12 bytes of the first one's tuple (the others have other ports), then the kernel's script
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -109,11 +110,6 @@ static void check_flow(struct piece attributes, const struct flow *flow)
 	check_tuple(find(attributes, CTA_TUPLE_REPLY), &flow->reply);
 }
 
-static bool equal(const struct flow *a, const struct flow *b)
-{
-	return flow_tuple_equal(&a->original, &b->original) && flow_tuple_equal(&a->reply, &b->reply);
-}
-
 /* The entry of a packet, in memory of exactly its size. */
 static void test_attached(struct script script)
 {
@@ -149,58 +145,121 @@ static struct flow_tuple read_tuple(struct script *script, bool v6)
 	return tuple;
 }
 
-/* For struct kernel: every question must be a whole one. */
-static void check_question(const void *bytes, size_t length)
+/* A question as the kernel knows it. */
+struct asked {
+	enum { NOT_ASKED, OPEN, TOO_LATE, NOT_KNOWN, ANSWERED } state;
+	uint32_t sequence;
+	int error;			    /* that it was answered with, if with one */
+	uint8_t answer[KERNEL_MESSAGE_MAX]; /* else the answer */
+	size_t length;
+};
+
+static struct {
+	struct asked questions[FLOW_QUESTIONS_MAX];
+	unsigned n;
+} asked;
+
+static void check_question(const struct nlmsghdr *message)
 {
-	const struct nlmsghdr *message = bytes;
 	struct nf_conntrack *ct = nfct_new();
 
-	EXPECT(mnl_nlmsg_ok(message, (int)length) && message->nlmsg_len == length);
 	EXPECT(message->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET));
 	EXPECT(message->nlmsg_flags == NLM_F_REQUEST);
 	EXPECT(nfct_nlmsg_parse(message, ct) == 0);
 	nfct_destroy(ct);
 }
 
-/* Asks a kernel that fills its buffers with fill. */
-static enum flow_answer ask(
-	const struct flow_tuple *seen, struct script script, uint8_t fill, struct flow *flow, int *error)
+/* For struct kernel: all questions the first time, and the second time those
+ * that nobody knew an answer to. */
+static void taken(const void *bytes, size_t length)
 {
-	struct flow_socket *flows = flow_open();
-	enum flow_answer answer;
+	const struct nlmsghdr *message = bytes;
+	const bool again = asked.questions[0].state != NOT_ASKED;
+	int left = (int)length;
 
-	kernel_start(script, fill);
-	kernel.taken = check_question;
-	answer = flow_lookup(flows, seen, flow);
-	*error = errno;
+	for (unsigned i = 0; i < asked.n; i++) {
+		if (asked.questions[i].state == OPEN)
+			asked.questions[i].state = TOO_LATE;
+		if (again && asked.questions[i].state != NOT_KNOWN)
+			continue;
+		EXPECT(mnl_nlmsg_ok(message, left));
+		check_question(message);
+		asked.questions[i].state = OPEN;
+		asked.questions[i].sequence = message->nlmsg_seq;
+		message = mnl_nlmsg_next(message, &left);
+	}
+	EXPECT(left == 0);
+}
+
+/* For struct kernel: notes the first answer to an open question. */
+static void given(const void *bytes, size_t length)
+{
+	const struct nlmsghdr *message = bytes;
+	const struct nlmsgerr *error = (const void *)(message + 1);
+	unsigned i = 0;
+
+	if (length < sizeof(*message))
+		return;
+	while (i < asked.n &&
+		(asked.questions[i].state != OPEN || asked.questions[i].sequence != message->nlmsg_seq))
+		i++;
+	if (i == asked.n)
+		return;
+	asked.questions[i].state = ANSWERED;
+	asked.questions[i].error = EBADMSG;
+	if (message->nlmsg_len > length || message->nlmsg_len < sizeof(*message))
+		return;
+	if (message->nlmsg_type != NLMSG_ERROR) {
+		asked.questions[i].error = 0;
+		asked.questions[i].length = message->nlmsg_len;
+		memcpy(asked.questions[i].answer, bytes, message->nlmsg_len);
+	} else if (message->nlmsg_len >= sizeof(*message) + sizeof(*error) && error->error < 0) {
+		asked.questions[i].error = -error->error;
+		asked.questions[i].state = error->error == -ENOENT ? NOT_KNOWN : ANSWERED;
+	}
+}
+
+/* What became of a question that was asked, and of one that could not be. */
+static void check_answer(const struct asked *question, const struct flow_question *answer)
+{
+	switch (question->state) {
+	case NOT_ASKED:
+	case OPEN:
+	case TOO_LATE:
+		EXPECT(answer->error && answer->error != ENOENT);
+		break;
+	case NOT_KNOWN: /* unless the second question could not be sent */
+		EXPECT(answer->error);
+		break;
+	case ANSWERED:
+		EXPECT(answer->error == question->error || (!question->error && answer->error == EBADMSG));
+		if (answer->error == 0)
+			check_flow(
+				(struct piece){question->answer + 20, question->length - 20}, &answer->flow);
+		break;
+	}
+}
+
+static void test_asked(struct script script, unsigned n, bool v6)
+{
+	struct flow_question questions[FLOW_QUESTIONS_MAX];
+	struct flow_socket *flows;
+
+	memset(&asked, 0, sizeof(asked));
+	asked.n = n;
+	questions[0].seen = read_tuple(&script, v6);
+	for (unsigned i = 1; i < n; i++) {
+		questions[i].seen = questions[i - 1].seen;
+		questions[i].seen.source_port_be++;
+	}
+	kernel_start(script);
+	kernel.taken = taken;
+	kernel.given = given;
+	flows = flow_open();
+	flow_lookup(flows, questions, n);
 	flow_close(flows);
-	return answer;
-}
-
-/* The attributes of the kernel's last message, behind its two headers. libmnl
- * reads up to the next multiple of 4, which the kernel fills with zeros. */
-static struct piece last_answer(void)
-{
-	uint32_t length;
-
-	memcpy(&length, kernel.last, sizeof(length));
-	EXPECT(length >= 20 && length <= kernel.last_length);
-	return (struct piece){kernel.last + 20, (length + 3) / 4 * 4 - 20};
-}
-
-static void test_asked(struct script script, bool v6)
-{
-	const struct flow_tuple seen = read_tuple(&script, v6);
-	struct flow first, second;
-	int error, again;
-	const enum flow_answer answer = ask(&seen, script, 0, &first, &error);
-
-	EXPECT(answer == FLOW_FOUND || answer == FLOW_NOT_FOUND || answer == FLOW_FAILED);
-	EXPECT(ask(&seen, script, 0xff, &second, &again) == answer);
-	EXPECT(answer != FLOW_FAILED || (error == again && error != 0));
-	EXPECT(answer != FLOW_FOUND || equal(&first, &second));
-	if (answer == FLOW_FOUND)
-		check_flow(last_answer(), &first);
+	for (unsigned i = 0; i < n; i++)
+		check_answer(&asked.questions[i], &questions[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
@@ -209,7 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	const uint8_t choice = script_byte(&script);
 
 	if (choice & 1)
-		test_asked(script, choice & 2);
+		test_asked(script, 1 + (choice >> 2), choice & 2);
 	else
 		test_attached(script);
 	return 0;

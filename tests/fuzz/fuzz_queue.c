@@ -184,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	options.attach_flows = bytes[0] & 2;
 	script_byte(&script);
 	script_copy(&script, choices, sizeof(choices));
-	kernel_start(script, 0xa5);
+	kernel_start(script);
 	kernel.taken = taken;
 	sent.ignored = true;
 	if (queue_open(&queue, &options, &stats) < 0)

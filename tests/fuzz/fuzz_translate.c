@@ -153,16 +153,19 @@ static bool make_flow(struct flows *flows, const struct flow_tuple *seen)
 }
 
 /* The kernel would not say that a packet is of a flow that it is not of. */
-static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
+static const struct flow *find_flow(struct flows *flows, const struct decision *d)
 {
-	struct flows *flows = context;
-	struct flow_tuple seen;
+	if (!flows->asked && d->wants_flow && flows->kind != FLOW_NONE)
+		flows->known = make_flow(flows, &d->seen);
+	flows->asked |= d->wants_flow;
+	return flows->known ? &flows->flow : NULL;
+}
 
-	if (!flows->asked && flows->kind != FLOW_NONE && flow_tuple_read(&seen, error, bytes))
-		flows->known = make_flow(flows, &seen);
-	flows->asked = true;
-	*flow = flows->flow;
-	return flows->known;
+static void decide(struct decision *d, const struct decide_rules *rules, struct flows *flows, uint8_t *bytes,
+	size_t length)
+{
+	decide_begin(d, rules, bytes, length);
+	decide_finish(d, find_flow(flows, d), bytes);
 }
 
 static void put16(uint8_t *p, size_t v)
@@ -345,19 +348,21 @@ static void check(const struct decision *d, const uint8_t *before, size_t length
 }
 
 /* What was translated is right: nothing changes any more. */
-static void check_again(const struct decide_rules *rules, const struct decision *first, const uint8_t *after)
+static void check_again(const struct decide_rules *rules, struct flows *flows, const struct decision *first,
+	const uint8_t *after)
 {
 	uint8_t *bytes = malloc(first->length);
 	struct decision d;
 
 	memcpy(bytes, after, first->length);
-	decide(&d, rules, bytes, first->length);
+	decide(&d, rules, flows, bytes, first->length);
 	EXPECT(d.sound && !d.modified && d.length == first->length);
 	EXPECT(memcmp(bytes, after, d.length) == 0);
 	free(bytes);
 }
 
-static void test(const struct decide_rules *rules, const uint8_t *packet, size_t length, unsigned repairs)
+static void test(const struct decide_rules *rules, struct flows *flows, const uint8_t *packet, size_t length,
+	unsigned repairs)
 {
 	uint8_t *before = malloc(length + 1), *bytes = malloc(length ? length : 1);
 	struct decision d;
@@ -366,10 +371,10 @@ static void test(const struct decide_rules *rules, const uint8_t *packet, size_t
 		memcpy(before, packet, length);
 	repair(before, length, repairs);
 	memcpy(bytes, before, length);
-	decide(&d, rules, bytes, length);
+	decide(&d, rules, flows, bytes, length);
 	check(&d, before, length, bytes);
 	if (d.translated)
-		check_again(rules, &d, bytes);
+		check_again(rules, flows, &d, bytes);
 	free(before);
 	free(bytes);
 }
@@ -387,8 +392,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		.maps = tables[choice & 3],
 		.extensions = policies[choice >> 2 & 3],
 		.lookup = lookups[choice >> 4 & 3],
-		.find_flow = find_flow,
-		.context = &flows,
 	};
 	size_t length = PACKET_MAX;
 	const uint8_t *packet;
@@ -397,6 +400,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if (flows.kind != FLOW_NONE)
 		script_copy(&script, flows.changes, sizeof(flows.changes));
 	packet = script_take(&script, &length);
-	test(&rules, packet, length, repairs);
+	test(&rules, &flows, packet, length, repairs);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -32,15 +33,20 @@ enum { KIND = 3, SET_LENGTH = 4, SET_SEQUENCE = 8, WITH_ENTRY = 16 };
 struct kernel kernel;
 
 /* Begins a conversation. */
-void kernel_start(struct script script, uint8_t fill)
+void kernel_start(struct script script)
 {
-	kernel = (struct kernel){.script = script, .fill = fill};
+	kernel = (struct kernel){.script = script};
 	kernel.failures = script_byte(&kernel.script);
 }
 
 bool kernel_is_at_end(void)
 {
 	return kernel.script.next == kernel.script.end;
+}
+
+static uint32_t choose_sequence(uint8_t control)
+{
+	return kernel.sequence - (control >> 5);
 }
 
 /* Makes right what the control byte says. */
@@ -54,7 +60,7 @@ static void repair(uint8_t *message, size_t length, uint8_t control)
 	if (control & SET_LENGTH)
 		header.nlmsg_len = (uint32_t)length;
 	if (control & SET_SEQUENCE)
-		header.nlmsg_seq = kernel.sequence;
+		header.nlmsg_seq = choose_sequence(control);
 	memcpy(message, &header, sizeof(header));
 }
 
@@ -79,7 +85,7 @@ static size_t put_answer(uint8_t *message, uint8_t control)
 	struct nlmsgerr *answer = mnl_nlmsg_put_extra_header(header, sizeof(*answer));
 
 	header->nlmsg_type = NLMSG_ERROR;
-	header->nlmsg_seq = answer->msg.nlmsg_seq = control & SET_SEQUENCE ? kernel.sequence : 0;
+	header->nlmsg_seq = answer->msg.nlmsg_seq = control & SET_SEQUENCE ? choose_sequence(control) : 0;
 	answer->error = -script_byte(&kernel.script);
 	return header->nlmsg_len;
 }
@@ -126,7 +132,7 @@ static ssize_t receive(uint8_t *buffer, size_t size)
 		errno = choose_errno(script_byte(&kernel.script));
 		return -1;
 	}
-	EXPECT(size == sizeof(kernel.last));
+	EXPECT(size == KERNEL_MESSAGE_MAX);
 	if ((control & KIND) == ANSWER)
 		return (ssize_t)put_answer(buffer, control);
 	if ((control & KIND) == PACKET && kernel.n_packets < KERNEL_PACKETS_MAX)
@@ -134,17 +140,19 @@ static ssize_t receive(uint8_t *buffer, size_t size)
 	return (ssize_t)put_raw(buffer, size, control);
 }
 
-/* Takes a message or fails, as the first byte of the script says. */
+/* Takes messages or fails, as the first byte of the script says. */
 static ssize_t take(const void *bytes, size_t length)
 {
 	const struct nlmsghdr *message = bytes;
+	int left = (int)length;
 
-	EXPECT(length >= sizeof(*message));
+	EXPECT(mnl_nlmsg_ok(message, left));
 	if (kernel.failures >> (kernel.sends++ % 8) & 1) {
 		errno = choose_errno(kernel.sends);
 		return -1;
 	}
-	kernel.sequence = message->nlmsg_seq;
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		kernel.sequence = message->nlmsg_seq;
 	if (kernel.taken)
 		kernel.taken(bytes, length);
 	return (ssize_t)length;
@@ -191,18 +199,12 @@ ssize_t mnl_socket_sendto(const struct mnl_socket *socket, const void *bytes, si
 	return take(bytes, length);
 }
 
-ssize_t mnl_socket_recvfrom(const struct mnl_socket *socket, void *bytes, size_t size)
+/* Nobody waits for long, or before looking. */
+int poll(struct pollfd *slots, nfds_t n, int timeout)
 {
-	const ssize_t length = receive(bytes, size);
-
-	(void)socket;
-	if (length < 0)
-		return -1;
-	memset((char *)bytes + length, kernel.fill, size - (size_t)length);
-	memset((char *)bytes + length, 0, -(size_t)length % 4);
-	memcpy(kernel.last, bytes, size);
-	kernel.last_length = (size_t)length;
-	return length;
+	(void)slots;
+	EXPECT(n == 1 && timeout > 0 && timeout < 1000);
+	return !kernel_is_at_end();
 }
 
 /* Nothing behind a message may be read before the next receive. */
@@ -221,6 +223,8 @@ int recvmmsg(int fd, struct mmsghdr *headers, unsigned n, int flags, struct time
 		if (length < 0)
 			break;
 		headers[i].msg_len = (unsigned)length;
+		if (kernel.given)
+			kernel.given(part->iov_base, (size_t)length);
 		ASAN_POISON_MEMORY_REGION((char *)part->iov_base + length, part->iov_len - (size_t)length);
 	}
 	return i ? (int)i : -1;

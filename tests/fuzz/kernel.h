@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A kernel to talk netlink with, played from a script: it stands in the place
- * of libmnl's socket functions, recvmmsg() and setsockopt().
+ * of libmnl's socket functions, recvmmsg(), poll() and setsockopt(). Time ends
+ * with the script: then nothing comes any more.
  *
  * The script is a byte whose bits say which sends fail, then records. A record
  * begins with a byte:
@@ -10,7 +11,8 @@
  *             2: an answer (NLMSG_ERROR) as the kernel sends it: its errno in a byte
  *             3: the receive ends; a byte chooses an errno, 0 is "no more for now"
  *   bit 2     the length field of a message is made right
- *   bit 3     the sequence number of a message or answer is that of the last one sent
+ *   bit 3     the sequence number of a message or answer is that of the last one sent ..
+ *   bits 5-7  .. or of the one so many before it
  *   bit 4     a conntrack entry is attached to the packet
  */
 #ifndef TESTS_FUZZ_KERNEL_H
@@ -23,6 +25,7 @@
 #include "fuzz.h"
 
 #define KERNEL_PACKETS_MAX 256
+#define KERNEL_MESSAGE_MAX 4096 /* every buffer that it is given has so many bytes */
 
 /* A packet as the kernel sent it. */
 struct kernel_packet {
@@ -37,20 +40,18 @@ struct kernel {
 	struct script script;
 	uint8_t failures, sends;
 	uint32_t sequence; /* of the last message sent to it */
-	uint8_t fill;	   /* what stands in a buffer behind the message */
 	bool raw;	   /* it has sent messages that are not its own: packets is not all of it */
 	struct kernel_packet packets[KERNEL_PACKETS_MAX];
 	size_t n_packets;
-	uint8_t last[4096]; /* what mnl_socket_recvfrom() gave last */
-	size_t last_length;
 
-	/* Takes what is sent with success. NULL: nobody. */
-	void (*taken)(const void *message, size_t length);
+	/* Takes what is sent with success, and sees each message that is received. NULL: nobody. */
+	void (*taken)(const void *messages, size_t length);
+	void (*given)(const void *message, size_t length);
 };
 
 extern struct kernel kernel;
 
-void kernel_start(struct script script, uint8_t fill);
+void kernel_start(struct script script);
 bool kernel_is_at_end(void);
 
 #endif

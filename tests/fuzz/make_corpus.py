@@ -291,9 +291,9 @@ def attached(name, data):
     write("flow", "attached-" + name, b"\0" + data)
 
 
-def asked(name, *records, v6=False, protocol=UDP_NUMBER, failures=0):
+def asked(name, *records, v6=False, protocol=UDP_NUMBER, failures=0, questions=1):
     question = bytes([protocol]) + socket.inet_aton(CLIENT) + socket.inet_aton(SERVER) + struct.pack("!HH", 40000, 53)
-    write("flow", name, bytes([1 | v6 << 1]) + question + bytes([failures]) + b"".join(records) + end())
+    write("flow", name, bytes([1 | v6 << 1 | questions - 1 << 2]) + question + bytes([failures]) + b"".join(records) + end())
 
 
 def reply(*attributes, how=SET_LENGTH | SET_SEQUENCE, kind=0x0100):
@@ -322,6 +322,16 @@ def flows():
     asked("no-buffer", end(ENOBUFS))
     asked("send-fails", reply(*entry()), failures=1)
     asked("answers-of-an-earlier-question", answer(2), reply(*entry(), how=SET_LENGTH), reply(*entry()))
+    asked("late-answer", end(), end(EINTR), end(), reply(*entry()))
+    asked("late-not-found", end(), answer(2, SET_SEQUENCE), end(), reply(*entry()))
+    asked("silent", end(), end(), questions=64)
+    found, unknown, first = reply(*entry()), answer(2, SET_SEQUENCE), SET_SEQUENCE | 3 << 5
+    asked("batch", reply(*entry(), how=SET_LENGTH | first), reply(*entry(), how=SET_LENGTH | SET_SEQUENCE | 2 << 5),
+          answer(2, SET_SEQUENCE | 1 << 5), unknown, answer(2, SET_SEQUENCE | 1 << 5), found, questions=4)
+    asked("batch-out-of-order", found, end(), answer(2, first), answer(2, SET_SEQUENCE | 1 << 5), end(ENOBUFS),
+          reply(*entry(), how=SET_LENGTH | SET_SEQUENCE | 2 << 5), end(), found, questions=4)
+    asked("batch-answered-twice", answer(1, SET_SEQUENCE), found, answer(2, SET_SEQUENCE), questions=2)
+    asked("batch-of-64", *[answer(2, SET_SEQUENCE | k << 5) for k in range(8)], questions=64)
     asked("question-about-echo", reply(*echo), protocol=ICMP_NUMBER)
     asked("question-about-echo-v6", reply(*echo6), protocol=ICMPV6_NUMBER, v6=True)
     asked("answer-without-tuples", reply(attribute(3, bytes(4))))

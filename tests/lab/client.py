@@ -57,6 +57,11 @@ class UdpFlow:
             socket.IPPROTO_IP, socket.IP_TTL)
         self.socket.setsockopt(*option, hops)
 
+    def hear_no_errors(self):
+        """From now on, only of those that end a connection."""
+        option = (socket.IPPROTO_IPV6, IPV6_RECVERR) if self.v6 else (socket.IPPROTO_IP, IP_RECVERR)
+        self.socket.setsockopt(*option, 0)
+
     def send(self, size=100, timeout=2.0):
         """Sends one datagram and returns the reaction to it. DF is set, as by default."""
         # An error is queued before it is set on the socket: reading the queue may come in between.

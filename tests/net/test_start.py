@@ -41,7 +41,7 @@ def test_no_privilege(network, other):
 def test_conntrack_does_not_answer(network, other):
     """As on a kernel without ctnetlink: the answer to the first question is an error."""
     other.configure([])
-    inject = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=recvmsg:error=EINVAL"]
+    inject = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=recvmmsg:error=EINVAL"]
     message = refused(network.firewall, "env", "ASAN_OPTIONS=detect_leaks=0", *inject,
                       program("icmpnatd"), "-c", other.path)
     assert message == ('icmpnatd: conntrack does not answer (Invalid argument): load nf_conntrack_netlink, '

@@ -96,6 +96,8 @@ static enum outcome answer(struct question *question)
 {
 	struct icmp_error error;
 	struct translation translation;
+	struct flow_tuple seen;
+	const struct flow_tuple *sent = NULL;
 	struct addrmap_entry entry = {.outside = ADDRMAP_ANY, .parts = 1 << ADDRMAP_OUTER};
 	struct addrmap_range ranges[ADDRMAP_RANGES(1)];
 	struct addrmap maps[ADDRMAP_PARTS] = {{.entries = &entry}, {.entries = &entry}};
@@ -107,8 +109,10 @@ static enum outcome answer(struct question *question)
 	entry.public = (struct prefix){question->outer, 128};
 	if (question->has_outer)
 		addrmap_build(&maps[ADDRMAP_OUTER], &entry, 1, ADDRMAP_OUTER, 0, ranges);
+	if (flow_has_nat(&question->flow) && flow_tuple_read(&seen, &error, question->bytes))
+		sent = flow_as_sent(&question->flow, &seen);
 	translate_begin(&translation, &error, maps);
-	outcome = translate(&translation, &question->flow, question->bytes);
+	outcome = translate(&translation, sent, question->bytes);
 	question->length = translation.length;
 	return outcome;
 }

@@ -242,16 +242,6 @@ size_t golden_read_all(const char *folder, struct golden **goldens)
 	return n;
 }
 
-static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
-{
-	const struct golden *golden = context;
-
-	(void)error;
-	(void)bytes;
-	*flow = golden->flow;
-	return golden->has_flow;
-}
-
 /* Decides about bytes by the rules of a golden packet. */
 void golden_decide(struct decision *d, const struct golden *golden, uint8_t *bytes, size_t length)
 {
@@ -259,9 +249,8 @@ void golden_decide(struct decision *d, const struct golden *golden, uint8_t *byt
 		.maps = golden->outside ? golden->maps : NULL,
 		.lookup = golden->lookup,
 		.extensions = golden->extensions,
-		.find_flow = find_flow,
-		.context = (void *)(uintptr_t)golden,
 	};
 
-	decide(d, &rules, bytes, length);
+	decide_begin(d, &rules, bytes, length);
+	decide_finish(d, golden->has_flow ? &golden->flow : NULL, bytes);
 }

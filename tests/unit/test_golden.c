@@ -15,7 +15,7 @@
 #include "golden.h"
 #include "packets.h"
 
-/* Outcomes that decide() never gives, and the test that shows them. */
+/* Outcomes that no decision has, and the test that shows them. */
 static const struct {
 	enum outcome outcome;
 	const char *file;

@@ -32,31 +32,15 @@ static void print_bytes(const char *what, const uint8_t *bytes, size_t length)
 	print_error("\n");
 }
 
-static bool find_flow(void *context, const struct icmp_error *error, const uint8_t *bytes, struct flow *flow)
-{
-	const struct flow *known = context;
-
-	(void)error;
-	(void)bytes;
-	if (known)
-		*flow = *known;
-	return known != NULL;
-}
-
 /* Translates bytes in place; returns the new length. */
 static size_t translate_bytes(const struct addrmap *maps, const struct flow *flow,
 	enum extension_policy policy, uint8_t *bytes, size_t length)
 {
-	const struct decide_rules rules = {
-		.maps = maps,
-		.lookup = LOOKUP_ALWAYS,
-		.extensions = policy,
-		.find_flow = find_flow,
-		.context = (void *)(uintptr_t)flow,
-	};
+	const struct decide_rules rules = {.maps = maps, .lookup = LOOKUP_ALWAYS, .extensions = policy};
 	struct decision d;
 
-	decide(&d, &rules, bytes, length);
+	decide_begin(&d, &rules, bytes, length);
+	decide_finish(&d, flow, bytes);
 	return d.length;
 }
 

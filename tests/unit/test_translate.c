@@ -62,12 +62,16 @@ static enum outcome run(uint8_t *bytes, size_t length, const struct addrmap *wit
 {
 	struct icmp_error error;
 	struct translation t;
+	struct flow_tuple seen;
+	const struct flow_tuple *sent = NULL;
 	enum outcome outcome = icmp_error_parse(&error, bytes, length);
 
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
+	if (flow && flow_has_nat(flow) && flow_tuple_read(&seen, &error, bytes))
+		sent = flow_as_sent(flow, &seen);
 	translate_begin(&t, &error, with);
-	return translate(&t, flow, bytes);
+	return translate(&t, sent, bytes);
 }
 
 /* Translates what the recipe says and expects it to be, byte for byte, what the
