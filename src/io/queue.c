@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * NFQUEUE over libmnl and the message half of libnetfilter_queue. A batch costs
- * one recvmmsg() and one sendto(), however many packets are in it; nothing is
- * allocated once a queue is open. Verdicts are sent in the order of the packets'
+ * NFQUEUE over libmnl and, for the configuration, the message half of
+ * libnetfilter_queue; its parser alone would cost as much as the translation of
+ * a packet. A batch costs one recvmmsg() and one sendto(), however many packets
+ * are in it; nothing is allocated once a queue is open. Verdicts are sent in the order of the packets'
  * ids, because the kernel looks each one up from the head of its list.
  */
 #define _GNU_SOURCE
@@ -16,7 +17,10 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+
+#include "io/attribute.h"
 
 #define MESSAGE_MAX  4096 /* a packet of QUEUE_PACKET_MAX with all attributes, or an error */
 #define VERDICT_MAX  (QUEUE_PACKET_MAX + 64)
@@ -73,30 +77,37 @@ static void take_answer(struct queue *queue, const struct nlmsghdr *message)
 	}
 }
 
+/* The first 32 bits of an attribute; 0 if it does not have so many, or is NULL. */
+static uint32_t read_be32(const struct nlattr *attribute)
+{
+	uint32_t value_be = 0;
+
+	if (attribute && attribute_length(attribute) >= sizeof(value_be))
+		memcpy(&value_be, attribute_payload(attribute), sizeof(value_be));
+	return ntohl(value_be);
+}
+
 static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *message)
 {
-	struct nlattr *attributes[NFQA_MAX + 1] = {NULL};
-	const struct nfqnl_msg_packet_hdr *header;
-	const struct nlattr *payload, *a;
+	const struct nlattr *found[NFQA_CAP_LEN + 1], *payload;
 
-	if (nfq_nlmsg_parse(message, attributes) < 0 || !attributes[NFQA_PACKET_HDR])
+	message_find(message, sizeof(struct nfgenmsg), found, NFQA_CAP_LEN + 1);
+	if (!found[NFQA_PACKET_HDR] ||
+		attribute_length(found[NFQA_PACKET_HDR]) < sizeof(struct nfqnl_msg_packet_hdr))
 		return false;
-	header = mnl_attr_get_payload(attributes[NFQA_PACKET_HDR]);
-	packet->id = ntohl(header->packet_id);
-	payload = attributes[NFQA_PAYLOAD];
-	packet->bytes = payload ? mnl_attr_get_payload(payload) : NULL;
-	packet->length = payload ? mnl_attr_get_payload_len(payload) : 0;
-	packet->whole = payload && !attributes[NFQA_CAP_LEN];
-	a = attributes[NFQA_IFINDEX_OUTDEV];
-	packet->interface = a ? ntohl(mnl_attr_get_u32(a)) : 0;
-	packet->flow = attributes[NFQA_CT];
-	return true;
+	packet->id = read_be32(found[NFQA_PACKET_HDR]); /* its first field */
+	packet->interface = read_be32(found[NFQA_IFINDEX_OUTDEV]);
+	packet->flow = found[NFQA_CT];
+	payload = found[NFQA_PAYLOAD];
+	packet->bytes = payload ? (uint8_t *)(uintptr_t)attribute_payload(payload) : NULL;
+	packet->length = payload ? (uint32_t)attribute_length(payload) : 0;
+	packet->whole = payload && !found[NFQA_CAP_LEN];
+	return packet->length <= QUEUE_PACKET_MAX;
 }
 
 static void take_message(struct queue *queue, const struct nlmsghdr *message, size_t length)
 {
-	/* mnl_nlmsg_ok() compares signed: a length of 2 GiB and more is negative to it. */
-	if (!mnl_nlmsg_ok(message, (int)length) || message->nlmsg_len > length)
+	if (!message_is_whole(message, length))
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 	else if (message->nlmsg_type == NLMSG_ERROR)
 		take_answer(queue, message);
@@ -146,37 +157,59 @@ static struct nlmsghdr *start_message(char *buffer, const struct queue *queue, i
 	return message;
 }
 
-/* Appends a verdict to the batch; the caller may add the packet to it. */
-static struct nlmsghdr *add_verdict(struct queue *queue, const struct queue_packet *packet, int verdict)
-{
-	struct nlmsghdr *message = start_message(
-		queue->buffers->out + queue->verdicts, queue, NFQNL_MSG_VERDICT, ++queue->sequence);
+/* What the kernel is told about a packet; the packet may follow as an attribute. */
+struct verdict {
+	struct nlmsghdr header;
+	struct nfgenmsg family;
+	struct nlattr attribute;
+	struct nfqnl_msg_verdict_hdr verdict;
+};
 
-	nfq_nlmsg_verdict_put(message, (int)packet->id, verdict);
-	return message;
+_Static_assert(sizeof(struct verdict) == 32, "a message has no holes");
+
+/* Appends a verdict to the batch. */
+static struct verdict *add_verdict(struct queue *queue, const struct queue_packet *packet, uint32_t verdict)
+{
+	struct verdict *v = (void *)(queue->buffers->out + queue->verdicts);
+
+	*v = (struct verdict){
+		.header = {.nlmsg_len = sizeof(*v),
+			.nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT,
+			.nlmsg_flags = NLM_F_REQUEST,
+			.nlmsg_seq = ++queue->sequence},
+		.family = {AF_UNSPEC, NFNETLINK_V0, htons(queue->number)},
+		.attribute = {sizeof(v->attribute) + sizeof(v->verdict), NFQA_VERDICT_HDR},
+		.verdict = {htonl(verdict), htonl(packet->id)},
+	};
+	queue->verdicts += (uint32_t)sizeof(*v);
+	return v;
 }
 
 /* Lets the packet go as it came; its bytes stay in the kernel. */
 void queue_accept(struct queue *queue, const struct queue_packet *packet)
 {
-	queue->verdicts += add_verdict(queue, packet, NF_ACCEPT)->nlmsg_len;
+	add_verdict(queue, packet, NF_ACCEPT);
 	stats_add(queue->stats, STATS_VERDICT_ACCEPTED, 1);
 }
 
 /* Lets the packet go with the bytes that it has now; they must be all of it. */
 void queue_rewrite(struct queue *queue, const struct queue_packet *packet)
 {
-	struct nlmsghdr *message = add_verdict(queue, packet, NF_ACCEPT);
+	struct verdict *v = add_verdict(queue, packet, NF_ACCEPT);
+	struct nlattr *payload = (void *)(v + 1);
 
-	nfq_nlmsg_verdict_put_pkt(message, packet->bytes, packet->length);
-	queue->verdicts += MNL_ALIGN(message->nlmsg_len);
+	payload->nla_len = (uint16_t)(sizeof(*payload) + packet->length);
+	payload->nla_type = NFQA_PAYLOAD;
+	memcpy(payload + 1, packet->bytes, packet->length);
+	v->header.nlmsg_len += payload->nla_len;
+	queue->verdicts += NLMSG_ALIGN(payload->nla_len);
 	stats_add(queue->stats, STATS_VERDICT_REWRITTEN, 1);
 }
 
 /* Lets the packet go nowhere. */
 void queue_drop(struct queue *queue, const struct queue_packet *packet)
 {
-	queue->verdicts += add_verdict(queue, packet, NF_DROP)->nlmsg_len;
+	add_verdict(queue, packet, NF_DROP);
 	stats_add(queue->stats, STATS_VERDICT_DROPPED, 1);
 }
 

@@ -225,7 +225,7 @@ def queue(name, *records, options=0, choices=b"\0\0\0", failures=0, opened=True)
 def queues():
     data, other = b"E" + bytes(range(60)), bytes(reversed(range(90)))
     three = packet(data) + packet(other, how=WITH_ENTRY) + packet(b"", interface=0)
-    header = attribute(1, struct.pack("!IHBB", 9, 0x0800, 3, 0))
+    header = attribute(1, struct.pack("!IHB", 9, 0x0800, 3))  # of 7 bytes, as the kernel has it
     queue("accepted", three)
     queue("dropped", three, choices=b"\x55\x55\x55")
     queue("rewritten", three, choices=b"\xaa\xaa\xaa")
@@ -250,6 +250,7 @@ def queues():
         header, *(attribute(kind, bytes(8)) for kind in range(2, 10)), attribute(10, data),
         nest(11, attribute(1, b"")), *(attribute(kind, bytes(4)) for kind in range(12, 21)))))
     queue("raw-cut-payload", raw(queue_message(header, attribute(10, data), attribute(13, struct.pack("!I", 9999)))))
+    queue("raw-longer-than-asked-for", raw(queue_message(header, attribute(10, bytes(3000)))), choices=b"\xaa\xaa\xaa")
     queue("raw-without-header", raw(queue_message(attribute(10, data))))
     queue("raw-short-header", raw(queue_message(attribute(1, b"\0\0"), attribute(10, data))))
     queue("raw-other-type", raw(queue_message(header, kind=0x0100)))
