@@ -94,14 +94,14 @@ static void print_summary(const struct reading *reading, const struct icmp_error
 {
 	FILE *out = reading->out;
 
-	print_address(out, error->outer_source);
+	print_address(out, error->outer.source);
 	fputs(" > ", out);
-	print_address(out, error->outer_destination);
+	print_address(out, error->outer.destination);
 	fprintf(out, ", %s, code %u, about ", stats_text(STATS_TYPE + error->type)->name,
 		bytes[error->outer.transport + 1]);
-	print_address(out, error->inner_source);
+	print_address(out, error->inner.source);
 	fputs(" > ", out);
-	print_address(out, error->inner_destination);
+	print_address(out, error->inner.destination);
 	fprintf(out, ", protocol %u\n", error->inner.protocol);
 }
 
@@ -113,9 +113,9 @@ static void print_decision(const struct reading *reading, const struct decision 
 
 	fprintf(out, "    %s (%s): %s\n", text->name, text->fate, text->sentence);
 	if (d->translated) {
-		print_change(reading, "outer source", error->outer_source, d->translation.outer_map);
-		print_change(reading, "inner source", error->inner_source, d->translation.source_map);
-		print_change(reading, "inner destination", error->inner_destination,
+		print_change(reading, "outer source", error->outer.source, d->translation.outer_map);
+		print_change(reading, "inner source", error->inner.source, d->translation.source_map);
+		print_change(reading, "inner destination", error->inner.destination,
 			d->translation.destination_map);
 	}
 	if (d->length < before)

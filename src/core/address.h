@@ -31,14 +31,77 @@ struct prefix {
 
 #define ADDRESS_V4_BITS 96 /* an IPv4 prefix of n bits has a length of 96 + n */
 
-struct address address_from_v4(const uint8_t bytes[4]);
-struct address address_from_v6(const uint8_t bytes[16]);
-void address_to_v4(struct address a, uint8_t bytes[4]);
-void address_to_v6(struct address a, uint8_t bytes[16]);
-
-bool address_is_v4(struct address a);
-bool address_is_private(struct address a);
 bool address_is_unroutable(struct address a);
+
+static inline uint64_t address_read_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+static inline void address_write_be32(uint8_t *p, uint64_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+/* The address in four bytes of network order, as one of ::ffff:0:0/96. */
+static inline struct address address_from_v4(const uint8_t bytes[4])
+{
+	return (struct address){0, UINT64_C(0xffff) << 32 | address_read_be32(bytes)};
+}
+
+/* The address in sixteen bytes of network order. */
+static inline struct address address_from_v6(const uint8_t bytes[16])
+{
+	return (struct address){address_read_be32(bytes) << 32 | address_read_be32(bytes + 4),
+		address_read_be32(bytes + 8) << 32 | address_read_be32(bytes + 12)};
+}
+
+/* Writes the last 32 bits of a in network order: the IPv4 address that it is. */
+static inline void address_to_v4(struct address a, uint8_t bytes[4])
+{
+	address_write_be32(bytes, a.lo);
+}
+
+/* Writes all 128 bits of a in network order. */
+static inline void address_to_v6(struct address a, uint8_t bytes[16])
+{
+	address_write_be32(bytes, a.hi >> 32);
+	address_write_be32(bytes + 4, a.hi);
+	address_write_be32(bytes + 8, a.lo >> 32);
+	address_write_be32(bytes + 12, a.lo);
+}
+
+static inline bool address_is_v4(struct address a)
+{
+	return a.hi == 0 && a.lo >> 32 == 0xffff;
+}
+
+/* Whether a belongs to a range that outside routers neither route nor let
+ * pass as a source: RFC 1918, shared address space (RFC 6598), IPv4 link-local
+ * (RFC 3927), unique local (RFC 4193) and IPv6 link-local (RFC 4291). */
+static inline bool address_is_private(struct address a)
+{
+	const uint32_t v4 = (uint32_t)a.lo;
+
+	if (!address_is_v4(a))
+		return a.hi >> 57 == 0xfc >> 1 || a.hi >> 54 == 0xfe80 >> 6;
+	switch (v4 >> 24) {
+	case 10:
+		return true;
+	case 100:
+		return v4 >> 22 == (100 << 2 | 1);
+	case 169:
+		return v4 >> 16 == (169 << 8 | 254);
+	case 172:
+		return v4 >> 20 == (172 << 4 | 1);
+	case 192:
+		return v4 >> 16 == (192 << 8 | 168);
+	}
+	return false;
+}
 
 /* -1, 0, 1 as a is below, equal to or above b. */
 static inline int address_compare(struct address a, struct address b)

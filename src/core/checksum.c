@@ -7,72 +7,41 @@
  */
 #include "core/checksum.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
-/* Adds two sums with the carry brought round: a 64-bit one's complement sum
- * is a 16-bit one too, for 2^64 - 1 is a multiple of 2^16 - 1. */
-static uint64_t add_around(uint64_t a, uint64_t b)
+/* Adds a word that is in host order. */
+uint64_t checksum_add_word(uint64_t sum, uint16_t word)
 {
-	uint64_t sum = a + b;
-
-	return sum + (sum < a);
+	return checksum_add_around(sum, htons(word));
 }
 
 /* Adds n bytes to sum; an odd last byte counts as if a zero followed it. The
  * bytes must start at an even distance from the start of what is summed. */
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n)
 {
-	uint64_t word;
+	const uint8_t *const end = bytes + n;
 
-	for (; n >= sizeof(word); n -= sizeof(word), bytes += sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		sum = add_around(sum, word);
-	}
-	word = 0;
-	memcpy(&word, bytes, n);
-	return add_around(sum, word);
-}
-
-/* The sum as 16 bits, in memory order. */
-uint16_t checksum_fold(uint64_t sum)
-{
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT16_MAX) + (sum >> 16 & UINT16_MAX) + (sum >> 32);
-	sum = (sum & UINT16_MAX) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16));
-}
-
-/* Whether a sum over data that includes its checksum field says "intact". */
-bool checksum_verifies(uint64_t sum)
-{
-	return checksum_fold(sum) == UINT16_MAX;
-}
-
-/* Writes n bytes (an even number, at an even distance from the start of the
- * summed data) and returns what that changes in a sum: ~m + m' of RFC 1624
- * equation 3, over all words. */
-uint64_t checksum_replace(uint8_t *bytes, const uint8_t *with, size_t n)
-{
-	uint64_t delta = 0;
-
-	for (size_t i = 0; i + 1 < n; i += 2) {
-		uint16_t old, new;
-
-		memcpy(&old, bytes + i, sizeof(old));
-		memcpy(&new, with + i, sizeof(new));
-		delta += (uint16_t)~old + (uint64_t) new;
-	}
-	memcpy(bytes, with, n);
-	return delta;
+	for (; end - bytes >= 32; bytes += 32)
+		sum = checksum_add_16(checksum_add_16(sum, bytes), bytes + 16);
+	if (n & 16)
+		sum = checksum_add_16(sum, bytes);
+	if (n & 8)
+		sum = checksum_add_around(sum, checksum_read_8(end - n % 16));
+	if (n & 4)
+		sum = checksum_add_around(sum, checksum_read_4(end - n % 8));
+	if (n & 2)
+		sum = checksum_add_around(sum, checksum_read_2(end - n % 4));
+	return n & 1 ? checksum_add_word(sum, (uint16_t)(end[-1] << 8)) : sum;
 }
 
 /* Brings a checksum field up to date with a delta: HC' = ~(~HC + delta), RFC
  * 1624 equation 3. Returns what the new field changes in a sum that covers it. */
 uint64_t checksum_update(uint8_t field[2], uint64_t delta)
 {
-	uint16_t sum;
+	const uint16_t old = checksum_read_2(field);
+	const uint16_t new = (uint16_t)~checksum_fold(checksum_add_around((uint16_t)~old, delta));
 
-	memcpy(&sum, field, sizeof(sum));
-	sum = (uint16_t)~checksum_fold(add_around((uint16_t)~sum, delta));
-	return checksum_replace(field, (const uint8_t *)&sum, sizeof(sum));
+	memcpy(field, &new, sizeof(new));
+	return (uint16_t)~old + (uint64_t) new;
 }

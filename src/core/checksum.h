@@ -8,11 +8,86 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n);
-uint16_t checksum_fold(uint64_t sum);
-bool checksum_verifies(uint64_t sum);
-uint64_t checksum_replace(uint8_t *bytes, const uint8_t *with, size_t n);
+uint64_t checksum_add_word(uint64_t sum, uint16_t word);
 uint64_t checksum_update(uint8_t field[2], uint64_t delta);
+
+/* Adds two sums with the carry brought round: a 64-bit one's complement sum
+ * is a 16-bit one too, for 2^64 - 1 is a multiple of 2^16 - 1. */
+static inline uint64_t checksum_add_around(uint64_t a, uint64_t b)
+{
+	uint64_t sum = a + b;
+
+	return sum + (sum < a);
+}
+
+static inline uint64_t checksum_read_8(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static inline uint32_t checksum_read_4(const uint8_t *bytes)
+{
+	uint32_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static inline uint16_t checksum_read_2(const uint8_t *bytes)
+{
+	uint16_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static inline uint64_t checksum_add_16(uint64_t sum, const uint8_t *bytes)
+{
+	return checksum_add_around(
+		checksum_add_around(sum, checksum_read_8(bytes)), checksum_read_8(bytes + 8));
+}
+
+/* The sum of 20 bytes: an IPv4 header without options. */
+static inline uint64_t checksum_of_20(const uint8_t *bytes)
+{
+	return checksum_add_around(checksum_add_16(0, bytes), checksum_read_4(bytes + 16));
+}
+
+/* The sum as 16 bits, in memory order. Folding keeps it modulo 0xffff; of the
+ * two zeros of one's complement it leaves 0 only where nothing was added. */
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+	const uint16_t folded = (uint16_t)(sum % UINT16_MAX);
+
+	return folded == 0 && sum > 0 ? UINT16_MAX : folded;
+}
+
+/* Whether a sum over data that includes its checksum field says "intact". */
+static inline bool checksum_verifies(uint64_t sum)
+{
+	return checksum_fold(sum) == UINT16_MAX;
+}
+
+/* Writes n bytes (an even number, at an even distance from the start of the
+ * summed data) and returns what that changes in a sum: ~m + m' of RFC 1624
+ * equation 3, over all words; two words at once make no difference to it. */
+static inline uint64_t checksum_replace(uint8_t *bytes, const uint8_t *with, size_t n)
+{
+	uint64_t delta = 0;
+	size_t i;
+
+	for (i = 0; i + 3 < n; i += 4)
+		delta += ~checksum_read_4(bytes + i) + (uint64_t)checksum_read_4(with + i);
+	if (i < n)
+		delta += (uint16_t)~checksum_read_2(bytes + i) + (uint64_t)checksum_read_2(with + i);
+	memcpy(bytes, with, n);
+	return delta;
+}
 
 #endif

@@ -16,7 +16,7 @@ static enum outcome begin_sound(struct decision *d, const struct decide_rules *r
 
 	if (!rules->maps)
 		return OUTCOME_NOT_OUTSIDE;
-	if (address_is_private(d->error.outer_destination))
+	if (address_is_private(d->error.outer.destination))
 		return OUTCOME_PRIVATE_PEER;
 	translate_begin(t, &d->error, rules->maps);
 	t->extensions = rules->extensions;

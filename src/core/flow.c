@@ -19,8 +19,8 @@ bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, c
 	const uint8_t *header = bytes + inner->transport;
 
 	*tuple = (struct flow_tuple){
-		.source = error->inner_source,
-		.destination = error->inner_destination,
+		.source = error->inner.source,
+		.destination = error->inner.destination,
 		.protocol = inner->protocol,
 	};
 	if (packet_has_foreign_icmp(inner))

@@ -12,28 +12,38 @@
 #include "core/checksum.h"
 #include "core/extension.h"
 
-static const struct {
-	uint8_t version, type, unit;
-} icmp_types[] = {
-#define ICMP_TYPE(name, version, type, text, unit) {version, type, unit},
+/* In how many bytes the length field of RFC 4884 counts; 0: there is none. */
+static const uint8_t units[] = {
+#define ICMP_TYPE(name, version, type, text, unit) unit,
 #include "core/icmp_type.def"
 #undef ICMP_TYPE
 };
 
+#define TYPES 16 /* more than the highest number of an error */
+
+static const uint8_t types[][TYPES] = {
+#define ICMP_TYPE(name, version, type, text, unit) [version == 6][type] = 1 + ICMP_TYPE_##name,
+#include "core/icmp_type.def"
+#undef ICMP_TYPE
+};
+
+/* ICMP_TYPE_COUNT if it is none of ours. */
 static enum icmp_type find_type(uint8_t version, uint8_t type)
 {
-	unsigned i = 0;
+	const unsigned found = type < TYPES ? types[version == 6][type] : 0;
 
-	while (i < ICMP_TYPE_COUNT && (icmp_types[i].version != version || icmp_types[i].type != type))
-		i++;
-	return (enum icmp_type)i;
+	return found ? (enum icmp_type)(found - 1) : ICMP_TYPE_COUNT;
 }
 
 static bool header_verifies(const struct packet *p, const uint8_t *bytes)
 {
+	const uint8_t *header = bytes + p->begin;
+
 	if (p->version == 6)
 		return true;
-	return checksum_verifies(checksum_add(0, bytes + p->begin, (bytes[p->begin] & 0xfu) * 4));
+	if ((header[0] & 0xf) == 5)
+		return checksum_verifies(checksum_of_20(header));
+	return checksum_verifies(checksum_add(0, header, (header[0] & 0xfu) * 4));
 }
 
 /* ICMPv6 is summed with a pseudo-header (RFC 4443, 2.3; RFC 8200, 8.1). */
@@ -43,10 +53,9 @@ static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
 	uint64_t sum = checksum_add(0, bytes + outer->transport, length);
 
 	if (outer->version == 6) {
-		const uint8_t rest[] = {(uint8_t)(length >> 8), (uint8_t)length, 0, IPPROTO_ICMPV6};
-
-		sum = checksum_add(sum, bytes + outer->source, 32);
-		sum = checksum_add(sum, rest, sizeof(rest));
+		sum = checksum_add(sum, bytes + packet_source(outer), 32);
+		sum = checksum_add_word(sum, (uint16_t)length);
+		sum = checksum_add_word(sum, IPPROTO_ICMPV6);
 	}
 	return checksum_verifies(sum);
 }
@@ -105,7 +114,7 @@ static bool has_old_extension(const struct packet *outer, const uint8_t *bytes, 
 static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 {
 	const struct packet *outer = &error->outer;
-	size_t begin = outer->transport + ICMP_ERROR_HEADER, unit = icmp_types[error->type].unit;
+	size_t begin = outer->transport + ICMP_ERROR_HEADER, unit = units[error->type];
 	size_t length = bytes[icmp_error_length_field(error)] * unit;
 
 	error->extension = 0;
@@ -156,8 +165,8 @@ static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 static bool has_mapped_address(const struct icmp_error *error)
 {
 	return error->outer.version == 6 &&
-	       (address_is_v4(error->outer_source) || address_is_v4(error->outer_destination) ||
-		       address_is_v4(error->inner_source) || address_is_v4(error->inner_destination));
+	       (address_is_v4(error->outer.source) || address_is_v4(error->outer.destination) ||
+		       address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
 }
 
 /* Reads the packet of length bytes (at most 65535) that starts with its outer
@@ -174,9 +183,5 @@ enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, si
 	outcome = parse_inner(error, bytes);
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	error->outer_source = packet_address(&error->outer, bytes, error->outer.source);
-	error->outer_destination = packet_address(&error->outer, bytes, error->outer.destination);
-	error->inner_source = packet_address(&error->inner, bytes, error->inner.source);
-	error->inner_destination = packet_address(&error->inner, bytes, error->inner.destination);
 	return has_mapped_address(error) ? OUTCOME_MAPPED_ADDRESS : OUTCOME_UNDECIDED;
 }

@@ -30,8 +30,6 @@ struct icmp_error {
 	struct packet outer, inner;
 	uint16_t extension; /* offset of the RFC 4884 structure, which ends with outer; 0: none */
 	enum icmp_type type;
-	struct address outer_source, outer_destination;
-	struct address inner_source, inner_destination;
 };
 
 uint16_t icmp_error_length_field(const struct icmp_error *error);

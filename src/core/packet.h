@@ -11,27 +11,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/address.h"
+
 /* All places are offsets from the first byte of the outermost packet:
  *
- *   begin  source  destination     transport       end      total_end
- *   |......|.......|...............|...............|. . . . .|
+ *   begin                          transport       end      total_end
+ *   |..............................|...............|. . . . .|
  *   +-- IP header, options or extension headers ---+  not quoted
  */
 struct packet {
 	uint16_t begin, end;
-	uint16_t source, destination; /* 4 or 16 bytes each */
-	uint16_t transport;	      /* 0: no transport header can be seen */
-	uint32_t total_end;	      /* where the header says that the packet ends */
-	uint8_t version;	      /* 4 or 6 */
-	uint8_t protocol;	      /* of the transport header (IANA number) */
-	bool fragment;		      /* a part of a packet, the first one included */
-	bool rerouted;		      /* by its sender: the destination is not yet the last one */
+	uint16_t transport; /* 0: no transport header can be seen */
+	uint32_t total_end; /* where the header says that the packet ends */
+	uint8_t version;    /* 4 or 6 */
+	uint8_t protocol;   /* of the transport header (IANA number) */
+	bool fragment;	    /* a part of a packet, the first one included */
+	bool rerouted;	    /* by its sender: the destination is not yet the last one */
+	struct address source, destination;
 };
 
 enum packet_status { PACKET_OK, PACKET_TRUNCATED, PACKET_INCONSISTENT };
 
 enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end);
-struct address packet_address(const struct packet *p, const uint8_t *bytes, uint16_t offset);
 
 /* The 16-bit number at p, which is in network order. */
 static inline uint16_t packet_be16(const uint8_t *p)
@@ -39,10 +40,15 @@ static inline uint16_t packet_be16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* Bytes of an address in this packet. */
-static inline size_t packet_address_size(const struct packet *p)
+/* Where the addresses of the IP header are. */
+static inline unsigned packet_source(const struct packet *p)
 {
-	return p->version == 4 ? 4 : 16;
+	return p->begin + (p->version == 4 ? 12 : 8);
+}
+
+static inline unsigned packet_destination(const struct packet *p)
+{
+	return p->begin + (p->version == 4 ? 16 : 24);
 }
 
 /* Whether p says that it carries ICMP in IPv6, or ICMPv6 in IPv4: a number that
@@ -56,6 +62,12 @@ static inline bool packet_has_foreign_icmp(const struct packet *p)
 static inline bool packet_quotes(const struct packet *p, unsigned first, unsigned n)
 {
 	return p->transport && p->transport + first + n <= p->end;
+}
+
+/* The address that is there. */
+static inline struct address packet_address(const struct packet *p, const uint8_t *bytes, unsigned offset)
+{
+	return p->version == 4 ? address_from_v4(bytes + offset) : address_from_v6(bytes + offset);
 }
 
 #endif

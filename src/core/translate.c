@@ -7,6 +7,7 @@
  */
 #include "core/translate.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "core/checksum.h"
@@ -16,7 +17,7 @@
 /* An edit under way: the bytes, and what it has changed so far in each sum. */
 struct edit {
 	uint8_t *bytes;
-	struct transport transport; /* of the inner packet */
+	struct transport transport; /* of the inner packet; known once it is to be changed */
 	uint64_t outer_header, icmp, inner_header, inner_transport;
 	bool outer_changed, inner_changed, df_cleared, stripped;
 };
@@ -30,27 +31,37 @@ void translate_begin(
 
 	t->error = error;
 	t->entries = inner->entries;
-	t->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], error->outer_source);
-	t->source_map = addrmap_find(inner, error->inner_source);
-	t->destination_map = addrmap_find(inner, error->inner_destination);
+	t->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], error->outer.source);
+	t->source_map = addrmap_find(inner, error->inner.source);
+	t->destination_map = addrmap_find(inner, error->inner.destination);
 	t->wants_flow = t->source_map != ADDRMAP_NONE || t->destination_map != ADDRMAP_NONE ||
-			address_is_private(error->inner_source) ||
-			address_is_private(error->inner_destination);
+			address_is_private(error->inner.source) ||
+			address_is_private(error->inner.destination);
 	t->extensions = EXTENSION_PASS;
 	t->length = error->outer.end;
 	t->modified = false;
 }
 
-/* Writes an address into either header of an error; returns the change in sums. */
-static uint64_t write_address(struct edit *edit, const struct packet *p, uint16_t offset, struct address a)
+static uint64_t write_v4(uint8_t *at, struct address a)
+{
+	uint8_t text[4];
+
+	address_to_v4(a, text);
+	return checksum_replace(at, text, sizeof(text));
+}
+
+static uint64_t write_v6(uint8_t *at, struct address a)
 {
 	uint8_t text[16];
 
-	if (p->version == 4)
-		address_to_v4(a, text);
-	else
-		address_to_v6(a, text);
-	return checksum_replace(edit->bytes + offset, text, packet_address_size(p));
+	address_to_v6(a, text);
+	return checksum_replace(at, text, sizeof(text));
+}
+
+/* Writes an address into either header of an error; returns the change in sums. */
+static uint64_t write_address(struct edit *edit, const struct packet *p, unsigned offset, struct address a)
+{
+	return p->version == 4 ? write_v4(edit->bytes + offset, a) : write_v6(edit->bytes + offset, a);
 }
 
 /* The outer source is in the sum of its IPv4 header, and in IPv6 by way of the
@@ -59,9 +70,9 @@ static void set_outer_source(struct edit *edit, const struct icmp_error *error, 
 {
 	uint64_t delta;
 
-	if (address_equal(a, error->outer_source))
+	if (address_equal(a, error->outer.source))
 		return;
-	delta = write_address(edit, &error->outer, error->outer.source, a);
+	delta = write_address(edit, &error->outer, packet_source(&error->outer), a);
 	*(error->outer.version == 4 ? &edit->outer_header : &edit->icmp) += delta;
 	edit->outer_changed = true;
 }
@@ -70,7 +81,7 @@ static void set_outer_source(struct edit *edit, const struct icmp_error *error, 
  * by way of the pseudo-header in that of the inner transport, except for a
  * destination that a source route or routing header will replace (RFC 8200, 8.1). */
 static void set_inner_address(
-	struct edit *edit, const struct packet *inner, uint16_t offset, struct address a)
+	struct edit *edit, const struct packet *inner, unsigned offset, struct address a)
 {
 	uint64_t delta;
 
@@ -80,7 +91,7 @@ static void set_inner_address(
 	edit->icmp += delta;
 	if (inner->version == 4)
 		edit->inner_header += delta;
-	if (edit->transport.pseudo_header && !(inner->rerouted && offset == inner->destination))
+	if (edit->transport.pseudo_header && !(inner->rerouted && offset == packet_destination(inner)))
 		edit->inner_transport += delta;
 	edit->inner_changed = true;
 }
@@ -102,7 +113,8 @@ static void set_inner_port(struct edit *edit, const struct packet *inner, unsign
 /* Ports of SCTP, which are quoted if there is a tuple, and the CRC32c over them
  * where that can be told: not of a fragment, for its packet is longer than its
  * IP header says. */
-static void set_sctp_ports(struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
+__attribute__((noinline)) static void set_sctp_ports(
+	struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
 {
 	uint8_t *header = edit->bytes + inner->transport, change[4], crc[4];
 	uint32_t difference;
@@ -125,8 +137,9 @@ static void set_inner_tuple(struct edit *edit, const struct icmp_error *error, c
 {
 	const struct packet *inner = &error->inner;
 
-	set_inner_address(edit, inner, inner->source, tuple->source);
-	set_inner_address(edit, inner, inner->destination, tuple->destination);
+	edit->transport = transport_of(inner, edit->bytes);
+	set_inner_address(edit, inner, packet_source(inner), tuple->source);
+	set_inner_address(edit, inner, packet_destination(inner), tuple->destination);
 	if (edit->transport.has_id)
 		set_inner_port(edit, inner, 4, tuple->source_port_be);
 	if (edit->transport.has_crc32c) {
@@ -143,12 +156,13 @@ static void set_inner_maps(struct edit *edit, const struct translation *t)
 	const struct icmp_error *error = t->error;
 	const struct packet *inner = &error->inner;
 
+	edit->transport = transport_of(inner, edit->bytes);
 	if (t->source_map != ADDRMAP_NONE)
-		set_inner_address(edit, inner, inner->source,
-			addrmap_apply(&t->entries[t->source_map], error->inner_source));
+		set_inner_address(edit, inner, packet_source(inner),
+			addrmap_apply(&t->entries[t->source_map], error->inner.source));
 	if (t->destination_map != ADDRMAP_NONE)
-		set_inner_address(edit, inner, inner->destination,
-			addrmap_apply(&t->entries[t->destination_map], error->inner_destination));
+		set_inner_address(edit, inner, packet_destination(inner),
+			addrmap_apply(&t->entries[t->destination_map], error->inner.destination));
 }
 
 /* A copy made by nft's dup or iptables' TEE has DF set, which the kernel's own
@@ -156,11 +170,11 @@ static void set_inner_maps(struct edit *edit, const struct translation *t)
 static void clear_df(struct edit *edit, const struct packet *outer)
 {
 	uint8_t *flags = edit->bytes + outer->begin + 6;
-	uint8_t without[2] = {flags[0] & 0xbf, flags[1]};
 
-	if (outer->version != 4 || flags[0] == without[0])
+	if (outer->version != 4 || !(flags[0] & 0x40))
 		return;
-	edit->outer_header += checksum_replace(flags, without, 2);
+	flags[0] &= 0xbf;
+	edit->outer_header += (uint16_t)~htons(0x4000);
 	edit->df_cleared = true;
 }
 
@@ -260,15 +274,20 @@ static void finish_sums(struct edit *edit, const struct icmp_error *error)
 		checksum_update(edit->bytes + outer->begin + 10, edit->outer_header);
 }
 
-/* Names what was done, after a look at what is there now. */
-static enum outcome judge(const struct edit *edit, const struct icmp_error *error)
+static bool has_private_inner(const struct packet *inner, const uint8_t *bytes)
 {
-	const struct packet *outer = &error->outer, *inner = &error->inner;
+	return address_is_private(packet_address(inner, bytes, packet_source(inner))) ||
+	       address_is_private(packet_address(inner, bytes, packet_destination(inner)));
+}
 
-	if (address_is_private(packet_address(outer, edit->bytes, outer->source)))
+/* Names what was done, after a look at what is there now. */
+static enum outcome judge(const struct edit *edit, const struct translation *t)
+{
+	const struct packet *outer = &t->error->outer;
+
+	if (address_is_private(packet_address(outer, edit->bytes, packet_source(outer))))
 		return OUTCOME_LEAKED_OUTER;
-	if (address_is_private(packet_address(inner, edit->bytes, inner->source)) ||
-		address_is_private(packet_address(inner, edit->bytes, inner->destination)))
+	if ((t->wants_flow || edit->inner_changed) && has_private_inner(&t->error->inner, edit->bytes))
 		return OUTCOME_LEAKED_INNER;
 	if (edit->outer_changed)
 		return edit->inner_changed ? OUTCOME_BOTH : OUTCOME_OUTER;
@@ -284,19 +303,19 @@ static enum outcome judge(const struct edit *edit, const struct icmp_error *erro
 enum outcome translate(struct translation *t, const struct flow_tuple *sent, uint8_t *bytes)
 {
 	const struct icmp_error *error = t->error;
-	struct edit edit = {.bytes = bytes, .transport = transport_of(&error->inner, bytes)};
+	struct edit edit = {.bytes = bytes};
 
 	strip(&edit, t);
 	if (sent) {
 		set_inner_tuple(&edit, error, sent);
 		t->source_map = t->destination_map = ADDRMAP_NONE;
-	} else {
+	} else if (t->source_map != ADDRMAP_NONE || t->destination_map != ADDRMAP_NONE) {
 		set_inner_maps(&edit, t);
 	}
 	if (t->outer_map != ADDRMAP_NONE)
-		set_outer_source(&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer_source));
+		set_outer_source(&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer.source));
 	clear_df(&edit, &error->outer);
 	finish_sums(&edit, error);
 	t->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
-	return judge(&edit, error);
+	return judge(&edit, t);
 }

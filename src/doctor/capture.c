@@ -178,7 +178,7 @@ static void judge_error(struct way *way, const struct sight *sight)
 {
 	char source[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX];
 
-	config_prefix_text((struct prefix){sight->error.outer_source, 128}, source);
+	config_prefix_text((struct prefix){sight->error.outer.source, 128}, source);
 	if (!sight->queued) {
 		SAY(way, DOCTOR_PROBLEM, "man icmpnatd",
 			"an error about %s flow leaves by %s and is not queued", way->flow,
@@ -189,7 +189,7 @@ static void judge_error(struct way *way, const struct sight *sight)
 		SAY(way, DOCTOR_PROBLEM, mend,
 			"policy routing sends an error about %s flow by %s once its source is %s, not by %s",
 			way->flow, name_of(way, sight->left_by), source, name_of(way, sight->meant_for));
-	} else if (address_is_private(sight->error.outer_source)) {
+	} else if (address_is_private(sight->error.outer.source)) {
 		snprintf(mend, sizeof(mend), "editor %s # maps: { private = \"%s\"; public = \"...\"; }",
 			way->doctor->path, source);
 		SAY(way, DOCTOR_PROBLEM, mend,

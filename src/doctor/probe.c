@@ -143,7 +143,7 @@ static void decide_packet(
 		queue_rewrite(&prober->queue, packet);
 	else
 		queue_accept(&prober->queue, packet);
-	if (d.sound && address_equal(d.error.outer_destination, probe->source)) {
+	if (d.sound && address_equal(d.error.outer.destination, probe->source)) {
 		sight->queued = true;
 		sight->meant_for = packet->interface;
 	}
@@ -165,10 +165,10 @@ static bool is_quoted(const struct icmp_error *error, const uint8_t *bytes, cons
 	const struct packet *inner = &error->inner;
 	const uint16_t ports[2] = {probe->source_port, probe->destination_port};
 
-	return address_equal(error->inner_source, probe->source) &&
-	       (address_equal(error->inner_destination, probe->destination) ||
+	return address_equal(error->inner.source, probe->source) &&
+	       (address_equal(error->inner.destination, probe->destination) ||
 		       (address_is_private(probe->destination) &&
-			       !address_is_private(error->inner_destination))) &&
+			       !address_is_private(error->inner.destination))) &&
 	       packet_quotes(inner, 0, 4) && packet_be16(bytes + inner->transport) == ports[0] &&
 	       packet_be16(bytes + inner->transport + 2) == ports[1];
 }
@@ -183,7 +183,7 @@ static void read_link(
 
 	while ((length = read(prober->twin->ends[link].fd, bytes, sizeof(bytes))) > 0) {
 		if (icmp_error_parse(&error, bytes, (size_t)length) != OUTCOME_UNDECIDED ||
-			!address_equal(error.outer_destination, probe->source))
+			!address_equal(error.outer.destination, probe->source))
 			continue;
 		sight->left_by = prober->twin->links[link].interface;
 		sight->error = error;
@@ -233,11 +233,10 @@ static bool read_opening(
 	for (size_t i = 0; i < prober->twin->n_links; i++)
 		while ((length = read(prober->twin->ends[i].fd, bytes, sizeof(bytes))) > 0) {
 			if (packet_parse(&packet, bytes, 0, (size_t)length) != PACKET_OK ||
-				packet.protocol != IPPROTO_UDP ||
-				!address_equal(packet_address(&packet, bytes, packet.destination), client))
+				packet.protocol != IPPROTO_UDP || !address_equal(packet.destination, client))
 				continue;
 			*answer = (struct probe){.source = client,
-				.destination = packet_address(&packet, bytes, packet.source),
+				.destination = packet.source,
 				.source_port = packet_be16(bytes + packet.transport + 2),
 				.destination_port = packet_be16(bytes + packet.transport),
 				.hops = 64};

@@ -256,11 +256,11 @@ static void allow_edits(struct allowed *allowed, const struct icmp_error *error)
 	const struct packet *outer = &error->outer, *inner = &error->inner;
 	const size_t address = outer->version == 4 ? 4 : 16;
 
-	allow(allowed, outer->source, address);
+	allow(allowed, packet_source(outer), address);
 	allow(allowed, outer->transport + 2, 2);
 	allow_transport(allowed, inner);
 	memset(allowed->at + inner->end, 0, PACKET_MAX - inner->end);
-	allow(allowed, inner->source, 2 * address);
+	allow(allowed, packet_source(inner), 2 * address);
 	if (outer->version == 4) {
 		allow(allowed, 6, 1), allow(allowed, 10, 2);
 		allow(allowed, inner->begin + 10u, 2);

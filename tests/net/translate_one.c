@@ -105,7 +105,7 @@ static enum outcome answer(struct question *question)
 
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	entry.private = (struct prefix){error.outer_source, 128};
+	entry.private = (struct prefix){error.outer.source, 128};
 	entry.public = (struct prefix){question->outer, 128};
 	if (question->has_outer)
 		addrmap_build(&maps[ADDRMAP_OUTER], &entry, 1, ADDRMAP_OUTER, 0, ranges);

@@ -46,6 +46,23 @@ static void checksum_equals_reference(void **state)
 		sum = (uint16_t)~checksum_fold(checksum_add(0, bytes, n));
 		assert_int_equal(sum, reference);
 	}
+	assert_int_equal(checksum_fold(checksum_of_20(bytes)), checksum_fold(checksum_add(0, bytes, 20)));
+}
+
+/* Intact is what folds to 0xffff; a sum of 0 is that of zeros alone. */
+static void checksums_verify_as_they_fold(void **state)
+{
+	(void)state;
+	srand(3);
+	assert_false(checksum_verifies(0));
+	assert_true(checksum_verifies(UINT64_MAX) && checksum_verifies(UINT16_MAX));
+	for (int round = 0; round < 100000; round++) {
+		uint64_t sum = ((uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand()) >> rand() % 64;
+
+		if (round % 2)
+			sum -= sum % UINT16_MAX;
+		assert_int_equal(checksum_verifies(sum), checksum_fold(sum) == UINT16_MAX);
+	}
 }
 
 /* An increment gives the same field as a sum over the changed bytes. */
@@ -140,14 +157,14 @@ static void a_sound_error_is_read(void **state)
 	(void)state;
 	assert_int_equal(parse(&error, &v4, bytes), OUTCOME_UNDECIDED);
 	assert_int_equal(error.type, ICMP_TYPE_V4_UNREACHABLE);
-	assert_true(address_equal(error.outer_source, parse_address("192.168.42.1")));
-	assert_true(address_equal(error.outer_destination, parse_address("203.0.113.10")));
-	assert_true(address_equal(error.inner_source, parse_address("203.0.113.10")));
-	assert_true(address_equal(error.inner_destination, parse_address("192.168.1.5")));
+	assert_true(address_equal(error.outer.source, parse_address("192.168.42.1")));
+	assert_true(address_equal(error.outer.destination, parse_address("203.0.113.10")));
+	assert_true(address_equal(error.inner.source, parse_address("203.0.113.10")));
+	assert_true(address_equal(error.inner.destination, parse_address("192.168.1.5")));
 	assert_int_equal(error.inner.transport, 48);
 	assert_int_equal(parse(&error, &v6, bytes), OUTCOME_UNDECIDED);
 	assert_int_equal(error.type, ICMP_TYPE_V6_UNREACHABLE);
-	assert_true(address_equal(error.inner_destination, parse_address("fd00:1::5")));
+	assert_true(address_equal(error.inner.destination, parse_address("fd00:1::5")));
 	assert_int_equal(error.inner.transport, 88);
 }
 
@@ -447,6 +464,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksum_equals_reference),
+		cmocka_unit_test(checksums_verify_as_they_fold),
 		cmocka_unit_test(checksum_update_equals_reference),
 		cmocka_unit_test(private_and_unroutable_addresses),
 		cmocka_unit_test(addresses_survive_a_round_trip),
