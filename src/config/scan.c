@@ -35,14 +35,30 @@ static char peek(const struct config_source *source, size_t ahead)
 	return (size_t)(source->end - source->next) > ahead ? source->next[ahead] : '\0';
 }
 
-/* Copies n characters, none of them a newline. text.c has made room for
- * as many characters as its files have. */
+/* Appends n characters, none of them a newline. text.c has made room for as
+ * many as its files have, and for the frames of pieces. */
+static void put(struct config_scan *scan, const char *characters, size_t n)
+{
+	struct config_string *string = scan->maps ? &scan->text->maps : &scan->text->rest;
+
+	memcpy(string->text + string->length, characters, n);
+	string->length += n;
+}
+
+/* Appends a newline: the maps have their own, and the rest has all. */
+void config_scan_end_line(struct config_scan *scan)
+{
+	struct config_string *rest = &scan->text->rest;
+
+	if (scan->maps)
+		put(scan, "\n", 1);
+	rest->text[rest->length++] = '\n';
+	scan->text->line++;
+}
+
 static void keep(struct config_scan *scan, struct config_source *source, size_t n)
 {
-	struct config_text *text = scan->text;
-
-	memcpy(text->text + text->length, source->next, n);
-	text->length += n;
+	put(scan, source->next, n);
 	source->next += n;
 }
 
@@ -55,8 +71,8 @@ static void keep_token(struct config_scan *scan, struct config_source *source, s
 
 static void keep_newline(struct config_scan *scan, struct config_source *source)
 {
-	keep(scan, source, 1);
-	scan->text->line++;
+	config_scan_end_line(scan);
+	source->next++;
 	source->place.line++;
 }
 
@@ -72,7 +88,7 @@ static bool skip_comment(struct config_scan *scan, struct config_source *source)
 {
 	const struct config_place begin = source->place;
 
-	scan->text->text[scan->text->length++] = ' ';
+	put(scan, " ", 1);
 	for (source->next += 2; source->next < source->end;) {
 		if (peek(source, 0) == '*' && peek(source, 1) == '/') {
 			source->next += 2;
@@ -177,12 +193,56 @@ static void read_name(struct config_scan *scan, struct config_source *source)
 
 	while (is_word(peek(source, length)))
 		length++;
+	if (scan->depth == 0)
+		scan->named = length == 4 && memcmp(source->next, "maps", 4) == 0;
 	keep_token(scan, source, length);
+}
+
+static bool begin_piece(struct config_scan *scan)
+{
+	struct config_text *text = scan->text;
+	struct config_piece *pieces = realloc(text->pieces, (text->n_pieces + 1) * sizeof(*pieces));
+
+	if (!pieces)
+		return config_complain_memory(scan->errors, text->files[0]), false;
+	pieces[text->n_pieces++] = (struct config_piece){text->maps.length, text->line};
+	text->pieces = pieces;
+	put(scan, "maps=(", 6);
+	return true;
+}
+
+static void end_piece(struct config_scan *scan)
+{
+	put(scan, ")", sizeof(")"));
+}
+
+/* Behind a map, a comma ends a piece that is long enough. */
+static bool read_comma(struct config_scan *scan, struct config_source *source)
+{
+	struct config_text *text = scan->text;
+
+	text->n_maps += scan->maps && scan->depth == 1;
+	if (!scan->maps || scan->depth > 1 || scan->last != '}' ||
+		text->maps.length - text->pieces[text->n_pieces - 1].begin <
+			CONFIG_PIECE_SIZE + CONFIG_PIECE_FRAME)
+		return keep_token(scan, source, 1), true;
+	scan->last = *source->next++;
+	end_piece(scan);
+	return begin_piece(scan);
+}
+
+/* Whether a bracket begins the list of maps. A second list is a mistake, which
+ * libconfig will find. */
+static bool begins_maps(const struct config_scan *scan, char bracket)
+{
+	return bracket == '(' && scan->depth == 0 && scan->named &&
+	       (scan->last == '=' || scan->last == ':') && scan->text->n_pieces == 0;
 }
 
 static bool open_bracket(struct config_scan *scan, struct config_source *source)
 {
 	const char bracket = *source->next;
+	const bool maps = begins_maps(scan, bracket);
 
 	if (scan->depth == CONFIG_BRACKETS_MAX) {
 		config_complain(scan->errors, source->place, "\"%c\" is nested too deeply", bracket);
@@ -193,7 +253,11 @@ static bool open_bracket(struct config_scan *scan, struct config_source *source)
 			scan->errors, source->place, "\"{\" follows \"}\": expected a comma between them");
 	scan->brackets[scan->depth++] = (struct config_bracket){bracket, source->place};
 	keep_token(scan, source, 1);
-	return true;
+	if (!maps)
+		return true;
+	scan->maps = true;
+	scan->text->n_maps = 1;
+	return begin_piece(scan);
 }
 
 /* libconfig takes a comma before the end of a list from 1.7 on. */
@@ -215,7 +279,10 @@ static bool close_bracket(struct config_scan *scan, struct config_source *source
 	if (scan->last == ',' && bracket != '}')
 		config_complain(
 			scan->errors, source->place, "\"%c\" follows a comma: remove the comma", bracket);
-	scan->depth--;
+	if (--scan->depth == 0 && scan->maps) {
+		end_piece(scan);
+		scan->maps = false;
+	}
 	keep_token(scan, source, 1);
 	return true;
 }
@@ -287,9 +354,10 @@ static bool read_token(struct config_scan *scan, struct config_source *source)
 	case ']':
 	case '}':
 		return close_bracket(scan, source);
+	case ',':
+		return read_comma(scan, source);
 	case '=':
 	case ':':
-	case ',':
 	case ';':
 		return keep_token(scan, source, 1), true;
 	default:
@@ -297,7 +365,7 @@ static bool read_token(struct config_scan *scan, struct config_source *source)
 	}
 }
 
-/* Appends the text of a file to scan->text. It must close the brackets that it
+/* Appends the text of a file to scan->text. The file must close the brackets that it
  * opens, and only those. False: reading on would lead to nonsense. */
 bool config_scan(struct config_scan *scan, struct config_source *source)
 {

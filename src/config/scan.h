@@ -21,7 +21,9 @@ struct config_bracket {
 struct config_scan {
 	struct config_text *text;
 	struct config_errors *errors;
-	char last; /* first character of the last token, 0 if there is none */
+	char last;  /* first character of the last token, 0 if there is none */
+	bool named; /* the last name outside of brackets is that of the maps */
+	bool maps;  /* what is being read stands in their list */
 	struct config_bracket brackets[CONFIG_BRACKETS_MAX];
 	unsigned depth; /* of brackets */
 };
@@ -35,7 +37,11 @@ struct config_source {
 	ino_t inode;
 };
 
+#define CONFIG_PIECE_SIZE  8192 /* characters: a piece ends with the map that reaches them */
+#define CONFIG_PIECE_FRAME sizeof("maps=()")
+
 bool config_scan(struct config_scan *scan, struct config_source *source);
+void config_scan_end_line(struct config_scan *scan);
 bool config_text_include(struct config_scan *scan, const struct config_source *includer, const char *name);
 
 #endif

@@ -19,16 +19,21 @@
 #define FILES_MAX   1000
 #define INCLUDE_MAX 10 /* files that are open at the same time */
 
-/* Makes room for size more bytes and the NUL. */
+static bool resize(struct config_string *string, size_t size)
+{
+	char *text = realloc(string->text, size);
+
+	if (text)
+		string->text = text;
+	return text;
+}
+
+/* Makes room for size more bytes, wherever they belong. */
 static bool reserve(struct config_text *text, size_t size)
 {
-	char *grown = realloc(text->text, text->size + size + 1);
-
-	if (!grown)
-		return false;
-	text->text = grown;
 	text->size += size;
-	return true;
+	return resize(&text->rest, text->size + 1) &&
+	       resize(&text->maps, text->size + (text->size / CONFIG_PIECE_SIZE + 1) * CONFIG_PIECE_FRAME);
 }
 
 /* What follows in the text comes from this place on. */
@@ -134,13 +139,6 @@ static bool complain_memory(struct config_scan *scan, struct config_place place)
 	return false;
 }
 
-/* Appends a newline that no file has: the text's lines are those of one file. */
-static void end_line(struct config_text *text)
-{
-	text->text[text->length++] = '\n';
-	text->line++;
-}
-
 /* Puts a file that has been read into the text, on lines of its own. */
 static bool append(struct config_scan *scan, struct config_source *source)
 {
@@ -149,12 +147,12 @@ static bool append(struct config_scan *scan, struct config_source *source)
 	if (!reserve(text, (size_t)(source->end - source->next) + 2))
 		return complain_memory(scan, source->place);
 	if (source->includer)
-		end_line(text);
+		config_scan_end_line(scan);
 	if (!add_span(text, source->place))
 		return complain_memory(scan, source->place);
 	if (!check_characters(scan, source) || !config_scan(scan, source))
 		return false;
-	end_line(text);
+	config_scan_end_line(scan);
 	return true;
 }
 
@@ -242,7 +240,7 @@ bool config_text_read(struct config_text *text, const char *path, struct config_
 	*text = (struct config_text){.line = 1};
 	if (!read_file(&scan, NULL, path))
 		return false;
-	text->text[text->length] = '\0';
+	text->rest.text[text->rest.length] = '\0';
 	return errors->errors == before;
 }
 
@@ -268,5 +266,7 @@ void config_text_free(struct config_text *text)
 		free(text->files[i]);
 	free(text->files);
 	free(text->spans);
-	free(text->text);
+	free(text->pieces);
+	free(text->maps.text);
+	free(text->rest.text);
 }

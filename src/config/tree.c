@@ -20,6 +20,9 @@ struct loader {
 	struct config_errors *errors;
 	const struct config_text *text;
 	bool outside_is_good; /* what refers to its interfaces can be judged */
+	uint32_t lines;	      /* of the text, before those of the tree */
+	char syntax[64];      /* what libconfig said of the first syntax error; empty: there is none */
+	uint32_t syntax_line;
 };
 
 /* A setting that exists, and the function that reads it into the loader. */
@@ -34,7 +37,7 @@ struct known {
 
 static struct config_place place_of(const struct loader *loader, const config_setting_t *setting)
 {
-	return config_text_place(loader->text, config_setting_source_line(setting));
+	return config_text_place(loader->text, loader->lines + config_setting_source_line(setting));
 }
 
 /* "queue.workers", "lookup": the name by which a setting is talked about. */
@@ -425,23 +428,52 @@ static void read_map(struct loader *loader, const config_setting_t *setting)
 		config->n_entries++;
 }
 
+static void read_list(struct loader *loader, const config_setting_t *list)
+{
+	for (unsigned i = 0; i < (unsigned)config_setting_length(list); i++)
+		read_map(loader, config_setting_get_elem(list, i));
+}
+
+/* Makes a tree of a string that begins behind loader->lines. */
+static bool parse(struct loader *loader, config_t *tree, const char *string)
+{
+	uint32_t line;
+
+	config_init(tree);
+	if (config_read_string(tree, string))
+		return true;
+	line = loader->lines + (uint32_t)config_error_line(tree);
+	if (!loader->syntax[0] || line < loader->syntax_line) {
+		snprintf(loader->syntax, sizeof(loader->syntax), "%s", config_error_text(tree));
+		loader->syntax_line = line;
+	}
+	return false;
+}
+
+/* Reads the maps of all pieces, or up to the first syntax error. */
+static void read_pieces(struct loader *loader)
+{
+	const struct config_text *text = loader->text;
+	bool good = true;
+
+	for (size_t i = 0; good && i < text->n_pieces; i++) {
+		config_t tree;
+
+		loader->lines = text->pieces[i].line - 1;
+		good = parse(loader, &tree, text->maps.text + text->pieces[i].begin);
+		if (good)
+			read_list(loader, config_setting_get_elem(config_root_setting(&tree), 0));
+		config_destroy(&tree);
+	}
+	loader->lines = 0;
+}
+
 static void read_maps(struct loader *loader, const config_setting_t *setting)
 {
-	struct config *config = loader->config;
-	unsigned n;
-
-	if (!config_setting_is_list(setting)) {
+	if (config_setting_is_list(setting))
+		read_pieces(loader);
+	else
 		complain_type(loader, setting, "a list ( ) of maps");
-		return;
-	}
-	n = (unsigned)config_setting_length(setting);
-	config->entries = calloc(n ? n : 1, sizeof(*config->entries));
-	if (!config->entries) {
-		config_complain_memory(loader->errors, loader->text->files[0]);
-		return;
-	}
-	for (unsigned i = 0; i < n; i++)
-		read_map(loader, config_setting_get_elem(setting, i));
 }
 
 /* Everything in a file. What others refer to comes first. */
@@ -464,28 +496,51 @@ static void read_root(struct loader *loader, const config_setting_t *root)
 			"like outside = [ \"eth0\" ];");
 }
 
-static void complain_syntax(const struct loader *loader, const config_t *tree)
+/* Reads a text. Behind a syntax error in the rest of it there may be an earlier
+ * one in the maps. */
+static void read_text(struct loader *loader)
 {
-	const char *text = config_error_text(tree);
+	config_t tree;
 
-	config_complain(loader->errors, config_text_place(loader->text, (unsigned)config_error_line(tree)),
-		"%s",
-		text && strcmp(text, "syntax error") == 0
+	if (parse(loader, &tree, loader->text->rest.text))
+		read_root(loader, config_root_setting(&tree));
+	else
+		read_pieces(loader);
+	config_destroy(&tree);
+}
+
+static void complain_syntax(const struct loader *loader)
+{
+	config_complain(loader->errors, config_text_place(loader->text, loader->syntax_line), "%s",
+		strcmp(loader->syntax, "syntax error") == 0
 			? "syntax error here or just before: look for what is missing or too much"
-			: text);
+			: loader->syntax);
 }
 
 /* Reads a text into *config, which has the defaults. Complains about all that
- * is wrong with it, except what shows only when all maps are known. */
+ * is wrong with it, except what shows only when all maps are known. A syntax
+ * error hides all else, and may stand in the last piece: what else is wrong is
+ * said when there is none. */
 void config_tree_read(struct config *config, const struct config_text *text, struct config_errors *errors)
 {
-	struct loader loader = {.config = config, .text = text, .errors = errors, .outside_is_good = true};
-	config_t tree;
+	struct config_errors silent = {.out = NULL};
+	struct loader loader = {.config = config, .text = text, .errors = &silent, .outside_is_good = true};
+	struct config defaults;
 
-	config_init(&tree);
-	if (config_read_string(&tree, text->text))
-		read_root(&loader, config_root_setting(&tree));
+	config->entries = calloc(text->n_maps + 1, sizeof(*config->entries));
+	if (!config->entries) {
+		config_complain_memory(errors, text->files[0]);
+		return;
+	}
+	defaults = *config;
+	read_text(&loader);
+	if (!loader.syntax[0] && silent.errors == 0)
+		return;
+	*config = defaults;
+	loader.errors = errors;
+	loader.outside_is_good = true;
+	if (loader.syntax[0])
+		complain_syntax(&loader);
 	else
-		complain_syntax(&loader, &tree);
-	config_destroy(&tree);
+		read_text(&loader);
 }

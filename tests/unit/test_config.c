@@ -21,6 +21,7 @@
 
 #include "config.h"
 #include "config/maps.h"
+#include "config/scan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -884,8 +885,7 @@ static void samples_load(void **state)
 	assert_in_range(n, 3, 100);
 }
 
-/* Under a sanitizer every realloc() copies, and libconfig grows its lists by 16
- * elements at a time: fewer maps and more patience then. */
+/* A sanitizer takes its time: fewer maps and more patience then. */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
 #define __SANITIZE_ADDRESS__ 1 /* clang does not */
@@ -898,6 +898,119 @@ static void samples_load(void **state)
 #define MANY	     100000
 #define MANY_SECONDS 1
 #endif
+
+#define PIECES 1000 /* maps, in several pieces */
+
+/* A map of write_pieces() that is not as the others. */
+struct odd {
+	unsigned line;
+	const char *map;
+};
+
+/* Writes a file with the maps of 10.NET.0.0 on, one in each line from line 3 on. */
+static void write_pieces(
+	unsigned net, const char *name, const char *begin, const char *end, const struct odd *odd)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	fputs(begin, file);
+	for (unsigned i = 0; i < PIECES; i++) {
+		if (odd->line == i + 3)
+			fputs(odd++->map, file);
+		else
+			fprintf(file, "{ private = \"10.%u.%u.%u\"; /* , */ public = \"198.18.%u.%u\"; }",
+				net, i >> 8, i & 255, i >> 8, i & 255);
+		fputs(i + 1 < PIECES ? ",\n" : "\n", file);
+	}
+	fputs(end, file);
+	fclose(file);
+}
+
+/* No map, and no comma inside of one, is where a piece may end. */
+static void maps_are_read_in_pieces(void **state)
+{
+	const struct odd none = {0};
+	struct config_errors errors = {0};
+	struct config_text text;
+
+	(void)state;
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ");\n", &none);
+	assert_true(config_text_read(&text, "f", &errors));
+	assert_in_range(text.n_pieces, 4, PIECES);
+	for (size_t i = 0; i < text.n_pieces; i++) {
+		const char *piece = text.maps.text + text.pieces[i].begin;
+
+		assert_in_range(strlen(piece), 1, CONFIG_PIECE_SIZE + 100);
+		assert_int_equal(strncmp(piece, "maps=(\n{", 8), 0);
+		assert_string_equal(strrchr(piece, '}'), i + 1 < text.n_pieces ? "})" : "}\n)");
+	}
+	assert_int_equal(text.n_maps, PIECES);
+	config_text_free(&text);
+	config_free(load("f", ""));
+}
+
+/* Mistakes keep their order and their lines, whichever piece they are in. */
+static void mistakes_in_pieces(void **state)
+{
+	static const struct odd odd[] = {{3, "5"}, {500, "{ private = \"x\"; public = \"198.18.0.0\"; }"},
+		{1002, "{ privat = \"10.0.3.231\"; public = \"198.18.3.231\" }"}, {0}};
+
+	(void)state;
+	write_pieces(0, "f", "outside = [ \"-\" ];\nmaps = (\n", ");\nfoo = 1;\nlookup = 1;", odd);
+	assert_null(load("f",
+		"f:1004: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions, rules or "
+		"control\n"
+		"f:1: \"-\" is not an interface name: expected 1 to 15 letters, digits and . _ - @\n"
+		"f:3: an element of maps: expected a group { private = \"A\"; public = \"B\"; }, found an "
+		"integer\n"
+		"f:500: private is \"x\": expected an address or a prefix, like 192.0.2.1 or 2001:db8::/64\n"
+		"f:1002: unknown setting \"privat\": did you mean \"private\"?\n"
+		"f:1002: a map without private: expected { private = \"A\"; public = \"B\"; }\n"
+		"f:1005: lookup: expected a string, found an integer\n"));
+}
+
+/* The first syntax error hides all else, wherever it is. */
+static void syntax_errors_in_pieces(void **state)
+{
+	static const struct odd last[] = {{3, "5"}, {1002, "{ private \"x\"; }"}, {0}};
+	static const struct odd twice[] = {
+		{3, "5"}, {700, "{ public = 1; public = 2; }"}, {800, "{ = }"}, {0}};
+	static const struct odd one[] = {{3, "5"}, {0}};
+	static const struct odd odd[] = {{3, "5"}, {700, "{ public = }"}, {900, "{ = }"}, {0}};
+
+	(void)state;
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ");\n", last + 1);
+	assert_null(load("f", "f:1002: \"x\"" UNEXPECTED));
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ");\n", twice);
+	assert_null(load("f", "f:700: duplicate setting name\n"));
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ");\nfoo foo;\n", odd);
+	assert_null(load("f", "f:700" SYNTAX));
+	write_pieces(0, "f", "outside [ \"eth0\" ];\nmaps = (\n", ");\n", odd);
+	assert_null(load("f", "f:1" SYNTAX));
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ");\nfoo foo;\n", one);
+	assert_null(load("f", "f:1004" SYNTAX));
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ");\nmaps = ( 1 );\n", last + 2);
+	assert_null(load("f", "f:1004: duplicate setting name\n"));
+}
+
+/* A piece may begin in one file and end in another. */
+static void pieces_across_files(void **state)
+{
+	static const struct odd odd[] = {{1002, "5"}, {0}};
+	const struct odd none = {0};
+
+	(void)state;
+	write_pieces(9, "d/g", "\n\n", "", odd);
+	write_pieces(0, "f", OUTSIDE "maps = (\n", ",\n@include \"d/g\"\n, 6);\nlookup = 1;\n", &none);
+	assert_null(load("f",
+		"d/g:1002: an element of maps: expected a group { private = \"A\"; public = \"B\"; }, found "
+		"an "
+		"integer\n"
+		"f:1005: an element of maps: expected a group { private = \"A\"; public = \"B\"; }, found an "
+		"integer\n"
+		"f:1006: lookup: expected a string, found an integer\n"));
+}
 
 static double now(void)
 {
@@ -993,6 +1106,10 @@ int main(void)
 		cmocka_unit_test(restart_is_asked_for),
 		cmocka_unit_test(prefixes_as_text),
 		cmocka_unit_test(samples_load),
+		cmocka_unit_test(maps_are_read_in_pieces),
+		cmocka_unit_test(mistakes_in_pieces),
+		cmocka_unit_test(syntax_errors_in_pieces),
+		cmocka_unit_test(pieces_across_files),
 		cmocka_unit_test(many_maps_load_fast),
 	};
 
