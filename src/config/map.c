@@ -58,14 +58,16 @@ struct config_place config_map_place(const struct config *config, const struct a
 static bool check_public(
 	const struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
 {
+	const struct address a = entry->public.base;
 	char text[CONFIG_PREFIX_TEXT];
 
-	if (config_map_is_identity(entry))
+	if (config_map_is_identity(entry) ||
+		(entry->public.length == 128 && !address_is_private(a) && !address_is_unroutable(a)))
 		return true;
 	for (size_t i = 0; i < sizeof(not_public) / sizeof(not_public[0]); i++) {
 		const struct prefix bad = not_public[i].prefix;
 
-		if (!prefix_contains(bad, entry->public.base) && !prefix_contains(entry->public, bad.base))
+		if (!prefix_contains(bad, a) && !prefix_contains(entry->public, bad.base))
 			continue;
 		config_prefix_text(bad, text);
 		config_complain(errors, value->place,

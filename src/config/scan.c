@@ -83,6 +83,15 @@ static void skip_to_newline(struct config_source *source)
 	source->next = newline ? newline : source->end;
 }
 
+/* A blank ends a name or a number. Elsewhere it would only take libconfig's time. */
+static void read_blank(struct config_scan *scan, struct config_source *source)
+{
+	if (is_word(scan->last) || scan->last == '+' || scan->last == '.')
+		keep(scan, source, 1);
+	else
+		source->next++;
+}
+
 /* A comment becomes a space: it ends what stands before it. */
 static bool skip_comment(struct config_scan *scan, struct config_source *source)
 {
@@ -332,7 +341,7 @@ static bool read_token(struct config_scan *scan, struct config_source *source)
 	if (c == '\n')
 		return keep_newline(scan, source), true;
 	if (c == ' ' || c == '\t' || c == '\r' || c == '\f')
-		return keep(scan, source, 1), true;
+		return read_blank(scan, source), true;
 	if (c == '#' || (c == '/' && after == '/'))
 		return skip_to_newline(source), true;
 	if (c == '/' && after == '*')
