@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "core/addrmap.h"
+#include "core/addrmap_index.h"
 #include "core/decide.h"
 
 #define CONFIG_OUTSIDE_MAX 16 /* outside interfaces */
@@ -53,6 +54,7 @@ struct config {
 	struct addrmap_entry *entries; /* sorted by addrmap_compare() */
 	size_t n_entries;
 	struct addrmap_range *ranges; /* the memory of all tables, once each */
+	struct addrmap_index index;   /* of all tables */
 	struct config_queue queue;
 	struct config_control control;
 	enum decide_lookup lookup;

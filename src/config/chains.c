@@ -79,24 +79,6 @@ static bool check_table(const struct config *config, uint8_t outside, enum addrm
 	return true;
 }
 
-static bool same_table(const struct addrmap *a, const struct addrmap *b)
-{
-	return a->ranges == b->ranges && a->n_ranges == b->n_ranges;
-}
-
-/* Whether an earlier table is the same one. */
-static bool is_shared(const struct config *config, uint8_t outside, enum addrmap_part part)
-{
-	const struct addrmap *table = &config->outside[outside].maps[part];
-
-	if (part == ADDRMAP_INNER && same_table(table, &config->outside[outside].maps[ADDRMAP_OUTER]))
-		return true;
-	for (size_t i = 0; i < outside; i++)
-		if (same_table(table, &config->outside[i].maps[part]))
-			return true;
-	return false;
-}
-
 /* Complains about every map whose public side is changed by another one, in any
  * of the tables. False if memory runs out. */
 bool config_chains_check(const struct config *config, struct config_errors *errors)
@@ -106,7 +88,7 @@ bool config_chains_check(const struct config *config, struct config_errors *erro
 
 	for (uint8_t i = 0; i < config->n_outside; i++)
 		for (enum addrmap_part part = 0; part < ADDRMAP_PARTS; part++)
-			if (memory && !is_shared(config, i, part))
+			if (memory && !config_table_shared(config, &config->outside[i], part))
 				memory = check_table(config, i, part, known, errors);
 	free(known);
 	return memory;

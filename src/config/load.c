@@ -93,6 +93,8 @@ void config_free(struct config *config)
 	free(config->files);
 	free(config->entries);
 	free(config->ranges);
+	free(config->index.nodes);
+	free(config->index.slots);
 	free(config);
 }
 

@@ -32,6 +32,8 @@ struct config_place config_map_place(const struct config *config, const struct a
 
 void config_clashes_check(struct config *config, struct config_errors *errors);
 bool config_tables_build(struct config *config);
+const struct addrmap *config_table_shared(
+	const struct config *config, const struct config_outside *outside, enum addrmap_part part);
 bool config_chains_check(const struct config *config, struct config_errors *errors);
 void config_local_check(const struct config *config, struct config_errors *errors);
 

@@ -141,6 +141,48 @@ static bool build_interfaces(struct draft *draft)
 	return true;
 }
 
+/* Whether an earlier table is the same one: it, or NULL. */
+const struct addrmap *config_table_shared(
+	const struct config *config, const struct config_outside *outside, enum addrmap_part part)
+{
+	const struct addrmap *table = &outside->maps[part];
+
+	for (const struct config_outside *o = config->outside; o <= outside; o++)
+		for (const struct addrmap *other = o->maps; other < o->maps + ADDRMAP_PARTS; other++)
+			if (other < table && other->ranges == table->ranges &&
+				other->n_ranges == table->n_ranges)
+				return other;
+	return NULL;
+}
+
+/* Adds every table to the index, once. */
+static void index_tables(struct config *config)
+{
+	config->index.n_nodes = config->index.n_slots = 0;
+	for (struct config_outside *o = config->outside; o < config->outside + config->n_outside; o++)
+		for (enum addrmap_part part = 0; part < ADDRMAP_PARTS; part++) {
+			const struct addrmap *shared = config_table_shared(config, o, part);
+
+			if (shared)
+				o->maps[part] = *shared;
+			else
+				addrmap_index(&o->maps[part], &config->index);
+		}
+}
+
+static bool build_index(struct config *config)
+{
+	struct addrmap_index *index = &config->index;
+
+	index_tables(config);
+	index->nodes = calloc(index->n_nodes + 1, sizeof(*index->nodes));
+	index->slots = calloc(index->n_slots + 1, sizeof(*index->slots));
+	if (!index->nodes || !index->slots)
+		return false;
+	index_tables(config);
+	return true;
+}
+
 /* Builds the tables of all interfaces from maps that passed
  * config_clashes_check(). False if memory runs out. */
 bool config_tables_build(struct config *config)
@@ -152,5 +194,5 @@ bool config_tables_build(struct config *config)
 	for (size_t i = 0; i < config->n_outside; i++)
 		for (size_t part = 0; part < ADDRMAP_PARTS; part++)
 			config->outside[i].maps[part].ranges = config->ranges + draft.offsets[i][part];
-	return true;
+	return build_index(config);
 }

@@ -136,25 +136,60 @@ void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, s
 		close_map(&sweep);
 	if (sweep.n_ranges == 1 && ranges[0].map == ADDRMAP_NONE)
 		sweep.n_ranges = 0;
-	*table = (struct addrmap){entries, ranges, sweep.n_ranges};
+	*table = (struct addrmap){.entries = entries, .ranges = ranges, .n_ranges = sweep.n_ranges};
 }
 
-/* Index of the range that a is in, in a table with maps. The halving has no
- * branch that depends on the data: what is looked up comes from strangers, and
- * no branch predictor learns it. */
-size_t addrmap_search(const struct addrmap *table, struct address a)
+/* Whether a is in a range or behind it, without a branch that depends on the
+ * data: what is looked up comes from strangers, and no branch predictor learns
+ * it. */
+static size_t reaches(struct address a, const struct addrmap_range *range)
+{
+	const struct address first = range->first;
+
+	return (first.hi < a.hi) | ((first.hi == a.hi) & (first.lo <= a.lo));
+}
+
+static size_t search_by_halves(const struct addrmap *table, struct address a)
 {
 	const struct addrmap_range *range = table->ranges;
 
 	for (size_t n = table->n_ranges; n > 1;) {
 		const size_t half = n / 2;
-		const struct address middle = range[half].first;
-		const size_t reached = (middle.hi < a.hi) | ((middle.hi == a.hi) & (middle.lo <= a.lo));
 
-		range += half & -reached;
+		range += half & -reaches(a, &range[half]);
 		n -= half;
 	}
 	return (size_t)(range - table->ranges);
+}
+
+/* The slot of a in a node. */
+static uint32_t find_slot(const struct addrmap *table, const struct addrmap_node *node, struct address a)
+{
+	const uint64_t key = node->low ? a.lo : a.hi;
+	uint64_t slot = (key - node->base) >> node->shift;
+
+	slot = slot < node->n ? slot + 1 : (uint64_t)node->n + 1;
+	return table->slots[node->slots + (key < node->base ? 0 : slot)];
+}
+
+static size_t search_by_index(const struct addrmap *table, struct address a)
+{
+	uint32_t slot = table->roots[a.hi != 0];
+	const struct addrmap_range *range;
+	size_t reached = 0;
+
+	while (slot & ADDRMAP_SLOT_NODE)
+		slot = find_slot(table, &table->nodes[slot & ~ADDRMAP_SLOT_NODE], a);
+	range = &table->ranges[slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1)];
+	for (uint32_t more = slot >> ADDRMAP_SLOT_BITS; more > 0; more--)
+		reached += reaches(a, &range[more]);
+	return (size_t)(range - table->ranges) + reached;
+}
+
+/* Index of the range that a is in, in a table with maps. */
+size_t addrmap_search(const struct addrmap *table, struct address a)
+{
+	return table->slots ? search_by_index(table, a) : search_by_halves(table, a);
 }
 
 /* The map that holds for a: index of its entry, or ADDRMAP_NONE. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Address maps: "outside, A is known as B". A list of maps is turned once into
- * a sorted table of disjoint ranges, so that a packet pays one binary search
- * whatever the number, the overlap and the interfaces of the maps.
+ * a sorted table of disjoint ranges, so that a packet pays one search whatever
+ * the number, the overlap and the interfaces of the maps.
  */
 #ifndef CORE_ADDRMAP_H
 #define CORE_ADDRMAP_H
@@ -35,12 +35,29 @@ struct addrmap_range {
 	uint32_t map; /* index of the entry, or ADDRMAP_NONE for a gap */
 };
 
+/* Where a search goes next, by one half of the address: see addrmap_index.c. */
+struct addrmap_node {
+	uint64_t base;
+	uint32_t slots; /* the first of n + 2 */
+	uint32_t n;
+	uint8_t shift;
+	bool low; /* which half */
+};
+
+/* A slot leads to a node, or to a range and how many more must be looked at. */
+#define ADDRMAP_SLOT_NODE   (UINT32_C(1) << 31)
+#define ADDRMAP_SLOT_BITS   28 /* of the range's index */
+#define ADDRMAP_SLOT_RANGES 7
+
 /* The maps of one part and one interface, ready to be searched. Built by
  * addrmap_build() in memory that the caller provides. */
 struct addrmap {
 	const struct addrmap_entry *entries;
 	const struct addrmap_range *ranges; /* sorted by first; ranges[0].first is 0 */
 	size_t n_ranges;		    /* 0: no map at all */
+	const struct addrmap_node *nodes;
+	const uint32_t *slots; /* NULL: there is no index */
+	uint32_t roots[2];     /* slots of addresses below 2^64, as IPv4 is, and of others */
 };
 
 #define ADDRMAP_RANGES(n_entries) (2 * (size_t)(n_entries) + 1) /* the most that n maps can need */

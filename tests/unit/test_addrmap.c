@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/addrmap.h"
+#include "core/addrmap_index.h"
 
 #define SETS	   4000
 #define ENTRIES	   40
@@ -198,6 +199,38 @@ static void check_table(const struct addrmap *table, size_t n_held)
 		assert_true(address_equal(table->ranges[0].first, (struct address){0, 0}));
 }
 
+/* Gives a table an index, in memory of exactly the size that was counted. */
+static struct addrmap_index make_index(struct addrmap *table)
+{
+	struct addrmap_index counted = {0}, index = {0};
+
+	addrmap_index(table, &counted);
+	index.nodes = malloc(counted.n_nodes * sizeof(*index.nodes));
+	index.slots = malloc(counted.n_slots * sizeof(*index.slots) + 1);
+	addrmap_index(table, &index);
+	assert_int_equal(index.n_nodes, counted.n_nodes);
+	assert_int_equal(index.n_slots, counted.n_slots);
+	return index;
+}
+
+static void free_index(struct addrmap_index *index)
+{
+	free(index->nodes);
+	free(index->slots);
+}
+
+/* Asks of a table without an index, and with one. */
+static void check_answers(struct addrmap *table, size_t n, enum addrmap_part part, uint8_t outside)
+{
+	const struct question question = {table, n, part, outside};
+	struct addrmap_index index;
+
+	ask_everywhere(&question);
+	index = make_index(table);
+	ask_everywhere(&question);
+	free_index(&index);
+}
+
 static void table_agrees_with_oracle(void **state)
 {
 	static const uint8_t outsides[] = {0, 1, 2, ADDRMAP_ANY};
@@ -215,7 +248,7 @@ static void table_agrees_with_oracle(void **state)
 
 		addrmap_build(&table, entries, n, part, outside, ranges);
 		check_table(&table, held);
-		ask_everywhere(&(struct question){&table, n, part, outside});
+		check_answers(&table, n, part, outside);
 		free(ranges);
 	}
 }
@@ -234,8 +267,49 @@ static void nesting_is_bounded(void **state)
 	qsort(entries, n, sizeof(*entries), addrmap_compare);
 	addrmap_build(&table, entries, n, ADDRMAP_OUTER, 0, ranges);
 	check_table(&table, n);
-	ask_everywhere(&(struct question){&table, n, ADDRMAP_OUTER, 0});
+	check_answers(&table, n, ADDRMAP_OUTER, 0);
 	assert_int_equal(table.n_ranges, 129);
+}
+
+#define CROWD 1000
+
+/* Every other address from base on has a map. */
+static void crowd(struct addrmap_entry *entries, struct address base)
+{
+	for (unsigned i = 0; i < CROWD; i++) {
+		const struct prefix p = {{base.hi, base.lo + 2 * i}, 128};
+
+		entries[i] = entry(p, p, ADDRMAP_ANY, BOTH);
+	}
+}
+
+/* Wherever they are, addresses in a row cost a node for each row and one that
+ * finds the row; where all are in one, each slot is the answer. */
+static void rows_need_few_nodes(void **state)
+{
+	static const struct address rows[] = {{0, UINT64_C(0xffff0a000001)}, {0, UINT64_C(0xffffc0a80101)},
+		{UINT64_C(0xfd42) << 48, 1}, {UINT64_C(0xfd42) << 48 | 5, UINT64_MAX - 2 * CROWD}};
+	struct addrmap_entry entries[4 * CROWD];
+	struct addrmap_range ranges[ADDRMAP_RANGES(4 * CROWD)];
+	struct addrmap_index index;
+	struct addrmap table;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		crowd(&entries[i * CROWD], rows[i]);
+	addrmap_build(&table, entries, CROWD, ADDRMAP_OUTER, ADDRMAP_ANY, ranges);
+	index = make_index(&table);
+	assert_int_equal(index.n_nodes, 1);
+	for (size_t i = 0; i < index.n_slots; i++)
+		assert_true(index.slots[i] < table.n_ranges);
+	free_index(&index);
+	addrmap_build(&table, entries, 4 * CROWD, ADDRMAP_OUTER, ADDRMAP_ANY, ranges);
+	index = make_index(&table);
+	assert_in_range(index.n_nodes, 1, 8);
+	assert_in_range(index.n_slots, 1, 2 * table.n_ranges);
+	for (unsigned i = 0; i < 4 * CROWD; i += 9)
+		assert_int_equal(addrmap_find(&table, entries[i].private.base), i);
+	free_index(&index);
 }
 
 static void no_map_finds_nothing(void **state)
@@ -246,6 +320,8 @@ static void no_map_finds_nothing(void **state)
 	(void)state;
 	addrmap_build(&table, NULL, 0, ADDRMAP_OUTER, ADDRMAP_ANY, ranges);
 	assert_int_equal(table.n_ranges, 0);
+	assert_int_equal(addrmap_find(&table, (struct address){1, 2}), ADDRMAP_NONE);
+	addrmap_index(&table, &(struct addrmap_index){0});
 	assert_int_equal(addrmap_find(&table, (struct address){1, 2}), ADDRMAP_NONE);
 }
 
@@ -351,6 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_agrees_with_oracle),
 		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(rows_need_few_nodes),
 		cmocka_unit_test(no_map_finds_nothing),
 		cmocka_unit_test(own_map_beats_longer_general_one),
 		cmocka_unit_test(clash_needs_prefix_part_and_interface),

@@ -627,6 +627,8 @@ static void accepted_maps_are_idempotent(void **state)
 			assert_true(address_equal(translate_once(table, once), once));
 		}
 		free(config.ranges);
+		free(config.index.nodes);
+		free(config.index.slots);
 	}
 	assert_in_range(accepted, 2000, 18000);
 }
