@@ -149,7 +149,8 @@ static size_t reaches(struct address a, const struct addrmap_range *range)
 	return (first.hi < a.hi) | ((first.hi == a.hi) & (first.lo <= a.lo));
 }
 
-static size_t search_by_halves(const struct addrmap *table, struct address a)
+/* Index of the range that a is in, in a table with maps; needs no index. */
+size_t addrmap_search(const struct addrmap *table, struct address a)
 {
 	const struct addrmap_range *range = table->ranges;
 
@@ -160,6 +161,21 @@ static size_t search_by_halves(const struct addrmap *table, struct address a)
 		n -= half;
 	}
 	return (size_t)(range - table->ranges);
+}
+
+/* How many of the n ranges behind a range a is in or behind. Where a is below 2^64,
+ * as IPv4 is, so are they all, and half of the number tells. */
+static size_t count_reached(struct address a, const struct addrmap_range *range, uint32_t n)
+{
+	size_t reached = 0;
+
+	if (a.hi == 0)
+		for (; n > 0; n--)
+			reached += range[n].first.lo <= a.lo;
+	else
+		for (; n > 0; n--)
+			reached += reaches(a, &range[n]);
+	return reached;
 }
 
 /* The slot of a in a node. */
@@ -175,27 +191,20 @@ static uint32_t find_slot(const struct addrmap *table, const struct addrmap_node
 static size_t search_by_index(const struct addrmap *table, struct address a)
 {
 	uint32_t slot = table->roots[a.hi != 0];
-	const struct addrmap_range *range;
-	size_t reached = 0;
+	size_t first;
 
 	while (slot & ADDRMAP_SLOT_NODE)
 		slot = find_slot(table, &table->nodes[slot & ~ADDRMAP_SLOT_NODE], a);
-	range = &table->ranges[slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1)];
-	for (uint32_t more = slot >> ADDRMAP_SLOT_BITS; more > 0; more--)
-		reached += reaches(a, &range[more]);
-	return (size_t)(range - table->ranges) + reached;
-}
-
-/* Index of the range that a is in, in a table with maps. */
-size_t addrmap_search(const struct addrmap *table, struct address a)
-{
-	return table->slots ? search_by_index(table, a) : search_by_halves(table, a);
+	first = slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1);
+	return first + count_reached(a, &table->ranges[first], slot >> ADDRMAP_SLOT_BITS);
 }
 
 /* The map that holds for a: index of its entry, or ADDRMAP_NONE. */
 uint32_t addrmap_find(const struct addrmap *table, struct address a)
 {
-	return table->n_ranges ? table->ranges[addrmap_search(table, a)].map : ADDRMAP_NONE;
+	if (table->n_ranges == 0)
+		return ADDRMAP_NONE;
+	return table->ranges[table->slots ? search_by_index(table, a) : addrmap_search(table, a)].map;
 }
 
 /* What a is known as outside, a being covered by the map. Of a prefix that is

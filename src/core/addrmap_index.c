@@ -104,7 +104,7 @@ static uint32_t make_slot(struct indexer *indexer, size_t first, size_t n, bool 
 	return (uint32_t)(n << ADDRMAP_SLOT_BITS | first);
 }
 
-/* Adds a table to an index, from where addrmap_search() then begins. As long as
+/* Adds a table to an index, from where addrmap_find() then begins. As long as
  * the index has no memory, what it needs is only counted. */
 void addrmap_index(struct addrmap *table, struct addrmap_index *index)
 {
