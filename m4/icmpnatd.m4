@@ -10,3 +10,12 @@ AC_DEFUN([ICMPNATD_FLAGS], [
 		CFLAGS=$icmpnatd_save
 	done
 ])
+
+# ICMPNATD_SONAME(PREFIX, FILE): sets PREFIX_SONAME to what the library that -lNAME would find calls itself.
+AC_DEFUN([ICMPNATD_SONAME], [
+	AC_MSG_CHECKING([for the soname of $2])
+	$1_SONAME=$($OBJDUMP -p "$($CC $$1_LIBS -print-file-name=$2)" 2>/dev/null | sed -n 's/^ *SONAME *//p')
+	AS_IF([test "x$$1_SONAME" = x], [AC_MSG_ERROR([not found])])
+	AC_MSG_RESULT([$$1_SONAME])
+	AC_SUBST([$1_SONAME])
+])

@@ -42,12 +42,9 @@ static bool load(struct capture *capture, const struct config *config, enum rule
 /* Whether this program and this kernel can hold the rules themselves. */
 static bool is_able(struct capture *capture, char reason[CAPTURE_REASON_MAX])
 {
-	capture->nftables = nftables_open();
+	capture->nftables = nftables_open(reason, CAPTURE_REASON_MAX);
 	if (capture->nftables && nftables_try(capture->nftables, probe, reason, CAPTURE_REASON_MAX))
 		return true;
-	if (!capture->nftables)
-		snprintf(reason, CAPTURE_REASON_MAX, "%s",
-			errno == ENOTSUP ? "built without libnftables" : strerror(errno));
 	capture_close(capture);
 	return false;
 }

@@ -11,7 +11,20 @@
 #include <string.h>
 
 #include "core/decide.h"
+#include "io/library.h"
 #include "stats.h"
+
+#define PCAP_FUNCTIONS(F)                                                                                    \
+	F(pcap_open_offline)                                                                                 \
+	F(pcap_close)                                                                                        \
+	F(pcap_datalink)                                                                                     \
+	F(pcap_datalink_val_to_name)                                                                         \
+	F(pcap_loop)                                                                                         \
+	F(pcap_geterr)
+
+struct pcap_library {
+	PCAP_FUNCTIONS(LIBRARY_POINTER)
+};
 
 #define ETHERNET_HEADER 14
 #define VLAN_TAG	4
@@ -175,17 +188,18 @@ static const struct config_outside *find_outside(const struct config *config, co
 }
 
 /* Reads all packets; false after a message. */
-static bool read_all(struct reading *reading, pcap_t *pcap, const char *path)
+static bool read_all(
+	struct reading *reading, const struct pcap_library *library, pcap_t *pcap, const char *path)
 {
-	reading->link = pcap_datalink(pcap);
+	reading->link = library->pcap_datalink(pcap);
 	if (link_header(reading->link, (const uint8_t *)"", 0) < 0) {
 		fprintf(stderr,
 			"icmpnatd: %s: captures of link type %s are not read: capture on eth0 or any\n", path,
-			pcap_datalink_val_to_name(reading->link));
+			library->pcap_datalink_val_to_name(reading->link));
 		return false;
 	}
-	if (pcap_loop(pcap, -1, take_packet, (uint8_t *)reading) == PCAP_ERROR) {
-		fprintf(stderr, "icmpnatd: %s: %s\n", path, pcap_geterr(pcap));
+	if (library->pcap_loop(pcap, -1, take_packet, (uint8_t *)reading) == PCAP_ERROR) {
+		fprintf(stderr, "icmpnatd: %s: %s\n", path, library->pcap_geterr(pcap));
 		return false;
 	}
 	fprintf(reading->out, "%lu packets, %lu ICMP errors\n", reading->number, reading->errors);
@@ -196,19 +210,25 @@ static bool read_all(struct reading *reading, pcap_t *pcap, const char *path)
  * interface (NULL: the first one). Returns an exit status. */
 int explain_file(FILE *out, const struct config *config, const char *interface, const char *path)
 {
+	static const char *const names[] = {PCAP_FUNCTIONS(LIBRARY_NAME) NULL};
 	struct reading reading = {.out = out, .config = config, .outside = find_outside(config, interface)};
+	struct pcap_library library;
 	char error[PCAP_ERRBUF_SIZE];
 	pcap_t *pcap;
 	bool good;
 
 	if (!reading.outside)
 		return EXIT_FAILURE;
-	pcap = pcap_open_offline(path, error);
+	if (!library_open(LIBPCAP, names, &library)) {
+		fprintf(stderr, "icmpnatd: cannot read %s: %s\n", path, library_error());
+		return EXIT_FAILURE;
+	}
+	pcap = library.pcap_open_offline(path, error);
 	if (!pcap) {
 		fprintf(stderr, "icmpnatd: %s\n", error);
 		return EXIT_FAILURE;
 	}
-	good = read_all(&reading, pcap, path);
-	pcap_close(pcap);
+	good = read_all(&reading, &library, pcap, path);
+	library.pcap_close(pcap);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

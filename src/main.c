@@ -116,7 +116,7 @@ static struct options parse_options(int argc, char **argv)
 
 static int explain(const struct options *options, const struct config *config)
 {
-#ifdef HAVE_LIBPCAP
+#ifdef LIBPCAP
 	return explain_file(stdout, config, options->interface, options->capture);
 #else
 	(void)config;

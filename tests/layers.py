@@ -18,6 +18,9 @@ OWNERS = {
     re.compile(r"libnetfilter_queue/"): {"io/queue.c"},
     re.compile(r"libnetfilter_conntrack/"): {"io/flow.c"},
     re.compile(r"cap-ng\.h"): {"io/privilege.c"},
+    re.compile(r"dlfcn\.h"): {"io/library.c"},
+    re.compile(r"pcap/"): {"explain.c"},
+    re.compile(r"nftables/"): {"io/nftables.c"},
 }
 IO_MAY = re.compile(r"(io|core)/|stats\.h$")
 CONFIG_MAY = re.compile(r"(config|core)/|config\.h$")

@@ -7,30 +7,49 @@
 #include "io/nftables.h"
 
 #include <errno.h>
-
-#ifdef HAVE_LIBNFTABLES
-#include <nftables/libnftables.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#ifdef LIBNFTABLES
+#include <nftables/libnftables.h>
+#include <stdlib.h>
+
+#include "io/library.h"
+
+#define FUNCTIONS(F)                                                                                         \
+	F(nft_ctx_new)                                                                                       \
+	F(nft_ctx_free)                                                                                      \
+	F(nft_ctx_buffer_error)                                                                              \
+	F(nft_ctx_get_error_buffer)                                                                          \
+	F(nft_ctx_set_dry_run)                                                                               \
+	F(nft_run_cmd_from_buffer)
+
 struct nftables {
+	void *library;
 	struct nft_ctx *context;
+	struct {
+		FUNCTIONS(LIBRARY_POINTER)
+	} lib;
 };
 
-/* Returns a handle for nftables_close(), or NULL with errno: ENOTSUP if this
- * program was built without libnftables. */
-struct nftables *nftables_open(void)
+/* Returns a handle for nftables_close(), or NULL and one line of reason: this
+ * program was built without libnftables, or it is not installed. */
+struct nftables *nftables_open(char *reason, size_t size)
 {
-	struct nftables *nftables = malloc(sizeof(*nftables));
+	static const char *const names[] = {FUNCTIONS(LIBRARY_NAME) NULL};
+	struct nftables *nftables = calloc(1, sizeof(*nftables));
 
+	snprintf(reason, size, "%s", strerror(ENOMEM));
 	if (!nftables)
 		return NULL;
-	nftables->context = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (nftables->context && nft_ctx_buffer_error(nftables->context) == 0)
+	nftables->library = library_open(LIBNFTABLES, names, &nftables->lib);
+	if (!nftables->library)
+		snprintf(reason, size, "%s", library_error());
+	else
+		nftables->context = nftables->lib.nft_ctx_new(NFT_CTX_DEFAULT);
+	if (nftables->context && nftables->lib.nft_ctx_buffer_error(nftables->context) == 0)
 		return nftables;
 	nftables_close(nftables);
-	errno = ENOMEM;
 	return NULL;
 }
 
@@ -39,7 +58,7 @@ struct nftables *nftables_open(void)
 static void copy_reason(struct nftables *nftables, char *reason, size_t size)
 {
 	static const char mark[] = "Error: ";
-	const char *text = nft_ctx_get_error_buffer(nftables->context);
+	const char *text = nftables->lib.nft_ctx_get_error_buffer(nftables->context);
 	const char *found = strstr(text, mark);
 
 	if (found)
@@ -53,9 +72,9 @@ bool nftables_try(struct nftables *nftables, const char *script, char *reason, s
 {
 	bool good;
 
-	nft_ctx_set_dry_run(nftables->context, true);
+	nftables->lib.nft_ctx_set_dry_run(nftables->context, true);
 	good = nftables_load(nftables, script, reason, size);
-	nft_ctx_set_dry_run(nftables->context, false);
+	nftables->lib.nft_ctx_set_dry_run(nftables->context, false);
 	return good;
 }
 
@@ -63,7 +82,7 @@ bool nftables_try(struct nftables *nftables, const char *script, char *reason, s
  * nothing has changed and reason gets one line. */
 bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
 {
-	if (nft_run_cmd_from_buffer(nftables->context, script) == 0)
+	if (nftables->lib.nft_run_cmd_from_buffer(nftables->context, script) == 0)
 		return true;
 	copy_reason(nftables, reason, size);
 	return false;
@@ -75,15 +94,17 @@ void nftables_close(struct nftables *nftables)
 	if (!nftables)
 		return;
 	if (nftables->context)
-		nft_ctx_free(nftables->context);
+		nftables->lib.nft_ctx_free(nftables->context);
+	if (nftables->library)
+		library_close(nftables->library);
 	free(nftables);
 }
 
 #else
 
-struct nftables *nftables_open(void)
+struct nftables *nftables_open(char *reason, size_t size)
 {
-	errno = ENOTSUP;
+	snprintf(reason, size, "built without libnftables");
 	return NULL;
 }
 

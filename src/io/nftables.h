@@ -11,7 +11,7 @@
 
 struct nftables;
 
-struct nftables *nftables_open(void);
+struct nftables *nftables_open(char *reason, size_t size);
 bool nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size);
 bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size);
 void nftables_close(struct nftables *nftables);

@@ -64,6 +64,14 @@ def test_check_needs_no_privilege(network, other):
     assert done.stdout == "configuration OK\n"
 
 
+def test_loads_no_library_in_vain(daemon):
+    """Neither what reads captures nor what loads rules, with all that they need: here they are not its own."""
+    with open(f"/proc/{daemon.process.pid}/maps") as maps:
+        libraries = maps.read()
+    assert "libconfig" in libraries
+    assert "pcap" not in libraries and "nftables" not in libraries
+
+
 def test_rules_load_twice(network, daemon):
     before = network.firewall.run("nft -s list ruleset; iptables-save; ip6tables-save").stdout
     daemon.rules.load()

@@ -860,7 +860,7 @@ static void prefixes_as_text(void **state)
 
 static void load_sample(const char *name)
 {
-	char path[PATH_MAX + 300];
+	char path[2 * PATH_MAX + 600];
 
 	snprintf(path, sizeof(path), "%s/%s", source_directory, name);
 	config_free(load(path, ""));
