@@ -114,7 +114,7 @@ def live(stage, effort):
     figure = Figure("Live, at 50,000 errors a second, per error", {
         "processor": Column("processor time, ns"), "emitter": Column("the emitter's, ns"),
         "sum": Column("sum above \"as it is\", ns")})
-    count, rate = effort(25000, 10000), 50000
+    count, rate = effort(50000, 10000), 50000
     without = {"as it is": NOTHING, "nft": NFT}
     for c in effort.each([*without, FLOOR, REWRITE, EXAMPLE, ICMPNATD, PYTHON]):
         if c in without:
@@ -169,7 +169,7 @@ class Stopwatch:
 def latency(stage, effort):
     figure = Figure("From datagram to error, at 1,000 a second, microseconds", {
         "p50": Column("p50", digits=1), "p99": Column("p99", True), "p999": Column("p99.9", True)})
-    count = effort(1000, 500)
+    count = effort(2000, 500)
     without = {"as it is": NOTHING, "nft": NFT}
 
     def measure(row):
@@ -282,17 +282,21 @@ def idle(stage, effort):
                     Target("idle: resident memory, MiB", cells["resident"], at_most=4)]
 
 
-def program(name, title, *cases):
-    """What a program beside this file prints as JSON: rows of columns of numbers. It makes a sandbox
-    of its own."""
+def program(name, title, *arguments, digits=0):
+    """What a program beside this file prints as JSON: rows of columns, each with a number or one of each
+    round. It makes a sandbox of its own."""
     environment = {key: value for key, value in os.environ.items() if key != sandbox.MARK}
-    done = subprocess.run([os.path.join(HERE, name), "--json", *cases], check=True, env=environment,
+    done = subprocess.run([os.path.join(HERE, name), "--json", *arguments], check=True, env=environment,
                           stdout=subprocess.PIPE)
     rows = json.loads(done.stdout)
-    figure = Figure(title, {key: Column(key) for cells in rows.values() for key in cells})
+    figure = Figure(title, {key: Column(key, digits=digits) for cells in rows.values() for key in cells})
     for row, cells in rows.items():
-        figure.add(row, **cells)
+        figure.rows[row] = {key: v if isinstance(v, list) else [v] for key, v in cells.items()}
     return figure
+
+
+def lookup(_, effort):
+    return program("lookup", "Asking conntrack, per error", f"--rounds={effort.rounds}", digits=2), []
 
 
 def instructions(_, effort):
@@ -300,13 +304,19 @@ def instructions(_, effort):
                      *effort([], ["1 map", "100,000 maps"]))
     return figure, [
         Target("instructions: one map", figure.rows["1 map"]["total"], at_most=900),
-        Target("instructions: 100,000 maps / one map", figure.ratios("total", "100,000 maps", "1 map"),
-               at_most=1.10)]
+        *(Target(f"instructions: {row} / one map", figure.ratios("total", row, "1 map"), at_most=1.10)
+          for row in figure.rows if row.endswith("000 maps"))]
 
 
-def maps(*_):
-    return program("maps", "A configuration of so many maps"), []
+def maps(_, effort):
+    most = effort(1000000, 100000)
+    figure = program("maps", "A configuration of so many maps", *map(str, effort([1, 1000, 100000, most], [most])),
+                     digits=2)
+    return figure, [
+        Target(f"maps: {row}: {what}", figure.rows[row][what], at_most=goal)
+        for row in (f"{most:,} IPv4", f"{most:,} IPv6, scattered")
+        for what, goal in (("elapsed, s", 3), ("resident, MiB", 128))]
 
 
-FIGURES = {f.__name__: f for f in (drain, live, latency, rate, hog, workers, idle)}
-FIGURES |= {f.__name__: f for f in (instructions, maps) if os.access(os.path.join(HERE, f.__name__), os.X_OK)}
+FIGURES = {f.__name__: f for f in (drain, live, latency, rate, hog, workers, idle, lookup,
+                                   instructions, maps)}
