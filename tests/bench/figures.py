@@ -113,7 +113,7 @@ def drain(stage, effort):
 def live(stage, effort):
     figure = Figure("Live, at 50,000 errors a second, per error", {
         "processor": Column("processor time, ns"), "emitter": Column("the emitter's, ns"),
-        "sum": Column("sum above \"as it is\", ns")})
+        "sum": Column("sum above \"as it is\", ns", True)})
     count, rate = effort(50000, 10000), 50000
     without = {"as it is": NOTHING, "nft": NFT}
     for c in effort.each([*without, FLOOR, REWRITE, EXAMPLE, ICMPNATD, PYTHON]):
