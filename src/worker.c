@@ -204,7 +204,7 @@ static void *run(void *argument)
 			log_receive_error(worker);
 		if (worker->queue.refused)
 			log_refused_verdict(worker);
-	} while (!stop || n > 0);
+	} while (!stop || worker->queue.n_messages > 0);
 	return NULL;
 }
 
@@ -240,13 +240,15 @@ int worker_start(struct worker *worker, bool pin)
 	return 0;
 }
 
-/* Tells the worker to finish what the kernel has for it; new packets pass by. */
+/* Tells the worker to finish what the kernel has for it; new packets pass by. In
+ * this order, or packets would come behind the last that the worker looks for. */
 void worker_retire(struct worker *worker)
 {
 	if (!worker->running)
 		return;
-	atomic_store(&worker->stop, true);
 	queue_retire(&worker->queue);
+	atomic_store(&worker->stop, true);
+	queue_wake(&worker->queue);
 }
 
 /* Waits for a worker that was told to finish, and closes its sockets. */

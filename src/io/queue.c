@@ -349,8 +349,8 @@ void queue_wake(const struct queue *queue)
 }
 
 /* Lets no packet enter the queue any more: a length of 0 is always exceeded, and
- * what exceeds it passes as it is, as it will when the queue is closed. Wakes
- * the reader, to whom only a finite number of packets is left. */
+ * what exceeds it passes as it is, as it will when the queue is closed. When
+ * this returns, the socket has all packets that will ever come. */
 void queue_retire(const struct queue *queue)
 {
 	char buffer[256];
