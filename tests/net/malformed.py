@@ -87,9 +87,26 @@ def whole_transport(inner):
     data = inner[size:]
     if protocol not in TRANSPORT_SUM or fragment or size < 20 or length != len(data) or length < 20:
         return None
+    if inner[0] >> 4 == 4 and has_route_left(inner[20:size]):
+        return None
     if protocol == UDP and data[6:8] == b"\0\0":
         return None
     return pseudo_header(inner, length, protocol) + data
+
+
+def has_route_left(options):
+    """Whether a source route (RFC 791: 131 loose, 137 strict) will replace the destination: the
+    transport's sum is about the last address of the route then, not about that of the header."""
+    while len(options) >= 3 and options[0] != 0:
+        if options[0] == 1:
+            options = options[1:]
+            continue
+        if options[0] in (131, 137):
+            return options[2] <= options[1]
+        if options[1] < 2:
+            break
+        options = options[options[1]:]
+    return False
 
 
 class Generator:
