@@ -16,6 +16,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "io/link.h"
 #include "io/log.h"
 #include "io/notify.h"
@@ -165,25 +166,85 @@ static void look_at_interfaces(struct daemon *daemon)
 		log_error("the capture rules cannot be loaded: %s", reason);
 }
 
-/* Tells the watchdog that all is well if every worker has moved since the last
- * time; then gives each a reason to move until the next. */
-static void feed_watchdog(struct daemon *daemon, int timer)
+/* Whether every worker has moved since this was last asked; gives each a reason
+ * to move until the next time. */
+static bool workers_move(struct daemon *daemon)
 {
-	uint64_t expirations, beats;
 	bool well = true;
 
-	if (read(timer, &expirations, sizeof(expirations)) < 0)
-		return;
 	for (unsigned w = 0; w < daemon->n_workers; w++) {
-		beats = atomic_load(&daemon->workers[w].beats);
+		uint64_t beats = atomic_load(&daemon->workers[w].beats);
+
 		well = well && beats != daemon->beats[w];
 		daemon->beats[w] = beats;
 		queue_wake(&daemon->workers[w].queue);
 	}
-	if (well)
+	return well;
+}
+
+static void feed_watchdog(struct daemon *daemon, int timer)
+{
+	uint64_t expirations;
+
+	if (read(timer, &expirations, sizeof(expirations)) < 0)
+		return;
+	if (workers_move(daemon))
 		notify_send("WATCHDOG=1");
 	else
 		log_error("a worker has not moved since the watchdog last looked");
+}
+
+static struct queue_options queue_options(const struct config *config, unsigned worker)
+{
+	return (struct queue_options){
+		.number = (uint16_t)(config->queue.number + worker),
+		.length = config->queue.length,
+		.overload_pass = config->queue.overload_pass,
+		.attach_flows = config->lookup != LOOKUP_NEVER,
+	};
+}
+
+static time_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void hear_guard(struct daemon *daemon)
+{
+	switch (guard_hear(daemon->guard)) {
+	case GUARD_SILENT:
+		break;
+	case GUARD_RELEASED:
+		daemon->hung_since = monotonic();
+		workers_move(daemon);
+		log_error("packets waited and none was served: errors leave as the kernel makes them until "
+			  "all workers move");
+		break;
+	case GUARD_GONE:
+		log_error("the guard has ended: if this daemon hangs or crashes, parked errors are lost; "
+			  "restart it");
+		close(daemon->guard);
+		daemon->guard = -1;
+		break;
+	}
+}
+
+/* Takes packets again after a hang, once every worker moves. */
+static void recover(struct daemon *daemon)
+{
+	if (!workers_move(daemon))
+		return;
+	for (unsigned w = 0; w < daemon->n_workers; w++) {
+		const struct queue_options options = queue_options(config_of(daemon), w);
+
+		queue_resume(&daemon->workers[w].queue, &options);
+	}
+	guard_resume(daemon->guard);
+	daemon->hung_since = 0;
+	log_info("all workers move: errors are translated again");
 }
 
 static int open_timer(uint64_t microseconds)
@@ -202,9 +263,21 @@ enum {
 	SLOT_SIGNALS,
 	SLOT_LINK,
 	SLOT_TIMER,
+	SLOT_GUARD,
 	SLOT_CONTROL,
 	SLOT_COUNT = SLOT_CONTROL + 1 + CONTROL_CLIENTS_MAX
 };
+
+#define RECOVERY_EVERY 100 /* milliseconds */
+
+static int loop_timeout(const struct daemon *daemon)
+{
+	int timeout = control_timeout(daemon->control);
+
+	if (daemon->hung_since && (timeout < 0 || timeout > RECOVERY_EVERY))
+		timeout = RECOVERY_EVERY;
+	return timeout;
+}
 
 /* Serves until told to stop. False after a message if that is not possible. */
 static bool loop(struct daemon *daemon)
@@ -217,8 +290,9 @@ static bool loop(struct daemon *daemon)
 		slots[SLOT_SIGNALS] = (struct pollfd){.fd = daemon->signals, .events = POLLIN};
 		slots[SLOT_LINK] = (struct pollfd){.fd = daemon->link, .events = POLLIN};
 		slots[SLOT_TIMER] = (struct pollfd){.fd = timer, .events = POLLIN};
+		slots[SLOT_GUARD] = (struct pollfd){.fd = daemon->guard, .events = POLLIN};
 		n = SLOT_CONTROL + control_poll_fill(daemon->control, &slots[SLOT_CONTROL]);
-		if (poll(slots, n, control_timeout(daemon->control)) < 0 && errno != EINTR) {
+		if (poll(slots, n, loop_timeout(daemon)) < 0 && errno != EINTR) {
 			log_error("cannot wait for events: %s", strerror(errno));
 			break;
 		}
@@ -228,6 +302,10 @@ static bool loop(struct daemon *daemon)
 			look_at_interfaces(daemon);
 		if (slots[SLOT_TIMER].revents)
 			feed_watchdog(daemon, timer);
+		if (daemon->hung_since)
+			recover(daemon);
+		if (slots[SLOT_GUARD].revents)
+			hear_guard(daemon);
 		control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
 	}
 	if (timer >= 0)
@@ -270,7 +348,10 @@ static bool open_descriptors(struct daemon *daemon)
 {
 	daemon->counters = queue_counters_open();
 	if (daemon->counters < 0)
-		log_warning("the kernel's queue counters cannot be read: %s", strerror(errno));
+		log_warning("the kernel's queue counters cannot be read, and a hang will not be seen: %s",
+			strerror(errno));
+	else
+		guard_give_counters(daemon->guard, daemon->counters);
 	daemon->signals = open_signals();
 	daemon->link = link_open();
 	if (daemon->signals < 0 || daemon->link < 0)
@@ -314,18 +395,17 @@ static bool open_flows(struct worker *worker, enum decide_lookup lookup)
 static bool open_worker(struct daemon *daemon, struct worker *worker)
 {
 	const struct config *config = config_of(daemon);
-	const struct queue_options options = {
-		.number = (uint16_t)(config->queue.number + worker->number),
-		.length = config->queue.length,
-		.overload_pass = config->queue.overload_pass,
-		.attach_flows = config->lookup != LOOKUP_NEVER,
-	};
+	const struct queue_options options = queue_options(config, worker->number);
 
 	if (!open_flows(worker, config->lookup))
 		return false;
-	if (queue_open(&worker->queue, &options, &worker->stats) == 0)
+	if (queue_open(&worker->queue, &options, &worker->stats) < 0) {
+		log_queue_error(daemon, options.number, errno);
+		return false;
+	}
+	if (guard_give_queue(daemon->guard, options.number, queue_descriptor(&worker->queue)))
 		return true;
-	log_queue_error(daemon, options.number, errno);
+	log_error("the guard does not listen: %s", strerror(errno));
 	return false;
 }
 
@@ -377,6 +457,8 @@ static void stop(struct daemon *daemon)
 		worker_retire(&daemon->workers[w]);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		worker_stop(&daemon->workers[w]);
+	if (daemon->guard >= 0)
+		guard_dismiss(daemon->guard);
 	control_close(daemon->control);
 	policy_free(atomic_load(&daemon->policy));
 	free(daemon->workers);
@@ -385,12 +467,10 @@ static void stop(struct daemon *daemon)
 
 static bool init(struct daemon *daemon, struct config *config)
 {
-	struct timespec now;
 	struct policy *policy;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	daemon->started = time(NULL);
-	daemon->started_monotonic = now.tv_sec;
+	daemon->started_monotonic = monotonic();
 	daemon->workers =
 		aligned_alloc(_Alignof(struct worker), config->queue.workers * sizeof(struct worker));
 	daemon->beats = calloc(config->queue.workers, sizeof(*daemon->beats));
@@ -409,10 +489,10 @@ static bool init(struct daemon *daemon, struct config *config)
 }
 
 /* Runs the daemon with a configuration, which it takes over and reloads from
- * path, until SIGTERM or SIGINT. Returns an exit status. */
-int daemon_run(const char *path, struct config *config)
+ * path, until SIGTERM or SIGINT; guard is that of guard_start(). Returns an exit status. */
+int daemon_run(const char *path, struct config *config, int guard)
 {
-	struct daemon daemon = {.path = path};
+	struct daemon daemon = {.path = path, .guard = guard};
 	bool good;
 
 	if (!init(&daemon, config))

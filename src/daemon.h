@@ -20,12 +20,13 @@ struct daemon {
 	unsigned n_workers;
 	struct capture capture;
 	struct control *control;
-	int counters, link, signals; /* descriptors */
-	uint64_t *beats;	     /* of each worker, when the watchdog last looked */
+	int counters, guard, link, signals; /* descriptors */
+	uint64_t *beats;		    /* of each worker, when last looked at */
+	time_t hung_since;		    /* monotonic; 0: not hung */
 	bool stop;
 };
 
-int daemon_run(const char *path, struct config *config);
+int daemon_run(const char *path, struct config *config, int guard);
 bool daemon_reload(struct daemon *daemon, FILE *mistakes);
 
 #endif

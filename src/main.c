@@ -2,13 +2,16 @@
 /*
  * icmpnatd: the options, and nothing else.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon.h"
 #include "explain.h"
+#include "guard.h"
 #include "io/log.h"
 #include "rules.h"
 
@@ -141,21 +144,31 @@ static int answer(const struct options *options, struct config *config)
 	return status ? status : written;
 }
 
+static bool only_answers(const struct options *options)
+{
+	return options->check || options->print_rules || options->capture;
+}
+
 int main(int argc, char **argv)
 {
 	const struct options options = parse_options(argc, argv);
 	struct config_errors errors = {.out = stderr};
 	struct config *config;
+	int guard = -1;
 
 	log_init();
 	if (options.print_rules && options.format == RULES_NONE) {
 		rules_print(stdout, NULL, RULES_NONE);
 		return finish_output();
 	}
+	if (!only_answers(&options) && (guard = guard_start()) < 0) {
+		log_error("cannot start the guard: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
 	config = config_load(options.path, &errors);
 	if (!config)
 		return EXIT_FAILURE;
-	if (options.check || options.print_rules || options.capture)
+	if (only_answers(&options))
 		return answer(&options, config);
-	return daemon_run(options.path, config);
+	return daemon_run(options.path, config, guard);
 }

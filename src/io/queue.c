@@ -72,7 +72,7 @@ static void take_answer(struct queue *queue, const struct nlmsghdr *message)
 	} else if (queue->awaited && answer->msg.nlmsg_seq == queue->awaited) {
 		queue->awaited = 0;
 		queue->answer = -answer->error;
-	} else if (answer->error) {
+	} else if (answer->error && answer->msg.nlmsg_seq) { /* 0: nobody counts on the answer */
 		count_refusal(queue, -answer->error);
 	}
 }
@@ -359,6 +359,46 @@ void queue_retire(const struct queue *queue)
 	nfq_nlmsg_cfg_put_qmaxlen(message, 0);
 	put_flag(message, NFQA_CFG_F_FAIL_OPEN, true);
 	send_unawaited(queue, message);
+}
+
+/* Lets everything go that is in the queue, as the kernel made it, and what comes
+ * as well, until queue_resume(). A batch verdict is for all packets up to an id,
+ * and ids wrap: two of them reach all. */
+void queue_release(const struct queue *queue)
+{
+	static const uint32_t ids[] = {INT32_MAX, UINT32_MAX};
+	char buffer[256];
+
+	queue_retire(queue);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_VERDICT_BATCH, 0);
+
+		nfq_nlmsg_verdict_put(message, (int)ids[i], NF_ACCEPT);
+		send_messages(queue, message, message->nlmsg_len);
+	}
+}
+
+/* Lets packets enter the queue again, after queue_retire() or queue_release(). */
+void queue_resume(const struct queue *queue, const struct queue_options *options)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
+
+	nfq_nlmsg_cfg_put_qmaxlen(message, options->length);
+	put_flag(message, NFQA_CFG_F_FAIL_OPEN, options->overload_pass);
+	send_messages(queue, message, message->nlmsg_len);
+}
+
+/* Makes a queue of another process's socket, fit for queue_release(). */
+bool queue_borrow(struct queue *queue, uint16_t number, int fd)
+{
+	*queue = (struct queue){.number = number, .socket = mnl_socket_fdopen(fd)};
+	return queue->socket;
+}
+
+int queue_descriptor(const struct queue *queue)
+{
+	return mnl_socket_get_fd(queue->socket);
 }
 
 /* Closes the queue; the kernel drops what it still has parked. */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guard is forked before anything is read, so that it keeps no memory of the
+ * daemon's, and talks with it over a pair of sockets. That pair's end of file is
+ * how it learns of a death. A hang is a queue in which packets wait and none has
+ * left since the guard last looked: the kernel's own counters say so, so that the
+ * packet path does nothing for it.
+ */
+#define _GNU_SOURCE
+#include "guard.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "io/log.h"
+#include "io/privilege.h"
+#include "io/queue.h"
+#include "io/queue_counters.h"
+
+#define LOOK_EVERY 1000 /* milliseconds; a hang is seen at the second look that finds it */
+
+enum kind { COUNTERS, QUEUE, RELEASED, RESUME, DISMISS };
+
+/* To the guard and from it; the first two come with a descriptor. */
+struct message {
+	enum kind kind;
+	uint16_t number;
+};
+
+struct watched {
+	struct queue queue;
+	uint32_t left; /* packets that had left it when last looked at */
+	bool waiting;  /* .. and there were more */
+};
+
+struct guard {
+	int channel, counters;
+	struct watched queues[CONFIG_WORKERS_MAX];
+	unsigned n_queues;
+	bool released;
+};
+
+/* Sends a message, and a descriptor if there is one (-1: none). */
+static bool send_message(int channel, enum kind kind, uint16_t number, int fd)
+{
+	struct message message = {kind, number};
+	struct iovec part = {&message, sizeof(message)};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(fd))];
+	} control = {.header = {CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		*(int *)(void *)CMSG_DATA(&control.header) = fd;
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+	}
+	return sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(message);
+}
+
+/* Receives a message and its descriptor, or -1. Returns as recvmsg() does. */
+static ssize_t receive_message(int channel, struct message *message, int *fd)
+{
+	struct iovec part = {message, sizeof(*message)};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(*fd))];
+	} control;
+	struct msghdr header = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(channel, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	*fd = n > 0 && CMSG_FIRSTHDR(&header) ? *(int *)(void *)CMSG_DATA(&control.header) : -1;
+	return n;
+}
+
+static void release(struct guard *guard)
+{
+	for (unsigned i = 0; i < guard->n_queues; i++)
+		queue_release(&guard->queues[i].queue);
+	guard->released = true;
+}
+
+/* Whether packets wait in a queue that waited there at the last look as well, and
+ * none has left meanwhile. */
+static bool is_stuck(const struct guard *guard, struct watched *watched)
+{
+	const struct watched before = *watched;
+	struct queue_counters c;
+
+	if (!queue_counters_read(guard->counters, watched->queue.number, &c))
+		return false;
+	watched->waiting = c.waiting > 0;
+	watched->left = c.id_sequence - c.waiting;
+	return before.waiting && watched->waiting && before.left == watched->left;
+}
+
+static void look(struct guard *guard)
+{
+	bool stuck = false;
+
+	for (unsigned i = 0; i < guard->n_queues; i++)
+		stuck |= is_stuck(guard, &guard->queues[i]);
+	if (!stuck || guard->released)
+		return;
+	release(guard);
+	send_message(guard->channel, RELEASED, 0, -1);
+}
+
+/* The daemon is gone, and its socket with it, but for the guard's own. */
+_Noreturn static void take_leave(struct guard *guard)
+{
+	if (guard->n_queues > 0) {
+		log_error("the daemon has ended without a word: what it had parked leaves as the kernel made "
+			  "it");
+		release(guard);
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+static void take_message(struct guard *guard)
+{
+	struct message message;
+	int fd;
+	ssize_t n = receive_message(guard->channel, &message, &fd);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n != (ssize_t)sizeof(message))
+		take_leave(guard);
+	if (message.kind == COUNTERS)
+		guard->counters = fd;
+	else if (message.kind == QUEUE && guard->n_queues < CONFIG_WORKERS_MAX &&
+		 queue_borrow(&guard->queues[guard->n_queues].queue, message.number, fd))
+		guard->n_queues++;
+	else if (message.kind == RESUME)
+		guard->released = false;
+	else if (message.kind == DISMISS)
+		_exit(EXIT_SUCCESS);
+}
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Signals are for the daemon: a terminal's ^C and a service manager's SIGTERM
+ * come to both, and the guard has to outlive the daemon by a moment. */
+_Noreturn static void watch(int channel)
+{
+	static struct guard guard;
+	struct pollfd slot = {.fd = channel, .events = POLLIN};
+	int64_t next = now() + LOOK_EVERY;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	prctl(PR_SET_NAME, "icmpnatd-guard");
+	if (privilege_shed() < 0)
+		_exit(EXIT_FAILURE);
+	guard.channel = channel;
+	guard.counters = -1;
+	for (;;) {
+		int64_t left = next - now();
+
+		if (poll(&slot, 1, left > 0 ? (int)left : 0) > 0)
+			take_message(&guard);
+		if (now() < next)
+			continue;
+		look(&guard);
+		next = now() + LOOK_EVERY;
+	}
+}
+
+/* Forks the guard. Call it first of all. Returns the daemon's end of the pair; -1
+ * with errno. */
+int guard_start(void)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		watch(pair[1]);
+	}
+	close(pair[1]);
+	if (pid > 0)
+		return pair[0];
+	close(pair[0]);
+	return -1;
+}
+
+/* Gives the guard the kernel's queue counters (queue_counters_open()). */
+bool guard_give_counters(int guard, int counters)
+{
+	return send_message(guard, COUNTERS, 0, counters);
+}
+
+/* Gives the guard a queue to watch. */
+bool guard_give_queue(int guard, uint16_t number, int socket)
+{
+	return send_message(guard, QUEUE, number, socket);
+}
+
+/* What the guard has to say; does not wait. */
+enum guard_news guard_hear(int guard)
+{
+	struct message message;
+	int fd;
+	ssize_t n = receive_message(guard, &message, &fd);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return GUARD_SILENT;
+	return n == (ssize_t)sizeof(message) && message.kind == RELEASED ? GUARD_RELEASED : GUARD_GONE;
+}
+
+/* Tells the guard that the queues are served, and take packets, again. */
+void guard_resume(int guard)
+{
+	send_message(guard, RESUME, 0, -1);
+}
+
+/* Ends the guard, which leaves the queues as they are, and waits a moment for
+ * that: until then it holds their sockets. */
+void guard_dismiss(int guard)
+{
+	struct pollfd slot = {.fd = guard};
+
+	send_message(guard, DISMISS, 0, -1);
+	poll(&slot, 1, 1000);
+	close(guard);
+}
