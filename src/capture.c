@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/log.h"
 #include "rules.h"
@@ -42,7 +43,6 @@ static bool load(struct capture *capture, const struct config *config, enum rule
 /* Whether this program and this kernel can hold the rules themselves. */
 static bool is_able(struct capture *capture, char reason[CAPTURE_REASON_MAX])
 {
-	capture->nftables = nftables_open(reason, CAPTURE_REASON_MAX);
 	if (capture->nftables && nftables_try(capture->nftables, probe, reason, CAPTURE_REASON_MAX))
 		return true;
 	capture_close(capture);
@@ -76,15 +76,22 @@ static bool fail(struct capture *capture, const struct config *config, const cha
 }
 
 /* Loads the rules, if they are to be our own: a file that says so replaces what
- * somebody else has loaded, the default does not. False after a message if that
- * failed. */
-bool capture_open(struct capture *capture, const struct config *config)
+ * somebody else has loaded, the default does not. What another icmpnatd has left
+ * (inherited: its capture_descriptor(), or -1) is our own. False after a message
+ * if that failed. */
+bool capture_open(struct capture *capture, const struct config *config, int inherited)
 {
-	const bool replace = config->rules == CONFIG_RULES_OWN;
+	const bool replace = config->rules == CONFIG_RULES_OWN && inherited < 0;
 	char reason[CAPTURE_REASON_MAX];
 
-	if (config->rules == CONFIG_RULES_EXTERNAL)
+	if (config->rules == CONFIG_RULES_EXTERNAL) {
+		if (inherited >= 0)
+			close(inherited);
 		return true;
+	}
+	capture->nftables = nftables_open(reason, CAPTURE_REASON_MAX);
+	if (inherited >= 0 && capture->nftables)
+		nftables_adopt(capture->nftables, inherited);
 	if (!is_able(capture, reason))
 		return leave_external(config, reason);
 	return load(capture, config, replace ? RULES_OWN : RULES_OWN_AGAIN, reason) ||
@@ -97,6 +104,12 @@ bool capture_open(struct capture *capture, const struct config *config)
 bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX])
 {
 	return !capture->nftables || load(capture, config, RULES_OWN_AGAIN, reason);
+}
+
+/* The descriptor that holds the rules, if they are our own; else -1. */
+int capture_descriptor(const struct capture *capture)
+{
+	return nftables_descriptor(capture->nftables);
 }
 
 bool capture_is_own(const struct capture *capture)

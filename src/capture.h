@@ -17,9 +17,10 @@ struct capture {
 	struct nftables *nftables; /* NULL: the rules are external */
 };
 
-bool capture_open(struct capture *capture, const struct config *config);
+bool capture_open(struct capture *capture, const struct config *config, int inherited);
 bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX]);
 bool capture_is_own(const struct capture *capture);
+int capture_descriptor(const struct capture *capture);
 void capture_close(struct capture *capture);
 
 #endif

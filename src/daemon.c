@@ -17,12 +17,15 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "io/inherit.h"
 #include "io/link.h"
 #include "io/log.h"
 #include "io/notify.h"
 #include "io/privilege.h"
 #include "io/queue_counters.h"
 #include "report.h"
+#include "state.h"
+#include "upgrade.h"
 
 static struct config *config_of(struct daemon *daemon)
 {
@@ -77,24 +80,20 @@ static bool renew_rules(
 
 /* Loads the file and makes a policy of it; NULL if it is no good as a successor
  * of the one in force, with the reasons as lines in mistakes. */
-static struct policy *load_successor(struct daemon *daemon, FILE *mistakes)
+struct policy *daemon_load(struct daemon *daemon, FILE *mistakes)
 {
 	const struct policy *old = atomic_load(&daemon->policy);
 	struct config_errors errors = {.out = mistakes};
-	struct config *config = config_load(daemon->path, &errors);
+	struct config *config = config_load(daemon->start.path, &errors);
 	const char *refusal = config ? config_reload_refusal(old->config, config) : NULL;
 	struct policy *policy = NULL;
 
 	if (refusal)
-		fprintf(mistakes, "%s: %s\n", daemon->path, refusal);
+		fprintf(mistakes, "%s: %s\n", daemon->start.path, refusal);
 	else if (config && !(policy = policy_new(config, daemon->n_workers, old->generation + 1)))
-		fprintf(mistakes, "%s: out of memory\n", daemon->path);
+		fprintf(mistakes, "%s: out of memory\n", daemon->start.path);
 	if (!policy)
 		config_free(config);
-	else if (!renew_rules(daemon, old->config, config, mistakes)) {
-		policy_free(policy);
-		policy = NULL;
-	}
 	return policy;
 }
 
@@ -107,36 +106,49 @@ bool daemon_reload(struct daemon *daemon, FILE *mistakes)
 
 	notify_reloading();
 	notify_send("WATCHDOG=1"); /* a million maps take seconds */
-	policy = load_successor(daemon, mistakes);
+	policy = daemon_load(daemon, mistakes);
+	if (policy && !renew_rules(daemon, config_of(daemon), policy->config, mistakes)) {
+		policy_free(policy);
+		policy = NULL;
+	}
 	if (policy)
 		enforce(daemon, policy);
 	notify_ready(daemon);
 	if (policy) {
-		log_info("reloaded %s, maps: %zu", daemon->path, policy->config->n_entries);
+		log_info("reloaded %s, maps: %zu", daemon->start.path, policy->config->n_entries);
 		policy_log_missing(policy);
 	} else {
-		log_error("%s was not reloaded: the old configuration stays in force", daemon->path);
+		log_error("%s was not reloaded: the old configuration stays in force", daemon->start.path);
 	}
 	return policy != NULL;
 }
 
-/* A reload that nobody waits for the outcome of: the log gets it all. */
-static void reload_on_signal(struct daemon *daemon)
+/* Does what nobody waits for the outcome of: the log gets it all. */
+static bool do_on_signal(struct daemon *daemon, bool (*what)(struct daemon *, FILE *))
 {
 	char *text = NULL, *rest, *line;
 	size_t length;
 	FILE *mistakes = open_memstream(&text, &length);
+	bool good;
 
 	if (!mistakes) {
-		log_error("%s was not reloaded: out of memory", daemon->path);
-		return;
+		log_error("nothing was done on a signal: out of memory");
+		return false;
 	}
-	daemon_reload(daemon, mistakes);
+	good = what(daemon, mistakes);
 	fclose(mistakes);
 	for (rest = text; (line = strsep(&rest, "\n"));)
 		if (*line)
 			log_warning("%s", line);
 	free(text);
+	return good;
+}
+
+static void upgrade_on_signal(struct daemon *daemon)
+{
+	daemon->upgrade = do_on_signal(daemon, upgrade_try);
+	if (!daemon->upgrade)
+		log_error("there was no upgrade: this program goes on");
 }
 
 static void take_signals(struct daemon *daemon)
@@ -145,9 +157,12 @@ static void take_signals(struct daemon *daemon)
 
 	while (read(daemon->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			reload_on_signal(daemon);
+			do_on_signal(daemon, daemon_reload);
+		else if (info.ssi_signo == SIGUSR2)
+			upgrade_on_signal(daemon);
 		else
 			daemon->stop = true;
+		daemon->keep |= info.ssi_signo == SIGUSR1 && notify_is_heard();
 	}
 }
 
@@ -214,7 +229,7 @@ static time_t monotonic(void)
 
 static void hear_guard(struct daemon *daemon)
 {
-	switch (guard_hear(daemon->guard)) {
+	switch (guard_hear(daemon->start.guard)) {
 	case GUARD_SILENT:
 		break;
 	case GUARD_RELEASED:
@@ -226,8 +241,8 @@ static void hear_guard(struct daemon *daemon)
 	case GUARD_GONE:
 		log_error("the guard has ended: if this daemon hangs or crashes, parked errors are lost; "
 			  "restart it");
-		close(daemon->guard);
-		daemon->guard = -1;
+		close(daemon->start.guard);
+		daemon->start.guard = -1;
 		break;
 	}
 }
@@ -242,7 +257,7 @@ static void recover(struct daemon *daemon)
 
 		queue_resume(&daemon->workers[w].queue, &options);
 	}
-	guard_resume(daemon->guard);
+	guard_resume(daemon->start.guard);
 	daemon->hung_since = 0;
 	log_info("all workers move: errors are translated again");
 }
@@ -290,7 +305,7 @@ static bool loop(struct daemon *daemon)
 		slots[SLOT_SIGNALS] = (struct pollfd){.fd = daemon->signals, .events = POLLIN};
 		slots[SLOT_LINK] = (struct pollfd){.fd = daemon->link, .events = POLLIN};
 		slots[SLOT_TIMER] = (struct pollfd){.fd = timer, .events = POLLIN};
-		slots[SLOT_GUARD] = (struct pollfd){.fd = daemon->guard, .events = POLLIN};
+		slots[SLOT_GUARD] = (struct pollfd){.fd = daemon->start.guard, .events = POLLIN};
 		n = SLOT_CONTROL + control_poll_fill(daemon->control, &slots[SLOT_CONTROL]);
 		if (poll(slots, n, loop_timeout(daemon)) < 0 && errno != EINTR) {
 			log_error("cannot wait for events: %s", strerror(errno));
@@ -307,6 +322,8 @@ static bool loop(struct daemon *daemon)
 		if (slots[SLOT_GUARD].revents)
 			hear_guard(daemon);
 		control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
+		if (daemon->upgrade)
+			upgrade_execute(daemon);
 	}
 	if (timer >= 0)
 		close(timer);
@@ -321,6 +338,8 @@ static int open_signals(void)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -329,8 +348,12 @@ static int open_signals(void)
 static bool open_control(struct daemon *daemon)
 {
 	const struct config_control *control = &config_of(daemon)->control;
+	const int inherited = inherit_take("control");
 
-	daemon->control = control_open(control->socket, control->group, report_answer, daemon);
+	if (inherited >= 0)
+		daemon->control = control_adopt(control->socket, inherited, report_answer, daemon);
+	else
+		daemon->control = control_open(control->socket, control->group, report_answer, daemon);
 	if (daemon->control)
 		return true;
 	if (errno == EADDRINUSE)
@@ -346,12 +369,14 @@ static bool open_control(struct daemon *daemon)
 
 static bool open_descriptors(struct daemon *daemon)
 {
-	daemon->counters = queue_counters_open();
+	daemon->counters = inherit_take("counters");
+	if (daemon->counters < 0)
+		daemon->counters = queue_counters_open();
 	if (daemon->counters < 0)
 		log_warning("the kernel's queue counters cannot be read, and a hang will not be seen: %s",
 			strerror(errno));
-	else
-		guard_give_counters(daemon->guard, daemon->counters);
+	else if (!daemon->start.upgraded)
+		guard_give_counters(daemon->start.guard, daemon->counters);
 	daemon->signals = open_signals();
 	daemon->link = link_open();
 	if (daemon->signals < 0 || daemon->link < 0)
@@ -392,6 +417,27 @@ static bool open_flows(struct worker *worker, enum decide_lookup lookup)
 	return errno == 0;
 }
 
+/* The name of a worker's queue for those who keep its descriptor. */
+static const char *queue_name(uint16_t number, char text[16])
+{
+	snprintf(text, 16, "queue-%u", number);
+	return text;
+}
+
+/* Opens a queue, or takes one over that another has opened. */
+static bool open_queue(struct worker *worker, const struct queue_options *options)
+{
+	char name[16];
+	const int inherited = inherit_take(queue_name(options->number, name));
+
+	if (inherited >= 0)
+		return queue_adopt(&worker->queue, inherited, options, &worker->stats) == 0;
+	if (queue_open(&worker->queue, options, &worker->stats) < 0)
+		return false;
+	notify_store(name, queue_descriptor(&worker->queue));
+	return true;
+}
+
 static bool open_worker(struct daemon *daemon, struct worker *worker)
 {
 	const struct config *config = config_of(daemon);
@@ -399,11 +445,12 @@ static bool open_worker(struct daemon *daemon, struct worker *worker)
 
 	if (!open_flows(worker, config->lookup))
 		return false;
-	if (queue_open(&worker->queue, &options, &worker->stats) < 0) {
+	if (!open_queue(worker, &options)) {
 		log_queue_error(daemon, options.number, errno);
 		return false;
 	}
-	if (guard_give_queue(daemon->guard, options.number, queue_descriptor(&worker->queue)))
+	if (daemon->start.upgraded ||
+		guard_give_queue(daemon->start.guard, options.number, queue_descriptor(&worker->queue)))
 		return true;
 	log_error("the guard does not listen: %s", strerror(errno));
 	return false;
@@ -430,12 +477,52 @@ static bool start_workers(struct daemon *daemon)
 	return true;
 }
 
+/* What the one before has left, if there was one. */
+static void take_over(struct daemon *daemon)
+{
+	const int state = inherit_take("state");
+
+	if (state < 0)
+		return;
+	state_load(daemon, state);
+	notify_forget("state");
+}
+
+/* Stops the workers; packets wait. */
+void daemon_pause(struct daemon *daemon)
+{
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		worker_pause(&daemon->workers[w]);
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		worker_join(&daemon->workers[w]);
+}
+
+/* Starts them again. Without them there is nothing left to do but to stop. */
+void daemon_continue(struct daemon *daemon)
+{
+	daemon->upgrade = false;
+	daemon->stop |= !start_workers(daemon);
+	notify_ready(daemon);
+}
+
 static bool shed_privileges(void)
 {
 	if (privilege_shed() == 0)
 		return true;
 	log_error("cannot give up privileges: %s", strerror(errno));
 	return false;
+}
+
+/* The rules, last of all: from now on packets come. */
+static bool open_capture(struct daemon *daemon)
+{
+	const int inherited = inherit_take("nftables");
+
+	if (!capture_open(&daemon->capture, config_of(daemon), inherited))
+		return false;
+	if (inherited < 0 && capture_descriptor(&daemon->capture) >= 0)
+		notify_store("nftables", capture_descriptor(&daemon->capture));
+	return true;
 }
 
 /* Everything that can fail fails here, before the service counts as started. */
@@ -445,20 +532,51 @@ static bool start(struct daemon *daemon)
 		log_error("CAP_NET_ADMIN is missing: start icmpnatd as root, or as a service");
 		return false;
 	}
-	return open_descriptors(daemon) && open_control(daemon) && open_workers(daemon) &&
-	       shed_privileges() && start_workers(daemon) &&
-	       capture_open(&daemon->capture, config_of(daemon));
+	if (!open_descriptors(daemon) || !open_control(daemon) || !open_workers(daemon))
+		return false;
+	take_over(daemon);
+	return shed_privileges() && start_workers(daemon) && open_capture(daemon);
+}
+
+/* Everything is served: what is left of the one before is not wanted. */
+static void settle(struct daemon *daemon)
+{
+	inherit_close_rest();
+	if (daemon->start.upgraded)
+		guard_resume(daemon->start.guard);
+}
+
+/* What the service manager keeps must not outlive this end. */
+static void forget(struct daemon *daemon)
+{
+	char name[16];
+
+	notify_forget("nftables");
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		notify_forget(queue_name(daemon->workers[w].queue.number, name));
+}
+
+/* Lets the kernel's packets be answered for, or waits with them for the next. */
+static void stop_workers(struct daemon *daemon)
+{
+	if (daemon->keep) {
+		daemon_pause(daemon);
+		upgrade_store_state(daemon);
+		return;
+	}
+	forget(daemon);
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		worker_retire(&daemon->workers[w]);
 }
 
 static void stop(struct daemon *daemon)
 {
 	capture_close(&daemon->capture);
-	for (unsigned w = 0; w < daemon->n_workers; w++)
-		worker_retire(&daemon->workers[w]);
+	stop_workers(daemon);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		worker_stop(&daemon->workers[w]);
-	if (daemon->guard >= 0)
-		guard_dismiss(daemon->guard);
+	if (daemon->start.guard >= 0)
+		guard_dismiss(daemon->start.guard);
 	control_close(daemon->control);
 	policy_free(atomic_load(&daemon->policy));
 	free(daemon->workers);
@@ -488,24 +606,25 @@ static bool init(struct daemon *daemon, struct config *config)
 	return false;
 }
 
-/* Runs the daemon with a configuration, which it takes over and reloads from
- * path, until SIGTERM or SIGINT; guard is that of guard_start(). Returns an exit status. */
-int daemon_run(const char *path, struct config *config, int guard)
+/* Runs the daemon with a configuration, which it takes over, until SIGTERM or
+ * SIGINT. Returns an exit status. */
+int daemon_run(const struct daemon_start *how, struct config *config)
 {
-	struct daemon daemon = {.path = path, .guard = guard};
+	struct daemon daemon = {.start = *how};
 	bool good;
 
 	if (!init(&daemon, config))
 		return EXIT_FAILURE;
 	good = start(&daemon);
 	if (good) {
-		log_info("started on queue %u, workers: %u, maps: %zu", config->queue.number,
-			daemon.n_workers, config->n_entries);
+		settle(&daemon);
+		log_info("%s on queue %u, workers: %u, maps: %zu", how->upgraded ? "upgraded" : "started",
+			config->queue.number, daemon.n_workers, config->n_entries);
 		policy_log_missing(atomic_load(&daemon.policy));
 		notify_ready(&daemon);
 		good = loop(&daemon);
 		notify_send("STOPPING=1");
-		log_info("stopping");
+		log_info(daemon.keep ? "stopping; packets wait for the next one" : "stopping");
 	}
 	stop(&daemon);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;

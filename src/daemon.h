@@ -11,22 +11,35 @@
 #include "io/control.h"
 #include "worker.h"
 
+/* How the daemon was started. */
+struct daemon_start {
+	char **argv;	  /* argv[0] is the path of the program */
+	const char *path; /* of the configuration */
+	int guard;	  /* of guard_start() */
+	bool upgraded;	  /* in place of another, by execve() */
+};
+
 struct daemon {
-	const char *path;		 /* of the configuration */
+	struct daemon_start start;
 	_Atomic(struct policy *) policy; /* the one in force */
 	time_t started, loaded;		 /* Unix time: of the daemon, of its policy */
 	time_t started_monotonic;	 /* seconds, for the uptime */
+	unsigned upgrades;		 /* since then */
 	struct worker *workers;
 	unsigned n_workers;
 	struct capture capture;
 	struct control *control;
-	int counters, guard, link, signals; /* descriptors */
-	uint64_t *beats;		    /* of each worker, when last looked at */
-	time_t hung_since;		    /* monotonic; 0: not hung */
-	bool stop;
+	int counters, link, signals; /* descriptors */
+	uint64_t *beats;	     /* of each worker, when last looked at */
+	time_t hung_since;	     /* monotonic; 0: not hung */
+	bool stop, upgrade;	     /* asked for */
+	bool keep;		     /* stop, but leave the queues to the next one */
 };
 
-int daemon_run(const char *path, struct config *config, int guard);
+int daemon_run(const struct daemon_start *start, struct config *config);
 bool daemon_reload(struct daemon *daemon, FILE *mistakes);
+struct policy *daemon_load(struct daemon *daemon, FILE *mistakes);
+void daemon_pause(struct daemon *daemon);
+void daemon_continue(struct daemon *daemon);
 
 #endif

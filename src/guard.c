@@ -13,8 +13,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +28,10 @@
 
 #define LOOK_EVERY 1000 /* milliseconds; a hang is seen at the second look that finds it */
 
-enum kind { COUNTERS, QUEUE, RELEASED, RESUME, DISMISS };
+#define TRIAL_LASTS 8000 /* milliseconds that a trial may take */
+#define TRIAL_STEP  5
+
+enum kind { COUNTERS, QUEUE, RELEASED, RESUME, DISMISS, TRY, TRY_GOOD, TRY_BAD };
 
 /* To the guard and from it; the first two come with a descriptor. */
 struct message {
@@ -45,6 +50,7 @@ struct guard {
 	struct watched queues[CONFIG_WORKERS_MAX];
 	unsigned n_queues;
 	bool released;
+	char **trial; /* command */
 };
 
 /* Sends a message, and a descriptor if there is one (-1: none). */
@@ -128,6 +134,35 @@ _Noreturn static void take_leave(struct guard *guard)
 	_exit(EXIT_SUCCESS);
 }
 
+/* Whether a command ends well, and in time. */
+static bool try(char **command)
+{
+	const struct timespec step = {.tv_nsec = TRIAL_STEP * 1000 * 1000};
+	sigset_t none;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execv(command[0], command);
+		log_error("cannot start %s: %s", command[0], strerror(errno));
+		_exit(EXIT_FAILURE);
+	}
+	for (int waited = 0; pid > 0 && waited < TRIAL_LASTS; waited += TRIAL_STEP) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status == 0;
+		nanosleep(&step, NULL);
+	}
+	if (pid > 0) {
+		log_error("%s --check has not ended after %d seconds", command[0], TRIAL_LASTS / 1000);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	return false;
+}
+
 static void take_message(struct guard *guard)
 {
 	struct message message;
@@ -145,6 +180,8 @@ static void take_message(struct guard *guard)
 		guard->n_queues++;
 	else if (message.kind == RESUME)
 		guard->released = false;
+	else if (message.kind == TRY)
+		send_message(guard->channel, try(guard->trial) ? TRY_GOOD : TRY_BAD, 0, -1);
 	else if (message.kind == DISMISS)
 		_exit(EXIT_SUCCESS);
 }
@@ -159,7 +196,7 @@ static int64_t now(void)
 
 /* Signals are for the daemon: a terminal's ^C and a service manager's SIGTERM
  * come to both, and the guard has to outlive the daemon by a moment. */
-_Noreturn static void watch(int channel)
+_Noreturn static void watch(int channel, char **trial)
 {
 	static struct guard guard;
 	struct pollfd slot = {.fd = channel, .events = POLLIN};
@@ -172,6 +209,7 @@ _Noreturn static void watch(int channel)
 	if (privilege_shed() < 0)
 		_exit(EXIT_FAILURE);
 	guard.channel = channel;
+	guard.trial = trial;
 	guard.counters = -1;
 	for (;;) {
 		int64_t left = next - now();
@@ -185,9 +223,9 @@ _Noreturn static void watch(int channel)
 	}
 }
 
-/* Forks the guard. Call it first of all. Returns the daemon's end of the pair; -1
- * with errno. */
-int guard_start(void)
+/* Forks the guard. Call it first of all. trial is the command of guard_try(), with
+ * its path. Returns the daemon's end of the pair; -1 with errno. */
+int guard_start(char **trial)
 {
 	int pair[2];
 	pid_t pid;
@@ -197,7 +235,7 @@ int guard_start(void)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		watch(pair[1]);
+		watch(pair[1], trial);
 	}
 	close(pair[1]);
 	if (pid > 0)
@@ -218,16 +256,44 @@ bool guard_give_queue(int guard, uint16_t number, int socket)
 	return send_message(guard, QUEUE, number, socket);
 }
 
+/* News that came while a trial was waited for. */
+static bool unheard;
+
 /* What the guard has to say; does not wait. */
 enum guard_news guard_hear(int guard)
 {
 	struct message message;
 	int fd;
-	ssize_t n = receive_message(guard, &message, &fd);
+	ssize_t n;
 
+	if (unheard) {
+		unheard = false;
+		return GUARD_RELEASED;
+	}
+	n = receive_message(guard, &message, &fd);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return GUARD_SILENT;
 	return n == (ssize_t)sizeof(message) && message.kind == RELEASED ? GUARD_RELEASED : GUARD_GONE;
+}
+
+/* Has the guard run the command of a trial, and waits for its end. The daemon may
+ * not start programs itself. */
+enum guard_trial guard_try(int guard)
+{
+	struct pollfd slot = {.fd = guard, .events = POLLIN};
+	struct message message;
+	int fd;
+
+	if (guard < 0 || !send_message(guard, TRY, 0, -1))
+		return GUARD_TRY_NONE;
+	while (poll(&slot, 1, TRIAL_LASTS * 2) > 0) {
+		if (receive_message(guard, &message, &fd) != (ssize_t)sizeof(message))
+			return GUARD_TRY_NONE;
+		if (message.kind == TRY_GOOD || message.kind == TRY_BAD)
+			return message.kind == TRY_GOOD ? GUARD_TRY_GOOD : GUARD_TRY_BAD;
+		unheard |= message.kind == RELEASED;
+	}
+	return GUARD_TRY_NONE;
 }
 
 /* Tells the guard that the queues are served, and take packets, again. */

@@ -17,7 +17,15 @@ enum guard_news {
 	GUARD_GONE,	/* it has ended, and nobody is there in its place */
 };
 
-int guard_start(void);
+/* What became of a trial. */
+enum guard_trial {
+	GUARD_TRY_GOOD,
+	GUARD_TRY_BAD,
+	GUARD_TRY_NONE, /* there is no guard */
+};
+
+int guard_start(char **trial);
+enum guard_trial guard_try(int guard);
 bool guard_give_counters(int guard, int counters);
 bool guard_give_queue(int guard, uint16_t number, int socket);
 enum guard_news guard_hear(int guard);

@@ -4,14 +4,17 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "explain.h"
 #include "guard.h"
+#include "io/inherit.h"
 #include "io/log.h"
 #include "rules.h"
 
@@ -149,26 +152,57 @@ static bool only_answers(const struct options *options)
 	return options->check || options->print_rules || options->capture;
 }
 
+/* The path by which this program can be started again; for ever, or until memory
+ * is short: then NULL. */
+static char *own_path(void)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (length < 0)
+		return NULL;
+	path[length] = '\0';
+	return strdup(path);
+}
+
+/* Who stays beside the daemon must come before everything that needs memory. */
+static bool prepare(struct daemon_start *start)
+{
+	char *trial[] = {start->argv[0], (char *)"--check", (char *)"--config", (char *)start->path, NULL};
+
+	inherit_init();
+	start->guard = inherit_take("guard");
+	start->upgraded = start->guard >= 0;
+	if (!start->upgraded)
+		start->guard = guard_start(trial);
+	if (start->guard < 0)
+		log_error("cannot start the guard: %s", strerror(errno));
+	return start->guard >= 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct options options = parse_options(argc, argv);
+	struct daemon_start start = {.argv = argv, .path = options.path};
 	struct config_errors errors = {.out = stderr};
 	struct config *config;
-	int guard = -1;
+	char *path;
 
 	log_init();
 	if (options.print_rules && options.format == RULES_NONE) {
 		rules_print(stdout, NULL, RULES_NONE);
 		return finish_output();
 	}
-	if (!only_answers(&options) && (guard = guard_start()) < 0) {
-		log_error("cannot start the guard: %s", strerror(errno));
-		return EXIT_FAILURE;
+	if (!only_answers(&options)) {
+		path = own_path();
+		argv[0] = path ? path : argv[0];
+		if (!prepare(&start))
+			return EXIT_FAILURE;
 	}
 	config = config_load(options.path, &errors);
 	if (!config)
 		return EXIT_FAILURE;
 	if (only_answers(&options))
 		return answer(&options, config);
-	return daemon_run(options.path, config, guard);
+	return daemon_run(&start, config);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "io/queue_counters.h"
+#include "upgrade.h"
 
 #define MAPS_PER_PIECE 512
 
@@ -48,9 +49,10 @@ static bool report_status(struct daemon *daemon, struct control_request *request
 
 	(void)request;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	fprintf(out, "version\t%s\npid\t%ld\nuptime\t%lld\nstarted\t%lld\n", PACKAGE_VERSION, (long)getpid(),
-		(long long)(now.tv_sec - daemon->started_monotonic), (long long)daemon->started);
-	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->path,
+	fprintf(out, "version\t%s\npid\t%ld\nuptime\t%lld\nstarted\t%lld\nupgrades\t%u\n", PACKAGE_VERSION,
+		(long)getpid(), (long long)(now.tv_sec - daemon->started_monotonic),
+		(long long)daemon->started, daemon->upgrades);
+	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->start.path,
 		(long long)daemon->loaded, config->n_entries, lookup_text(config->lookup));
 	fprintf(out, "attached-flows\t%s\nworkers\t%u\nqueues\t%u",
 		daemon->workers[0].queue.attaches_flows ? "yes" : "no", daemon->n_workers, queue->number);
@@ -157,6 +159,18 @@ static bool report_reload(struct daemon *daemon, struct control_request *request
 	return finish(out);
 }
 
+/* What comes after the answer is a matter of the next program, which has the
+ * same socket: ask it for its status. */
+static bool report_upgrade(struct daemon *daemon, struct control_request *request, FILE *out)
+{
+	if (!request->privileged)
+		return fail(out, "not permitted: upgrade is for root and the daemon's own user");
+	daemon->upgrade = upgrade_try(daemon, out);
+	if (!daemon->upgrade)
+		return fail(out, "there was no upgrade: the old program goes on");
+	return finish(out);
+}
+
 static bool report_help(struct daemon *daemon, struct control_request *request, FILE *out);
 
 static const struct request {
@@ -169,6 +183,7 @@ static const struct request {
 	{"explain", report_explain, "what every counter means: group, name, sentence, fate"},
 	{"maps", report_maps, "every map: private, public, part, outside, hits, place"},
 	{"reload", report_reload, "read the configuration again"},
+	{"upgrade", report_upgrade, "start the program on the disk in place of this one; no packet is lost"},
 	{"help", report_help, "this list"},
 };
 

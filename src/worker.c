@@ -187,24 +187,24 @@ static void log_receive_error(struct worker *worker)
 	nanosleep(&pause, NULL);
 }
 
-/* Serves until told to stop, and then what the kernel has already handed over. */
+/* Serves until told otherwise. */
 static void *run(void *argument)
 {
 	struct worker *worker = argument;
-	bool stop;
+	enum worker_order order;
 	int n;
 
 	do {
 		atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed);
-		stop = atomic_load(&worker->stop);
-		n = queue_receive(&worker->queue, !stop);
+		order = atomic_load(&worker->order);
+		n = queue_receive(&worker->queue, order == WORKER_SERVE);
 		if (n > 0)
 			serve_batch(worker);
 		if (n < 0)
 			log_receive_error(worker);
 		if (worker->queue.refused)
 			log_refused_verdict(worker);
-	} while (!stop || worker->queue.n_messages > 0);
+	} while (order == WORKER_SERVE || (order == WORKER_DRAIN && worker->queue.n_messages > 0));
 	return NULL;
 }
 
@@ -231,6 +231,7 @@ static void pin_to_processor(const struct worker *worker)
  * or -1 with errno. */
 int worker_start(struct worker *worker, bool pin)
 {
+	atomic_store(&worker->order, WORKER_SERVE);
 	errno = pthread_create(&worker->thread, NULL, run, worker);
 	if (errno)
 		return -1;
@@ -247,17 +248,29 @@ void worker_retire(struct worker *worker)
 	if (!worker->running)
 		return;
 	queue_retire(&worker->queue);
-	atomic_store(&worker->stop, true);
+	atomic_store(&worker->order, WORKER_DRAIN);
 	queue_wake(&worker->queue);
 }
 
-/* Waits for a worker that was told to finish, and closes its sockets. */
+/* Tells the worker to end; what the kernel has for it waits for another. */
+void worker_pause(struct worker *worker)
+{
+	atomic_store(&worker->order, WORKER_PAUSE);
+	queue_wake(&worker->queue);
+}
+
+/* Waits for a worker that was told to end. */
+void worker_join(struct worker *worker)
+{
+	if (worker->running)
+		pthread_join(worker->thread, NULL);
+	worker->running = false;
+}
+
+/* The same, and closes its sockets. */
 void worker_stop(struct worker *worker)
 {
-	if (worker->running) {
-		pthread_join(worker->thread, NULL);
-		worker->running = false;
-	}
+	worker_join(worker);
 	if (worker->queue.socket)
 		queue_close(&worker->queue);
 	flow_close(worker->flows);

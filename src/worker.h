@@ -17,6 +17,13 @@
 #include "policy.h"
 #include "stats.h"
 
+/* What a worker is told. */
+enum worker_order {
+	WORKER_SERVE,
+	WORKER_DRAIN, /* end when the kernel has no more packets for it */
+	WORKER_PAUSE, /* end at once; packets wait */
+};
+
 struct worker {
 	unsigned number;
 	struct queue queue;
@@ -25,7 +32,7 @@ struct worker {
 	_Atomic(struct policy *) *current; /* where the policy in force is found */
 	_Atomic(struct policy *) held;	   /* the one that a batch is being decided by, or NULL */
 	_Atomic uint64_t beats;		   /* batches begun: what the watchdog looks at */
-	_Atomic bool stop;
+	_Atomic enum worker_order order;
 	bool running;
 	pthread_t thread;
 	struct log_limit refused_limit, failed_limit, receive_limit;
@@ -33,6 +40,8 @@ struct worker {
 
 int worker_start(struct worker *worker, bool pin);
 void worker_retire(struct worker *worker);
+void worker_pause(struct worker *worker);
+void worker_join(struct worker *worker);
 void worker_stop(struct worker *worker);
 void worker_wait_for_release(const struct worker *worker, const struct policy *policy);
 

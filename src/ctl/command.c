@@ -5,6 +5,7 @@
  */
 #include "ctl/command.h"
 
+#include <err.h>
 #include <stdio.h>
 
 #include "ctl/client.h"
@@ -94,6 +95,44 @@ static bool print_mistake(char *line, void *context)
 	(void)context;
 	text_put(stderr, line, 0);
 	fputc('\n', stderr);
+	return true;
+}
+
+/* What the status says of the program that answers. */
+struct program {
+	char version[32];
+	unsigned upgrades;
+};
+
+static bool take_program(char *line, void *context)
+{
+	struct program *program = context;
+
+	if (sscanf(line, "version\t%31s", program->version) != 1)
+		sscanf(line, "upgrades\t%u", &program->upgrades);
+	return true;
+}
+
+static bool ask_program(const struct options *options, struct program *program)
+{
+	*program = (struct program){.version = ""};
+	return client_ask(options->socket, "status", take_program, program);
+}
+
+/* Makes the daemon start the program on the disk in its place. The answer is the
+ * old program's, which then ends: who answers next tells whether it worked. */
+bool command_upgrade(const struct options *options)
+{
+	struct program old, new;
+
+	if (!ask_program(options, &old) || !client_ask(options->socket, "upgrade", print_mistake, NULL) ||
+		!ask_program(options, &new))
+		return false;
+	if (new.upgrades == old.upgrades) {
+		warnx("icmpnatd %s is still the old program: the reason is in its log", new.version);
+		return false;
+	}
+	printf("icmpnatd %s has taken over from %s\n", new.version, old.version);
 	return true;
 }
 

@@ -33,6 +33,7 @@ static const struct command {
 	{"stats", command_stats, "aejp", "what became of the packets; the kernel's queues"},
 	{"maps", command_maps, "j", "the address maps and how often each was used"},
 	{"reload", command_reload, "", "read the configuration again; a bad one is refused"},
+	{"upgrade", command_upgrade, "", "the installed program takes over; nothing is lost"},
 	{"doctor", command_doctor, "cj", "what on this host keeps the daemon from doing its job"},
 	{"watch", command_watch, "ni", "the counters that change, and how fast"},
 	{"help", command_help, "", "this text"},

@@ -125,21 +125,32 @@ static int listen_at(const struct control *control, const char *group)
 	return -1;
 }
 
-/* Listens at path (shorter than sun_path) for the members of group (empty: the
- * daemon's own). Returns NULL with errno: EADDRINUSE if another daemon answers
- * there, ESRCH if there is no such group. */
-struct control *control_open(const char *path, const char *group, control_answer *answer, void *context)
+/* Serves a socket that listens at path already. NULL with errno. */
+struct control *control_adopt(const char *path, int fd, control_answer *answer, void *context)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int error;
 
 	if (!control)
 		return NULL;
 	control->answer = answer;
 	control->context = context;
+	control->fd = fd;
 	strcpy(control->path, path);
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
+	return control;
+}
+
+/* Listens at path (shorter than sun_path) for the members of group (empty: the
+ * daemon's own). Returns NULL with errno: EADDRINUSE if another daemon answers
+ * there, ESRCH if there is no such group. */
+struct control *control_open(const char *path, const char *group, control_answer *answer, void *context)
+{
+	struct control *control = control_adopt(path, -1, answer, context);
+	int error;
+
+	if (!control)
+		return NULL;
 	control->fd = listen_at(control, group);
 	if (control->fd >= 0)
 		return control;
@@ -147,6 +158,12 @@ struct control *control_open(const char *path, const char *group, control_answer
 	free(control);
 	errno = error;
 	return NULL;
+}
+
+/* The socket that listens. */
+int control_descriptor(const struct control *control)
+{
+	return control->fd;
 }
 
 /* Cuts all clients off and removes the socket. NULL is fine. */

@@ -28,6 +28,8 @@ struct control_request {
 typedef bool control_answer(void *context, struct control_request *request, FILE *out);
 
 struct control *control_open(const char *path, const char *group, control_answer *answer, void *context);
+struct control *control_adopt(const char *path, int fd, control_answer *answer, void *context);
+int control_descriptor(const struct control *control);
 void control_close(struct control *control);
 size_t control_poll_fill(const struct control *control, struct pollfd *fds);
 void control_poll_done(struct control *control, const struct pollfd *fds);

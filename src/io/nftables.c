@@ -4,6 +4,7 @@
  * long as the netlink socket that made it (nf_tables_newtable in the kernel),
  * and that is the socket of the library's context: it stays open.
  */
+#define _GNU_SOURCE
 #include "io/nftables.h"
 
 #include <errno.h>
@@ -11,8 +12,12 @@
 #include <string.h>
 
 #ifdef LIBNFTABLES
+#include <fcntl.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "io/library.h"
 
@@ -27,10 +32,42 @@
 struct nftables {
 	void *library;
 	struct nft_ctx *context;
+	int fd; /* the context's socket; -1 if unknown */
 	struct {
 		FUNCTIONS(LIBRARY_POINTER)
 	} lib;
 };
+
+/* The library does not tell its socket. It is the descriptor that was free before
+ * the context was made, if that is what it looks like. */
+static int find_socket(int candidate)
+{
+	int protocol = -1;
+	socklen_t size = sizeof(protocol);
+
+	if (getsockopt(candidate, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ||
+		protocol != NETLINK_NETFILTER)
+		return -1;
+	fcntl(candidate, F_SETFD, FD_CLOEXEC);
+	return candidate;
+}
+
+static int next_descriptor(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static void make_context(struct nftables *nftables)
+{
+	int candidate = next_descriptor();
+
+	nftables->context = nftables->lib.nft_ctx_new(NFT_CTX_DEFAULT);
+	nftables->fd = nftables->context && candidate >= 0 ? find_socket(candidate) : -1;
+}
 
 /* Returns a handle for nftables_close(), or NULL and one line of reason: this
  * program was built without libnftables, or it is not installed. */
@@ -46,7 +83,7 @@ struct nftables *nftables_open(char *reason, size_t size)
 	if (!nftables->library)
 		snprintf(reason, size, "%s", library_error());
 	else
-		nftables->context = nftables->lib.nft_ctx_new(NFT_CTX_DEFAULT);
+		make_context(nftables);
 	if (nftables->context && nftables->lib.nft_ctx_buffer_error(nftables->context) == 0)
 		return nftables;
 	nftables_close(nftables);
@@ -88,6 +125,21 @@ bool nftables_load(struct nftables *nftables, const char *script, char *reason, 
 	return false;
 }
 
+/* The socket that the tables belong to; -1 if unknown. */
+int nftables_descriptor(const struct nftables *nftables)
+{
+	return nftables ? nftables->fd : -1;
+}
+
+/* Takes over the tables that belong to another's socket, and closes fd. The
+ * library has not bound its own yet, so that it does not know the difference. */
+void nftables_adopt(struct nftables *nftables, int fd)
+{
+	if (nftables->fd >= 0)
+		dup3(fd, nftables->fd, O_CLOEXEC);
+	close(fd);
+}
+
 /* The tables go. NULL is fine. */
 void nftables_close(struct nftables *nftables)
 {
@@ -118,6 +170,17 @@ bool nftables_load(struct nftables *nftables, const char *script, char *reason, 
 {
 	(void)nftables, (void)script, (void)reason, (void)size;
 	return false;
+}
+
+int nftables_descriptor(const struct nftables *nftables)
+{
+	(void)nftables;
+	return -1;
+}
+
+void nftables_adopt(struct nftables *nftables, int fd)
+{
+	(void)nftables, (void)fd;
 }
 
 void nftables_close(struct nftables *nftables)

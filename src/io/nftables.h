@@ -14,6 +14,8 @@ struct nftables;
 struct nftables *nftables_open(char *reason, size_t size);
 bool nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size);
 bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size);
+int nftables_descriptor(const struct nftables *nftables);
+void nftables_adopt(struct nftables *nftables, int fd);
 void nftables_close(struct nftables *nftables);
 
 #endif

@@ -5,9 +5,13 @@
 #ifndef IO_NOTIFY_H
 #define IO_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 __attribute__((format(printf, 1, 2))) void notify_send(const char *format, ...);
+bool notify_is_heard(void);
+void notify_store(const char *name, int fd);
+void notify_forget(const char *name);
 void notify_reloading(void);
 uint64_t notify_watchdog_interval(void);
 

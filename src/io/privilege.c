@@ -15,17 +15,22 @@ bool privilege_suffices(void)
 }
 
 /* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain
- * any by execve(). Call before threads start. Returns 0, or -1 with errno. */
+ * any by execve(), over which that one stays. Call before threads start. Returns
+ * 0, or -1 with errno. */
 int privilege_shed(void)
 {
-	capng_select_t what;
+	capng_select_t what = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	/* Who may not lower the bounding set has been started with a low one. */
-	what = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		what |= CAPNG_SELECT_BOUNDS;
 	capng_clear(what);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
+	if (capng_update(CAPNG_ADD,
+		    CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET |
+			    CAPNG_AMBIENT,
+		    CAP_NET_ADMIN) == 0 &&
 		capng_apply(what) == 0)
 		return 0;
 	errno = EPERM;

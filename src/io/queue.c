@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "io/attribute.h"
 
@@ -118,6 +119,20 @@ static void take_message(struct queue *queue, const struct nlmsghdr *message, si
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 }
 
+/* The kernel numbers the packets before it gives them to the socket, one after
+ * another: what is missing found no room there. */
+static void count_packets(struct queue *queue, unsigned first)
+{
+	uint32_t received = queue->n_packets - first, last;
+
+	if (received == 0)
+		return;
+	last = queue->packets[queue->n_packets - 1].id;
+	stats_add(queue->stats, STATS_QUEUE_RECEIVED, received);
+	stats_add(queue->stats, STATS_QUEUE_MISSED, last - queue->last_id - received);
+	queue->last_id = last;
+}
+
 /* Receives what is there, behind what the batch already holds. */
 static int receive_more(struct queue *queue, int flags)
 {
@@ -129,7 +144,7 @@ static int receive_more(struct queue *queue, int flags)
 	for (int i = 0; i < n; i++)
 		take_message(queue, (void *)b->in[first + i], b->headers[first + i].msg_len);
 	queue->n_messages += n > 0 ? (unsigned)n : 0;
-	stats_add(queue->stats, STATS_QUEUE_RECEIVED, queue->n_packets - packets);
+	count_packets(queue, packets);
 	return n;
 }
 
@@ -329,6 +344,23 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 	queue->attaches_flows = options->attach_flows && attach_flows(queue);
 	queue->primed = queue->n_packets > 0;
 	return 0;
+}
+
+/* Goes on with a queue that another has opened; what waits in its socket comes
+ * first. The caller sets last_id and attaches_flows. Returns 0; -1 with errno,
+ * and the socket is closed. */
+int queue_adopt(struct queue *queue, int fd, const struct queue_options *options, struct stats *stats)
+{
+	*queue = (struct queue){.number = options->number, .stats = stats, .buffers = buffers_new()};
+	queue->socket = queue->buffers ? mnl_socket_fdopen(fd) : NULL;
+	if (queue->socket) {
+		queue_resume(queue, options);
+		return 0;
+	}
+	queue_close(queue);
+	close(fd);
+	errno = ENOMEM;
+	return -1;
 }
 
 static void send_unawaited(const struct queue *queue, struct nlmsghdr *message)

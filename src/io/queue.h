@@ -37,6 +37,7 @@ struct queue {
 	uint16_t number;
 	bool attaches_flows; /* the kernel agreed to */
 	int refused;	     /* errno of the last refused verdict; 0: none */
+	uint32_t last_id;    /* of the packets received */
 	unsigned n_messages; /* in the batch: packets and answers, a buffer each */
 	unsigned n_packets;
 	struct queue_packet packets[QUEUE_BATCH];
@@ -52,6 +53,7 @@ struct queue {
 };
 
 int queue_open(struct queue *queue, const struct queue_options *options, struct stats *stats);
+int queue_adopt(struct queue *queue, int fd, const struct queue_options *options, struct stats *stats);
 int queue_receive(struct queue *queue, bool wait);
 void queue_accept(struct queue *queue, const struct queue_packet *packet);
 void queue_rewrite(struct queue *queue, const struct queue_packet *packet);

@@ -56,22 +56,19 @@ def is_translated(network):
 
 def test_a_hang_is_no_outage(network, daemon):
     """Under load: traffic goes on, the firewall answers, and from the third second on so do its errors."""
-    flood = Flood(network)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
-        flood.start()
-        time.sleep(0.5)
-        os.kill(daemon.process.pid, signal.SIGSTOP)
-        began = time.monotonic()
-        while time.monotonic() < began + HANG:
-            assert ping(network.client, V4.public)
-            assert udp(network.client, V4.plain) == ANSWERED
-            time.sleep(0.2)
-        errors = len(border.errors())
-        assert errors > 0.9 * flood.sent
-        os.kill(daemon.process.pid, signal.SIGCONT)
-        wait_until(lambda: is_translated(network), "translation", 2)
-        flood.running = False
-        flood.join()
+        with Flood(network) as flood:
+            time.sleep(0.5)
+            os.kill(daemon.process.pid, signal.SIGSTOP)
+            began = time.monotonic()
+            while time.monotonic() < began + HANG:
+                assert ping(network.client, V4.public)
+                assert udp(network.client, V4.plain) == ANSWERED
+                time.sleep(0.2)
+            errors = len(border.errors())
+            assert errors > 0.9 * flood.sent
+            os.kill(daemon.process.pid, signal.SIGCONT)
+            wait_until(lambda: is_translated(network), "translation", 2)
         assert_each_once(border, flood)
     assert "packets waited" in daemon.log() and "translated again" in daemon.log()
 
@@ -107,22 +104,19 @@ def test_an_idle_daemon_does_not_hang(network, daemon):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_crash_loses_nothing(network, daemon, how):
-    flood = Flood(network)
     guard = guard_of(daemon.process)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
-        flood.start()
-        time.sleep(0.5)
-        os.kill(daemon.process.pid, signal.SIGSTOP)  # so that packets are parked for sure
-        time.sleep(0.1)
-        os.kill(daemon.process.pid, how)
-        os.kill(daemon.process.pid, signal.SIGCONT)
-        daemon.process.wait()
-        daemon.process = None
-        os.truncate(daemon.log_path, 0)  # a sanitizer's report of the crash
-        wait_until(lambda: is_gone(guard), "the guard to end", 1)
-        time.sleep(0.5)
-        flood.running = False
-        flood.join()
+        with Flood(network) as flood:
+            time.sleep(0.5)
+            os.kill(daemon.process.pid, signal.SIGSTOP)  # so that packets are parked for sure
+            time.sleep(0.1)
+            os.kill(daemon.process.pid, how)
+            os.kill(daemon.process.pid, signal.SIGCONT)
+            daemon.process.wait()
+            daemon.process = None
+            os.truncate(daemon.log_path, 0)  # a sanitizer's report of the crash
+            wait_until(lambda: is_gone(guard), "the guard to end", 1)
+            time.sleep(0.5)
         assert_each_once(border, flood)
         assert {error.source for error in border.errors(flood.sent)} == {V4.public, V4.firewall}
     daemon.start()

@@ -122,17 +122,14 @@ def test_a_second_one_is_refused(network, own):
 
 def test_a_reload_changes_them_without_a_gap(network, own):
     """Under load, every error is translated while the outside interfaces change, and none is doubled."""
-    flood = Flood(network)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
-        flood.start()
-        for outside in ['"eth0", "eth1"', '"eth0"'] * 5:
-            own.outside = outside
-            own.configure()
-            own.ctl("reload")
-            chain = network.firewall.run("nft list chain ip icmpnatd postrouting").stdout
-            assert chain.count(" dup to ") == outside.count("eth")
-        flood.running = False
-        flood.join()
+        with Flood(network) as flood:
+            for outside in ['"eth0", "eth1"', '"eth0"'] * 5:
+                own.outside = outside
+                own.configure()
+                own.ctl("reload")
+                chain = network.firewall.run("nft list chain ip icmpnatd postrouting").stdout
+                assert chain.count(" dup to ") == outside.count("eth")
         assert ping(network.client, V4.public)
         wait_until(lambda: len(border.errors(flood.sent)) >= flood.sent, "all errors")
         errors = border.errors(flood.sent)

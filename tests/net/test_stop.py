@@ -24,11 +24,19 @@ RATE = 4000
 
 
 class Flood(threading.Thread):
-    """Sends numbered datagrams to the rejected host until told to stop; counts them."""
+    """A context in which numbered datagrams are sent to the rejected host; counts them."""
 
-    def __init__(self, network):
+    def __init__(self, network, rate=RATE):
         super().__init__()
-        self.network, self.sent, self.running = network, 0, True
+        self.network, self.rate, self.sent, self.running = network, rate, 0, True
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        self.join()
 
     def run(self):
         with self.network.client.here(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -36,7 +44,7 @@ class Flood(threading.Thread):
             while self.running:
                 udp.sendto(self.sent.to_bytes(4, "big") * 5, (V4.plain_rejected, 2000 + self.sent % 50000))
                 self.sent += 1
-                time.sleep(max(0, began + self.sent / RATE - time.monotonic()))
+                time.sleep(max(0, began + self.sent / self.rate - time.monotonic()))
 
 
 @pytest.fixture
@@ -67,18 +75,15 @@ def delayed_sends(process):
 
 def lose_nothing(network, rules, rounds, disturbed):
     """Every datagram is seen once in an error on the link to the border, from either source."""
-    flood = Flood(network)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
-        flood.start()
-        for _ in range(rounds):
-            rules.start()
-            time.sleep(0.2)
-            with disturbed(rules.process):
-                began = time.monotonic()
-                rules.stop()
-            assert time.monotonic() - began < 2
-        flood.running = False
-        flood.join()
+        with Flood(network) as flood:
+            for _ in range(rounds):
+                rules.start()
+                time.sleep(0.2)
+                with disturbed(rules.process):
+                    began = time.monotonic()
+                    rules.stop()
+                assert time.monotonic() - began < 2
         assert ping(network.client, V4.public)
         wait_until(lambda: len(border.errors(flood.sent)) >= flood.sent, "all errors")
         quoted = sorted(bytes(error.inner)[28:32] for error in border.errors(flood.sent))

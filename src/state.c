@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A line each: "started SECONDS", "upgrades N", "queue WORKER ID ATTACHED",
+ * "counter WORKER GROUP NAME VALUE". Names and not places, because the next
+ * icmpnatd may be a newer one: what it does not know, it passes over.
+ */
+#define _GNU_SOURCE
+#include "state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+static void print(FILE *out, const struct daemon *daemon)
+{
+	fprintf(out, "started %lld %lld\nupgrades %u\n", (long long)daemon->started,
+		(long long)daemon->started_monotonic, daemon->upgrades);
+	for (unsigned w = 0; w < daemon->n_workers; w++) {
+		const struct worker *worker = &daemon->workers[w];
+
+		fprintf(out, "queue %u %" PRIu32 " %d\n", w, worker->queue.last_id,
+			worker->queue.attaches_flows);
+		for (unsigned c = 0; c < STATS_COUNT; c++)
+			fprintf(out, "counter %u %s %s %" PRIu64 "\n", w, stats_text(c)->group,
+				stats_text(c)->name, stats_get(&worker->stats, c));
+	}
+}
+
+/* A descriptor of the state, for state_load(); -1 with errno. The workers must
+ * not run. */
+int state_save(const struct daemon *daemon)
+{
+	int fd = memfd_create("icmpnatd", MFD_CLOEXEC);
+	int copy = fd < 0 ? -1 : dup(fd);
+	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
+
+	if (out) {
+		print(out, daemon);
+		if (fclose(out) == 0)
+			return fd;
+	} else if (copy >= 0) {
+		close(copy);
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static void take_counter(struct daemon *daemon, unsigned w, const char *group, const char *name, uint64_t value)
+{
+	for (unsigned c = 0; w < daemon->n_workers && c < STATS_COUNT; c++)
+		if (strcmp(stats_text(c)->group, group) == 0 && strcmp(stats_text(c)->name, name) == 0)
+			stats_add(&daemon->workers[w].stats, c, value);
+}
+
+static void take_line(struct daemon *daemon, const char *line)
+{
+	char group[32], name[32];
+	long long started, monotonic;
+	uint64_t value;
+	uint32_t id;
+	unsigned w;
+	int attached;
+
+	if (sscanf(line, "counter %u %31s %31s %" SCNu64, &w, group, name, &value) == 4) {
+		take_counter(daemon, w, group, name, value);
+	} else if (sscanf(line, "queue %u %" SCNu32 " %d", &w, &id, &attached) == 3 && w < daemon->n_workers) {
+		daemon->workers[w].queue.last_id = id;
+		daemon->workers[w].queue.attaches_flows = attached;
+	} else if (sscanf(line, "started %lld %lld", &started, &monotonic) == 2) {
+		daemon->started = (time_t)started;
+		daemon->started_monotonic = (time_t)monotonic;
+	} else if (sscanf(line, "upgrades %u", &w) == 1) {
+		daemon->upgrades = w + 1;
+	}
+}
+
+/* Takes a state over; closes fd. Call it when the queues are open, before the
+ * workers run. */
+void state_load(struct daemon *daemon, int fd)
+{
+	FILE *in = fdopen(fd, "r");
+	char line[256];
+
+	if (!in) {
+		close(fd);
+		return;
+	}
+	rewind(in);
+	while (fgets(line, sizeof(line), in))
+		take_line(daemon, line);
+	fclose(in);
+}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One icmpnatd takes over from another: errors wait meanwhile, and each is translated once.
+
+   client ==> datagrams ==> firewall ===== errors =====> client
+                            icmpnatctl upgrade, SIGUSR2; a program or a file that is no good
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from lab.client import ping, udp, wait_until
+from lab.daemon import Daemon, program
+from lab.network import V4
+from lab.traffic import Capture
+from test_guard import assert_each_once, guard_of, is_gone
+from test_stop import Flood
+
+UPGRADES = int(os.environ.get("UPGRADES", 20))
+RATE = 1000
+
+
+@pytest.fixture
+def own_program(tmp_path, monkeypatch):
+    """A program that can be replaced."""
+    copy = tmp_path / "icmpnatd"
+    shutil.copy(program("icmpnatd"), copy)
+    monkeypatch.setenv("ICMPNATD", str(copy))
+    return copy
+
+
+@pytest.fixture
+def daemon(network, own_program):
+    good = own_program.read_bytes()
+    with Daemon(network) as daemon:
+        yield daemon
+        replaced_by(good)(own_program)
+
+
+def status(daemon):
+    return {line[0]: line[1] for line in daemon.request("status")[0]}
+
+
+def descriptors(process):
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+
+def upgrades(daemon):
+    """None if the answer was cut off: the program that had accepted the question was no longer there."""
+    with contextlib.suppress(ConnectionError, IndexError):
+        return int(status(daemon)["upgrades"])
+
+
+def by_command(daemon):
+    daemon.ctl("upgrade")
+
+
+def by_signal(daemon):
+    before = upgrades(daemon)
+    daemon.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: upgrades(daemon) == before + 1, "the upgrade")
+
+
+@pytest.mark.parametrize("upgrade", [by_command, by_signal])
+def test_nothing_is_lost(network, daemon, upgrade):
+    account = daemon.account()
+    guard, before = guard_of(daemon.process), descriptors(daemon.process)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, RATE) as flood:
+            for _ in range(UPGRADES):
+                upgrade(daemon)
+        assert_each_once(border, flood)
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+    account.expect(outer=flood.sent)
+    assert status(daemon)["upgrades"] == str(UPGRADES)
+    assert status(daemon)["pid"] == str(daemon.process.pid)
+    assert (guard_of(daemon.process), descriptors(daemon.process)) == (guard, before)
+
+
+def replaced_by(content):
+    def replace(path):
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o755)
+    return replace
+
+
+def removed(path):
+    os.unlink(path)
+
+
+def cut_off(path):
+    whole = path.read_bytes()
+    replaced_by(whole[:20000])(path)
+
+
+@pytest.mark.parametrize("spoil", [removed, cut_off, replaced_by(b"no program"), replaced_by(b"#!/bin/false\n"),
+                                   replaced_by(b"#!/bin/sh\nexec sleep 60\n")],
+                         ids=["removed", "cut off", "garbage", "fails", "hangs"])
+def test_a_program_that_is_no_good(network, daemon, own_program, spoil):
+    spoil(own_program)
+    done = daemon.ctl("upgrade", check=False)
+    assert done.returncode == 1
+    assert f"{own_program} --check failed" in done.stderr and "the old program goes on" in done.stderr
+    assert udp(network.client, V4.plain_rejected).answer == "refused"
+    assert status(daemon)["upgrades"] == "0"
+
+
+def test_a_file_that_is_no_good(network, daemon):
+    daemon.write("outside = 5;")
+    done = daemon.ctl("upgrade", check=False)
+    assert done.returncode == 1 and f"{daemon.path}:1: " in done.stderr
+    daemon.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: "there was no upgrade" in daemon.log(), "the line in the log")
+    assert udp(network.client, V4.plain_rejected).answer == "refused"
+
+
+def test_a_new_file_comes_into_force(network, daemon):
+    daemon.configure([(V4.firewall, V4.public2)])
+    daemon.ctl("upgrade")
+    assert udp(network.client, V4.plain_rejected).offender == V4.public2
+
+
+def test_one_that_was_upgraded_is_guarded(network, daemon):
+    guard = guard_of(daemon.process)
+    daemon.ctl("upgrade")
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network) as flood:
+            time.sleep(0.3)
+            daemon.kill()
+            wait_until(lambda: is_gone(guard), "the guard to end", 1)
+        assert_each_once(border, flood)
+    assert ping(network.client, V4.public)
+    daemon.start()
+
+
+def test_a_failed_exec_changes_nothing(network, daemon, own_program):
+    """Good when tried, gone when needed."""
+    script = f"#!/bin/sh\nrm {own_program}\n"
+    replaced_by(script.encode())(own_program)
+    done = daemon.ctl("upgrade", check=False)
+    assert done.returncode == 1 and "still" in done.stderr
+    assert udp(network.client, V4.plain_rejected).answer == "refused"
+    wait_until(lambda: "the old one goes on" in daemon.log(), "the line in the log")
