@@ -11,6 +11,7 @@ from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
 from lab.daemon import Daemon, configuration, kernel_has_nft_queue, MAPS
 from lab.network import V4
 from lab.traffic import Capture
+from test_guard import assert_each_once
 from test_stop import Flood
 
 TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
@@ -135,6 +136,24 @@ def test_a_reload_changes_them_without_a_gap(network, own):
         errors = border.errors(flood.sent)
     assert sorted(bytes(e.inner)[28:32] for e in errors) == [n.to_bytes(4, "big") for n in range(flood.sent)]
     assert {e.source for e in errors} == {V4.public}
+
+
+def test_an_upgrade_keeps_them(network, own):
+    """They belong to a socket, which is passed on: no gap, and the next one can still change them."""
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 500) as flood:
+            for _ in range(5):
+                own.ctl("upgrade")
+                assert tables(network) == TABLES
+        assert_each_once(border, flood)
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+    own.outside = '"eth0", "eth1"'
+    own.configure()
+    own.ctl("reload")
+    assert 'oif "eth1"' in network.firewall.run("nft list chain ip icmpnatd postrouting").stdout
+    assert refusal(network) == translated(V4)
+    own.kill()
+    wait_until(lambda: tables(network) == [], "the kernel to remove the tables")
 
 
 def test_a_reload_that_is_refused_keeps_them(network, own):
