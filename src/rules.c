@@ -69,7 +69,7 @@ static void print_clone_chain(FILE *out, const struct config *config, const stru
 		fprintf(out, "\t\toif \"%s\" iif 0 %s daddr != { %s } ", name, family->table,
 			family->private);
 		print_types(out, family);
-		fprintf(out, " ct state related counter dup to %s daddr device \"%s\" drop\n", family->table,
+		fprintf(out, " ct state related counter name \"copied\" dup to %s daddr device \"%s\" drop\n", family->table,
 			name);
 	}
 	fputs("\t}\n", out);
@@ -82,7 +82,7 @@ static void print_queue_rule(FILE *out, const struct config *config, const struc
 
 	fprintf(out, "\t\toifname \"%s\" %s daddr != { %s } ", outside, family->table, family->private);
 	print_types(out, family);
-	fprintf(out, " %s counter ", state);
+	fprintf(out, " %s counter name \"queued\" ", state);
 	if (first == last)
 		fprintf(out, "queue flags bypass to %u\n", first);
 	else
@@ -116,7 +116,7 @@ static void print_queue_chain(
 
 /* Replaces what is in the table, in one transaction with what follows. The chains
  * stay: when one goes, the kernel drops all that is queued (nfqnl_nf_hook_drop),
- * whoever's chain it was. Only a table that is to become our own is made anew. */
+ * whoever's chain it was. So do the counters, which have names for that. Only a table that is to become our own is made anew. */
 static void print_table_head(FILE *out, const char *family, enum rules_format format)
 {
 	const char *owner = format == RULES_OWN_AGAIN ? " flags owner; " : "";
@@ -126,6 +126,10 @@ static void print_table_head(FILE *out, const char *family, enum rules_format fo
 		clear, family, family);
 	if (format == RULES_OWN || format == RULES_OWN_AGAIN)
 		fputs("\tflags owner;\n", out);
+	if (format != RULES_DIRECT)
+		fputs("\tcounter copied { }\n", out);
+	if (format != RULES_MIXED)
+		fputs("\tcounter queued { }\n", out);
 }
 
 static void print_tables(FILE *out, const struct config *config, enum rules_format format)

@@ -22,6 +22,7 @@ struct options {
 bool command_status(const struct options *options);
 bool command_stats(const struct options *options);
 bool command_maps(const struct options *options);
+bool command_accounts(const struct options *options);
 bool command_reload(const struct options *options);
 bool command_upgrade(const struct options *options);
 bool command_doctor(const struct options *options); /* in doctor/ */

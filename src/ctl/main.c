@@ -30,7 +30,7 @@ static const struct command {
 	const char *sentence;
 } commands[] = {
 	{"status", command_status, "j", "what runs, since when, with which configuration"},
-	{"stats", command_stats, "aejp", "what became of the packets; the kernel's queues"},
+	{"stats", command_stats, "aejkp", "what became of the packets; the kernel's queues"},
 	{"maps", command_maps, "j", "the address maps and how often each was used"},
 	{"reload", command_reload, "", "read the configuration again; a bad one is refused"},
 	{"upgrade", command_upgrade, "", "the installed program takes over; nothing is lost"},
@@ -49,6 +49,7 @@ static const struct option_text {
 	{'e', "explain", NULL, "say what each counter counts"},
 	{'j', "json", NULL, "print JSON"},
 	{'p', "prometheus", NULL, "print Prometheus' text format"},
+	{'k', "check", NULL, "check that every packet is accounted for"},
 	{'n', "count", "COUNT", "stop after COUNT intervals"},
 	{'i', "interval", "SECONDS", "the length of an interval (1)"},
 	{'h', "help", NULL, "print this text"},
@@ -63,7 +64,7 @@ static bool command_help(const struct options *options)
 	char text[32];
 
 	(void)options;
-	puts("usage: icmpnatctl [-s SOCKET] COMMAND [options]\n\ncommands:");
+	puts("usage: icmpnatctl [-s SOCKET] COMMAND [options]\ncommands:");
 	for (const struct command *c = commands; c < commands + COUNT(commands); c++) {
 		snprintf(text, sizeof(text), "%s%s%s%s", c->name, *c->takes ? " [-" : "", c->takes,
 			*c->takes ? "]" : "");
@@ -174,6 +175,10 @@ static bool check_options(const struct command *command)
 		warnx("--json and --prometheus exclude each other");
 		return false;
 	}
+	if (given['k'] && (given['a'] || given['e'] || given['j'] || given['p'])) {
+		warnx("--check stands alone");
+		return false;
+	}
 	return true;
 }
 
@@ -213,5 +218,5 @@ int main(int argc, char *argv[])
 	options.all = given['a'];
 	options.explain = given['e'];
 	options.output = given['j'] ? &output_json : given['p'] ? &output_prometheus : &output_text;
-	return finish(command->run(&options));
+	return finish(given['k'] ? command_accounts(&options) : command->run(&options));
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "doctor/ruleset.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,4 +216,53 @@ char *ruleset_own(const struct ruleset *ruleset)
 			print_own_chain(out, ruleset->iptables[i]);
 	fclose(out);
 	return text;
+}
+
+/* Adds the packets of each counter "queued" of nft. */
+static void add_nft(uint64_t *packets, const char *listing)
+{
+	bool own = false, queued = false;
+	uint64_t n;
+
+	for (const char *line = listing; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		own = begins_own(line) || (own && *line != '}');
+		queued = strncmp(line, "\tcounter queued ", 16) == 0 || (queued && line[1] != '}');
+		if (own && queued && sscanf(line, "\t\tpackets %" SCNu64, &n) == 1)
+			*packets += n;
+	}
+}
+
+/* Adds the packets of each rule of iptables' that queues. */
+static void add_iptables(uint64_t *packets, const char *listing)
+{
+	uint64_t n, bytes;
+
+	for (const char *line = listing; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *queue = strstr(line, " -j NFQUEUE ");
+
+		if (queue && queue < line + strcspn(line, "\n") && strstr(line, " -A ICMPNATD ") &&
+			sscanf(line, "[%" SCNu64 ":%" SCNu64 "]", &n, &bytes) == 2)
+			*packets += n;
+	}
+}
+
+/* How many packets the capture rules have queued since they were loaded; false if
+ * the rules cannot be read. */
+bool ruleset_queued(const struct ruleset *ruleset, uint64_t *packets)
+{
+	char *listing;
+
+	*packets = 0;
+	if (run_program((const char *const[]){"nft", "list", "counters", NULL}, NULL, &listing, NULL) != 0)
+		return false;
+	add_nft(packets, listing);
+	free(listing);
+	for (size_t i = 0; i < COUNT(savers); i++) {
+		if (!has_rules(ruleset, i))
+			continue;
+		run_program((const char *const[]){savers[i].save, "-c", NULL}, NULL, &listing, NULL);
+		add_iptables(packets, listing);
+		free(listing);
+	}
+	return true;
 }

@@ -20,6 +20,7 @@ int ruleset_read(struct ruleset *ruleset);
 void ruleset_free(struct ruleset *ruleset);
 bool ruleset_copy(const struct ruleset *ruleset, char **complaint);
 bool ruleset_load(const struct config *config, enum rules_format format, char **complaint);
+bool ruleset_queued(const struct ruleset *ruleset, uint64_t *packets);
 char *ruleset_own(const struct ruleset *ruleset);
 bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const char *table);
 

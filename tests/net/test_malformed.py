@@ -13,7 +13,7 @@ import socket
 import pytest
 
 from lab.client import udp, wait_until
-from lab.daemon import Daemon, assert_identity
+from lab.daemon import Daemon
 from lab.network import V4, V6
 from lab.traffic import Capture
 from malformed import Generator, identity, sums
@@ -67,7 +67,7 @@ def test_all_pass_unharmed(network, seed):
         counted, seen = account.counted(), injector.seen(COUNT)
         print(counted)
         assert counted["queue", "received"] == COUNT
-        assert_identity(counted)
+        account.balance(counted)
         assert len(seen) == COUNT
         for packet in packets:
             assert_unharmed(packet, seen[identity(packet)])
@@ -97,6 +97,6 @@ def test_dropped_if_so_configured(network, seed):
         counted = account.counted()
         malformed = sum(n for (group, name), n in counted.items() if group == "outcome" and name in MALFORMED)
         assert counted["verdict", "dropped"] == malformed > 0
-        assert_identity(counted)
+        account.balance(counted)
         assert counted["queue", "received"] == len(packets) + 2
         assert len(injector.capture.errors()) == len(packets) - malformed + 2

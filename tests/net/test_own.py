@@ -8,7 +8,7 @@ interfaces, and they end with the daemon, however it ends.
 import pytest
 
 from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
-from lab.daemon import Daemon, configuration, kernel_has_nft_queue, MAPS
+from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS
 from lab.network import V4
 from lab.traffic import Capture
 from test_guard import assert_each_once
@@ -18,7 +18,7 @@ TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
 NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
 
 
-class NoRules:
+class NoRules(Rules):
     """The test loads nothing: the daemon does, or nobody."""
     load = unload = staticmethod(lambda: None)
 
@@ -26,7 +26,7 @@ class NoRules:
 class Own(Daemon):
     def __init__(self, network, rules="own", **options):
         self.setting, self.outside = rules, '"eth0"'
-        super().__init__(network, rules=NoRules, **options)
+        super().__init__(network, rules=NoRules(network.firewall, None), **options)
 
     def configure(self, maps=MAPS):
         self.write(configuration(maps, self.queue, self.socket, self.setting, self.outside))

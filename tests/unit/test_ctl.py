@@ -228,6 +228,45 @@ def test_stats_of_an_idle_daemon(daemon):
     assert ask(daemon, "stats") == "total: 0 packets: 0 rewritten, 0 passed, 0 leaked, 0 malformed\n"
 
 
+BALANCED = {
+    ("queue", "received"): (30, 12), ("queue", "missed"): (3, 0), ("outcome", "outer"): (30, 12),
+    ("verdict", "accepted"): (20, 0), ("verdict", "rewritten"): (9, 12), ("verdict", "dropped"): (1, 0),
+    ("verdict", "refused-gone"): (2, 0), ("verdict", "unsent"): (1, 0),
+}
+BALANCED_KERNEL = {"waiting": 1, "queue-dropped": 7, "user-dropped": 3, "id-sequence": 45}
+
+
+def test_check_of_right_accounts(daemon):
+    daemon.answers["stats"] = stats(BALANCED, BALANCED_KERNEL)
+    assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
+
+
+@pytest.mark.parametrize("counter, value, sentence", [
+    (("outcome", "outer"), (30, 11), "has had one outcome"),
+    (("verdict", "accepted"), (19, 0), "has had one verdict"),
+    (("verdict", "refused-gone"), (43, 0), "more verdicts were refused than sent"),
+    ("id-sequence", 46, "not every packet that entered the queue"),
+    ("waiting", 2, "packets wait that nobody will give a verdict"),
+])
+def test_check_of_wrong_accounts(daemon, counter, value, sentence):
+    values, kernel = dict(BALANCED), dict(BALANCED_KERNEL)
+    (values if counter in values else kernel)[counter] = value
+    daemon.answers["stats"] = stats(values, kernel)
+    done = ctl("-s", daemon.path, "stats", "--check")
+    assert done.returncode == 1
+    wrong, = [line for line in done.stdout.decode().splitlines() if line.startswith("WRONG: ")]
+    assert sentence in wrong
+
+
+def test_check_while_everything_moves(daemon):
+    """Numbers that grow while they are read are never equal, and never wrong."""
+    moving = [stats({**BALANCED, ("queue", "received"): (30 + n, 12), ("outcome", "outer"): (29 + n, 12),
+                     ("verdict", "accepted"): (19 + n, 0)}, {**BALANCED_KERNEL, "id-sequence": 46 + n})
+              for n in range(100)]
+    daemon.answers["stats"] = moving
+    assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
+
+
 def test_stats_counter_that_is_not_explained(daemon):
     """A counter that explain forgot still stands with its group."""
     daemon.answers["stats"] = stats({**VALUES, ("queue", "overrun"): (1, 1)})
@@ -622,7 +661,8 @@ COMPLETION = os.path.join(os.path.dirname(__file__), "../../completion/icmpnatct
 @pytest.mark.parametrize("words, expected", [
     (["st"], {"status", "stats"}),
     (["--soc"], {"--socket"}),
-    (["stats", "--"], {"--socket", "--all", "--explain", "--json", "--prometheus", "--help", "--version"}),
+    (["stats", "--"], {"--socket", "--all", "--explain", "--json", "--check", "--prometheus",
+                       "--help", "--version"}),
     (["-s", "x", "maps", "--j"], {"--json"}),
     (["reload", "--j"], set()),
     (["watch", "--i"], {"--interval"}),

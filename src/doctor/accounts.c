@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The accounts: what the rules handed over must be what became of it, at each
+ * step. The rules' counters are the firewall's, the numbers and the drops the
+ * kernel queue's, the rest the daemon's; none of them knows of the others. They
+ * are read twice: of two numbers that grow while they are read, neither may have
+ * been larger at first than the other was at last.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/command.h"
+#include "ctl/report.h"
+#include "doctor/ruleset.h"
+
+#define READINGS 20 /* until nothing moves between two */
+
+enum amount {
+	HANDED,	  /* by the rules */
+	OVERFLOW, /* found the queue full, and were dropped */
+	NUMBERED, /* entered the queue */
+	MISSED,	  /* of these, found no room in the socket */
+	RECEIVED,
+	OUTCOMES,
+	VERDICTS,
+	REFUSED,
+	UNSENT,
+	WAITING,
+	AMOUNTS
+};
+
+struct account {
+	uint64_t amount[AMOUNTS];
+	bool has_rules; /* HANDED is known */
+	bool has_kernel;
+};
+
+static uint64_t sum(const struct report_counters *counters, const char *group, const char *names)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < counters->n; i++) {
+		const struct report_counter *c = &counters->counter[i];
+		const char *found = names ? strstr(names, c->name) : c->name;
+
+		if (strcmp(c->group, group) == 0 && found)
+			total += c->total;
+	}
+	return total;
+}
+
+static bool read_account(struct account *account, const char *socket)
+{
+	static struct report_counters counters;
+	struct ruleset ruleset;
+	uint64_t *a = account->amount;
+
+	*account = (struct account){.has_rules = ruleset_read(&ruleset) == 0};
+	if (account->has_rules)
+		account->has_rules = ruleset_queued(&ruleset, &a[HANDED]);
+	ruleset_free(&ruleset);
+	if (!report_ask_counters(&counters, socket))
+		return false;
+	account->has_kernel = report_find(&counters, "kernel", "waiting");
+	a[OVERFLOW] = sum(&counters, "kernel", "queue-dropped");
+	a[MISSED] = sum(&counters, "queue", "missed");
+	a[RECEIVED] = sum(&counters, "queue", "received");
+	a[NUMBERED] = sum(&counters, "kernel", "id-sequence");
+	a[OUTCOMES] = sum(&counters, "outcome", NULL);
+	a[VERDICTS] = sum(&counters, "verdict", "accepted rewritten dropped");
+	a[REFUSED] = sum(
+		&counters, "verdict", "refused-gone refused-permission refused-memory refused-other");
+	a[UNSENT] = sum(&counters, "verdict", "unsent");
+	a[WAITING] = sum(&counters, "kernel", "waiting");
+	return true;
+}
+
+/* Reads the accounts twice, so that nothing moves in between if that is possible. */
+static bool read_twice(struct account *first, struct account *last, const char *socket)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+	if (!read_account(last, socket))
+		return false;
+	for (int i = 0; i < READINGS; i++) {
+		*first = *last;
+		nanosleep(&pause, NULL);
+		if (!read_account(last, socket))
+			return false;
+		if (memcmp(first->amount, last->amount, sizeof(first->amount)) == 0)
+			break;
+	}
+	return true;
+}
+
+/* Whether two amounts, each as it was at first and at last, can be equal. */
+static bool can_equal(uint64_t a1, uint64_t a2, uint64_t b1, uint64_t b2)
+{
+	return a1 <= b2 && b1 <= a2;
+}
+
+static bool complain(bool right, const char *what)
+{
+	if (!right)
+		printf("WRONG: %s\n", what);
+	return right;
+}
+
+static bool check(const struct account *first, const struct account *last)
+{
+	const uint64_t *a = first->amount, *z = last->amount;
+	bool right = complain(can_equal(a[RECEIVED], z[RECEIVED], a[OUTCOMES], z[OUTCOMES]),
+		"not every packet that was received has had one outcome");
+
+	right &= complain(can_equal(a[RECEIVED], z[RECEIVED], a[VERDICTS], z[VERDICTS]),
+		"not every packet that was received has had one verdict");
+	right &= complain(a[REFUSED] + a[UNSENT] <= z[VERDICTS], "more verdicts were refused than sent");
+	if (!last->has_kernel)
+		return right;
+	right &= complain(can_equal(a[NUMBERED], z[NUMBERED], a[RECEIVED] + a[MISSED], z[RECEIVED] + z[MISSED]),
+		"not every packet that entered the queue was received, or missed");
+	if (memcmp(a, z, sizeof(first->amount)) == 0)
+		right &= complain(z[WAITING] == z[UNSENT], "packets wait that nobody will give a verdict");
+	return right;
+}
+
+static void print(const char *what, uint64_t n)
+{
+	printf("%-52s %12" PRIu64 "\n", what, n);
+}
+
+/* What the rules' counters say, if they began no later than the daemon's. */
+static void print_handed(const struct account *account)
+{
+	const uint64_t *a = account->amount;
+
+	if (!account->has_rules)
+		puts("the capture rules cannot be read: run this as root");
+	else if (a[HANDED] < a[NUMBERED] + a[OVERFLOW])
+		puts("the capture rules were loaded after the daemon had begun to count");
+	else {
+		print("handed over by the capture rules", a[HANDED]);
+		print("  passed: the queue was full, or nobody served it",
+			a[HANDED] - a[NUMBERED] - a[OVERFLOW]);
+	}
+}
+
+static void print_account(const struct account *account)
+{
+	const uint64_t *a = account->amount;
+
+	print_handed(account);
+	if (account->has_kernel) {
+		print("  dropped: the queue was full", a[OVERFLOW]);
+		print("  entered the queue", a[NUMBERED]);
+	} else {
+		puts("the kernel's counters are not known to the daemon");
+	}
+	print("    passed or dropped: the socket was full", a[MISSED]);
+	print("    received", a[RECEIVED]);
+	print("      outcomes", a[OUTCOMES]);
+	print("      verdicts", a[VERDICTS]);
+	print("        refused by the kernel", a[REFUSED]);
+	print("        not sent: the packets wait for ever", a[UNSENT]);
+	print("        accepted by the kernel", a[VERDICTS] - a[REFUSED] - a[UNSENT]);
+	if (account->has_kernel)
+		print("  in the queue now", a[WAITING]);
+}
+
+/* Whether the accounts are right; prints them. */
+bool command_accounts(const struct options *options)
+{
+	struct account first, last;
+
+	if (!read_twice(&first, &last, options->socket))
+		return false;
+	print_account(&last);
+	if (!check(&first, &last))
+		return false;
+	puts("every packet is accounted for");
+	return true;
+}
