@@ -424,14 +424,28 @@ static const char *queue_name(uint16_t number, char text[16])
 	return text;
 }
 
-/* Opens a queue, or takes one over that another has opened. */
-static bool open_queue(struct worker *worker, const struct queue_options *options)
+/* Takes over a queue that another has opened. If it has left no state, all that
+ * has entered the queue so far is taken to be its affair. */
+static bool adopt_queue(
+	const struct daemon *daemon, struct worker *worker, int socket, const struct queue_options *options)
+{
+	struct queue_counters counters;
+
+	if (queue_adopt(&worker->queue, socket, options, &worker->stats) < 0)
+		return false;
+	if (queue_counters_read(daemon->counters, options->number, &counters))
+		worker->queue.base_id = counters.id_sequence;
+	return true;
+}
+
+static bool open_queue(
+	const struct daemon *daemon, struct worker *worker, const struct queue_options *options)
 {
 	char name[16];
 	const int inherited = inherit_take(queue_name(options->number, name));
 
 	if (inherited >= 0)
-		return queue_adopt(&worker->queue, inherited, options, &worker->stats) == 0;
+		return adopt_queue(daemon, worker, inherited, options);
 	if (queue_open(&worker->queue, options, &worker->stats) < 0)
 		return false;
 	notify_store(name, queue_descriptor(&worker->queue));
@@ -445,7 +459,7 @@ static bool open_worker(struct daemon *daemon, struct worker *worker)
 
 	if (!open_flows(worker, config->lookup))
 		return false;
-	if (!open_queue(worker, &options)) {
+	if (!open_queue(daemon, worker, &options)) {
 		log_queue_error(daemon, options.number, errno);
 		return false;
 	}

@@ -40,6 +40,12 @@ static const char *lookup_text(enum decide_lookup lookup)
 	return texts[lookup];
 }
 
+/* Of a queue that was taken over, only its packets tell. */
+static bool attaches_flows(const struct worker *worker)
+{
+	return worker->queue.attaches_flows || stats_get(&worker->stats, STATS_FLOW_ATTACHED) > 0;
+}
+
 static bool report_status(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	const struct policy *policy = policy_of(daemon);
@@ -55,7 +61,7 @@ static bool report_status(struct daemon *daemon, struct control_request *request
 	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->start.path,
 		(long long)daemon->loaded, config->n_entries, lookup_text(config->lookup));
 	fprintf(out, "attached-flows\t%s\nworkers\t%u\nqueues\t%u",
-		daemon->workers[0].queue.attaches_flows ? "yes" : "no", daemon->n_workers, queue->number);
+		attaches_flows(&daemon->workers[0]) ? "yes" : "no", daemon->n_workers, queue->number);
 	if (daemon->n_workers > 1)
 		fprintf(out, "-%u", queue->number + daemon->n_workers - 1);
 	fputc('\n', out);
@@ -66,12 +72,16 @@ static bool report_status(struct daemon *daemon, struct control_request *request
 	return finish(out);
 }
 
-static void print_kernel_counters(FILE *out, uint16_t queue, const struct queue_counters *c)
+/* What another has received before is not this daemon's. */
+static void print_kernel_counters(FILE *out, const struct queue *q, const struct queue_counters *c)
 {
+	const unsigned queue = q->number;
+
 	fprintf(out, "kernel\twaiting\t%u\t%" PRIu32 "\n", queue, c->waiting);
 	fprintf(out, "kernel\tqueue-dropped\t%u\t%" PRIu32 "\n", queue, c->queue_dropped);
 	fprintf(out, "kernel\tuser-dropped\t%u\t%" PRIu32 "\n", queue, c->user_dropped);
-	fprintf(out, "kernel\tid-sequence\t%u\t%" PRIu32 "\n", queue, c->id_sequence);
+	fprintf(out, "kernel\tid-sequence\t%u\t%" PRIu32 "\n", queue,
+		c->id_sequence - q->base_id);
 }
 
 static bool report_stats(struct daemon *daemon, struct control_request *request, FILE *out)
@@ -84,10 +94,10 @@ static bool report_stats(struct daemon *daemon, struct control_request *request,
 			fprintf(out, "%s\t%s\t%u\t%" PRIu64 "\n", stats_text(c)->group, stats_text(c)->name,
 				w, stats_get(&daemon->workers[w].stats, c));
 	for (unsigned w = 0; w < daemon->n_workers; w++) {
-		uint16_t number = daemon->workers[w].queue.number;
+		const struct queue *queue = &daemon->workers[w].queue;
 
-		if (queue_counters_read(daemon->counters, number, &counters))
-			print_kernel_counters(out, number, &counters);
+		if (queue_counters_read(daemon->counters, queue->number, &counters))
+			print_kernel_counters(out, queue, &counters);
 	}
 	return finish(out);
 }
@@ -105,7 +115,7 @@ static bool report_explain(struct daemon *daemon, struct control_request *reques
 	fputs("kernel\twaiting\tpackets that are in the kernel's queue now\n"
 	      "kernel\tqueue-dropped\tpackets that the kernel dropped because the queue was full\n"
 	      "kernel\tuser-dropped\tpackets that the kernel dropped because the socket's buffer was full\n"
-	      "kernel\tid-sequence\tpackets that ever entered the kernel's queue (wraps at 2^32)\n",
+	      "kernel\tid-sequence\tpackets that entered the kernel's queue since the daemon counts (wraps at 2^32)\n",
 		out);
 	return finish(out);
 }

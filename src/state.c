@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A line each: "started SECONDS", "upgrades N", "queue WORKER ID ATTACHED",
+ * A line each: "started SECONDS", "upgrades N", "numbers WORKER BASE-ID LAST-ID",
  * "counter WORKER GROUP NAME VALUE". Names and not places, because the next
  * icmpnatd may be a newer one: what it does not know, it passes over.
  */
@@ -22,8 +22,9 @@ static void print(FILE *out, const struct daemon *daemon)
 	for (unsigned w = 0; w < daemon->n_workers; w++) {
 		const struct worker *worker = &daemon->workers[w];
 
-		fprintf(out, "queue %u %" PRIu32 " %d\n", w, worker->queue.last_id,
-			worker->queue.attaches_flows);
+		if (!worker->queue.adopted)
+			fprintf(out, "numbers %u %" PRIu32 " %" PRIu32 "\n", w, worker->queue.base_id,
+				worker->queue.last_id);
 		for (unsigned c = 0; c < STATS_COUNT; c++)
 			fprintf(out, "counter %u %s %s %" PRIu64 "\n", w, stats_text(c)->group,
 				stats_text(c)->name, stats_get(&worker->stats, c));
@@ -62,15 +63,14 @@ static void take_line(struct daemon *daemon, const char *line)
 	char group[32], name[32];
 	long long started, monotonic;
 	uint64_t value;
-	uint32_t id;
+	uint32_t base, last;
 	unsigned w;
-	int attached;
 
 	if (sscanf(line, "counter %u %31s %31s %" SCNu64, &w, group, name, &value) == 4) {
 		take_counter(daemon, w, group, name, value);
-	} else if (sscanf(line, "queue %u %" SCNu32 " %d", &w, &id, &attached) == 3 && w < daemon->n_workers) {
-		daemon->workers[w].queue.last_id = id;
-		daemon->workers[w].queue.attaches_flows = attached;
+	} else if (sscanf(line, "numbers %u %" SCNu32 " %" SCNu32, &w, &base, &last) == 3 &&
+		   w < daemon->n_workers) {
+		queue_number(&daemon->workers[w].queue, base, last);
 	} else if (sscanf(line, "started %lld %lld", &started, &monotonic) == 2) {
 		daemon->started = (time_t)started;
 		daemon->started_monotonic = (time_t)monotonic;

@@ -119,6 +119,14 @@ static void take_message(struct queue *queue, const struct nlmsghdr *message, si
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 }
 
+/* Says where the numbers of the packets stand, of a queue that was adopted. */
+void queue_number(struct queue *queue, uint32_t base_id, uint32_t last_id)
+{
+	queue->base_id = base_id;
+	queue->last_id = last_id;
+	queue->adopted = false;
+}
+
 /* The kernel numbers the packets before it gives them to the socket, one after
  * another: what is missing found no room there. */
 static void count_packets(struct queue *queue, unsigned first)
@@ -127,6 +135,8 @@ static void count_packets(struct queue *queue, unsigned first)
 
 	if (received == 0)
 		return;
+	if (queue->adopted)
+		queue_number(queue, queue->packets[first].id - 1, queue->packets[first].id - 1);
 	last = queue->packets[queue->n_packets - 1].id;
 	stats_add(queue->stats, STATS_QUEUE_RECEIVED, received);
 	stats_add(queue->stats, STATS_QUEUE_MISSED, last - queue->last_id - received);
@@ -347,12 +357,13 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 }
 
 /* Goes on with a queue that another has opened; what waits in its socket comes
- * first. The caller sets last_id and attaches_flows. Returns 0; -1 with errno,
- * and the socket is closed. */
+ * first. Its last owner may know where the numbers stand (queue_number()). Whether
+ * flows are attached shows when packets come. Returns 0; -1 with errno, and the socket is closed. */
 int queue_adopt(struct queue *queue, int fd, const struct queue_options *options, struct stats *stats)
 {
 	*queue = (struct queue){.number = options->number, .stats = stats, .buffers = buffers_new()};
 	queue->socket = queue->buffers ? mnl_socket_fdopen(fd) : NULL;
+	queue->adopted = true;
 	if (queue->socket) {
 		queue_resume(queue, options);
 		return 0;

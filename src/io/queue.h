@@ -38,6 +38,8 @@ struct queue {
 	bool attaches_flows; /* the kernel agreed to */
 	int refused;	     /* errno of the last refused verdict; 0: none */
 	uint32_t last_id;    /* of the packets received */
+	uint32_t base_id;    /* the last one that another has received */
+	bool adopted;	     /* and nothing was received since: base_id is a guess */
 	unsigned n_messages; /* in the batch: packets and answers, a buffer each */
 	unsigned n_packets;
 	struct queue_packet packets[QUEUE_BATCH];
@@ -54,6 +56,7 @@ struct queue {
 
 int queue_open(struct queue *queue, const struct queue_options *options, struct stats *stats);
 int queue_adopt(struct queue *queue, int fd, const struct queue_options *options, struct stats *stats);
+void queue_number(struct queue *queue, uint32_t base_id, uint32_t last_id);
 int queue_receive(struct queue *queue, bool wait);
 void queue_accept(struct queue *queue, const struct queue_packet *packet);
 void queue_rewrite(struct queue *queue, const struct queue_packet *packet);

@@ -23,7 +23,7 @@ needs_users = pytest.mark.skipif(not ROOT, reason="only the host's root can beco
 def test_status(daemon):
     rows = daemon.ask("status")
     status = {row[0]: row[1] for row in rows}
-    assert list(status) == ["version", "pid", "uptime", "started", "file", "loaded", "maps", "lookup",
+    assert list(status) == ["version", "pid", "uptime", "started", "upgrades", "file", "loaded", "maps", "lookup",
                             "attached-flows", "workers", "queues", "rules", "outside"]
     assert status["pid"] == str(daemon.process.pid)
     assert status["file"] == str(daemon.file)
@@ -125,7 +125,7 @@ def test_maps_count_their_hits(daemon):
 
 def test_help_lists_what_is_answered(daemon):
     requests = [row[0] for row in daemon.ask("help")]
-    assert sorted(requests) == ["explain", "help", "maps", "reload", "stats", "status"]
+    assert sorted(requests) == ["explain", "help", "maps", "reload", "stats", "status", "upgrade"]
     for request in requests:
         daemon.ask(request)
 

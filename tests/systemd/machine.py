@@ -113,6 +113,11 @@ class Machine:
             raise RuntimeError(f"{command}: {done.stdout}{done.stderr}\n{self.console()[-3000:]}")
         return done
 
+    def start(self, *command):
+        """Starts a command in it, whose input and output are the caller's."""
+        return subprocess.Popen(["nsenter", "-t", str(self.pid), "-a", "-r", "-w", *command],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
     def put(self, path, text):
         """Writes a file of the machine, and the directories that it needs."""
         path = pathlib.Path(f"/proc/{self.pid}/root") / path

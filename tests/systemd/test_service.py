@@ -176,6 +176,116 @@ def test_an_idle_daemon_is_not_taken_for_hung(machine, service):
     assert main_pid(machine) == service
 
 
+# Sends numbered datagrams to a port where nothing listens, one after the other, until standard input
+# ends; each must be answered by one error, which the kernel rejects and the daemon may have translated.
+FLOOD = """
+import socket, struct, sys, threading, time
+running = True
+def wait():
+    global running
+    sys.stdin.read()
+    running = False
+threading.Thread(target=wait).start()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+s.connect(("198.51.100.9", 9))
+sent, came = 0, set()
+def hear():
+    while True:
+        try:
+            came.add(struct.unpack("!I", s.recvmsg(4, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)[0])[0])
+        except BlockingIOError:
+            return
+while running:
+    try:
+        s.send(struct.pack("!I", sent))
+        sent += 1
+    except ConnectionRefusedError:
+        pass
+    hear()
+    time.sleep(0.002)
+time.sleep(1)
+hear()
+print(sent, len(came))
+"""
+
+
+def queue_owner(machine):
+    """The port of the socket that has the queue; None if nobody has it."""
+    lines = machine.run("cat", "/proc/net/netfilter/nfnetlink_queue").stdout.split()
+    return lines[1] if lines else None
+
+
+@pytest.fixture
+def flooded(machine, external):
+    """The unit serves errors that this machine sends to itself."""
+    machine.run("ip", "addr", "add", "198.51.100.9/32", "dev", "lo")
+    flood = machine.start("/usr/bin/python3", "-c", FLOOD)
+    time.sleep(0.5)
+    yield flood
+    flood.kill()
+    flood.wait()
+    machine.run("ip", "addr", "del", "198.51.100.9/32", "dev", "lo")
+
+
+def assert_none_was_lost(flood):
+    sent, came = map(int, flood.communicate()[0].split())
+    assert sent > 100 and came == sent
+
+
+def received(machine):
+    counters = machine.json("icmpnatctl", "stats", "--all", "--json")["counters"]
+    return {(c["group"], c["name"]): c["value"] for c in counters}["queue", "received"]
+
+
+def test_a_restart_keeps_the_queue_and_its_packets(machine, flooded):
+    owner, process = queue_owner(machine), main_pid(machine)
+    before = received(machine)
+    assert before > 0
+    for _ in range(3):
+        machine.run("systemctl", "restart", UNIT)
+    assert main_pid(machine) != process
+    assert queue_owner(machine) == owner
+    assert received(machine) > before
+    assert_none_was_lost(flooded)
+
+
+def test_a_crash_keeps_the_queue_and_loses_no_packet(machine, flooded):
+    owner, process = queue_owner(machine), main_pid(machine)
+    machine.run("kill", "-KILL", str(process))
+    wait_until("it runs again", lambda: main_pid(machine) not in (0, process))
+    wait_until("it is active", lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "active")
+    assert queue_owner(machine) == owner
+    assert_none_was_lost(flooded)
+
+
+def test_an_upgrade_under_the_unit(machine, flooded):
+    owner, process = queue_owner(machine), main_pid(machine)
+    assert "has taken over" in machine.run("icmpnatctl", "upgrade").stdout
+    assert (queue_owner(machine), main_pid(machine)) == (owner, process)
+    assert machine.show(UNIT, "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
+    assert_none_was_lost(flooded)
+
+
+def test_a_stop_loses_no_packet_and_keeps_nothing(machine, flooded):
+    machine.run("systemctl", "stop", UNIT)
+    assert queue_owner(machine) is None
+    assert machine.show(UNIT, "NFileDescriptorStore")["NFileDescriptorStore"] == "0"
+    assert_none_was_lost(flooded)
+
+
+def test_a_restart_with_a_bad_file_loses_no_packet(machine, flooded):
+    """It cannot start, and what comes passes by."""
+    write(machine, "outside = 5;")
+    assert machine.run("systemctl", "restart", UNIT, check=False).returncode != 0
+    assert queue_owner(machine) is None
+    assert_none_was_lost(flooded)
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "reset-failed", UNIT, RULES_UNIT, check=False)
+    machine.run("sh", "-c", "icmpnatd --print-rules=none | sh")  # a unit that has failed does not stop
+
+
 def test_it_leaves_nothing_behind(machine, service):
     machine.run("systemctl", "stop", UNIT)
     assert not has_rules(machine)

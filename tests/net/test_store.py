@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A service manager keeps the queues while the daemon is started again: errors wait, or pass, and
+none is lost. The service manager is a stand-in that speaks its protocol (sd_pid_notify_with_fds(3),
+sd_listen_fds(3)).
+
+   client ==> datagrams ==> firewall ===== errors =====> client
+                            icmpnatd: SIGUSR1, SIGKILL, SIGTERM, and started again
+"""
+
+import array
+import contextlib
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from lab.client import ping, udp, wait_until
+from lab.daemon import Daemon, program
+from lab.network import V4
+from lab.traffic import Capture
+from test_guard import assert_each_once, guard_of, is_gone
+from test_stop import Flood
+
+FIRST = 3       # the first descriptor that is passed
+SPARE = 200     # where those are held that are to be passed
+
+
+class Manager(Daemon):
+    """A daemon with somebody who keeps its descriptors by name."""
+
+    def __init__(self, network, **options):
+        super().__init__(network, **options)
+        self.store = {}
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(self.directory + "/notify")
+        self.notify.settimeout(0.05)
+
+    def start(self):
+        names, kept = list(self.store), [os.dup(fd) for fd in self.store.values()]
+
+        def place():
+            for i, fd in enumerate(kept):
+                os.dup2(fd, SPARE + i)
+            for i in range(len(kept)):
+                os.dup2(SPARE + i, FIRST + i)
+        listen = {"LISTEN_FDS": str(len(names)), "LISTEN_FDNAMES": ":".join(names)} if names else {}
+        with open(self.log_path, "a") as log:
+            self.process = self.host.start(
+                ["sh", "-c", 'LISTEN_PID=$$ exec "$0" "$@"', program("icmpnatd"), "--config", self.path],
+                stderr=log, preexec_fn=place, pass_fds=range(FIRST, FIRST + len(names)),
+                env={**os.environ, **listen, "NOTIFY_SOCKET": self.directory + "/notify"})
+        for fd in kept:
+            os.close(fd)
+        wait_until(self._is_ready, "icmpnatd to be ready", 10)
+
+    def _is_ready(self):
+        assert self.process.poll() is None, "icmpnatd ended: " + self.log()
+        return "READY=1" in self.listen()
+
+    def listen(self):
+        """Does what the next message wants; returns its lines."""
+        with contextlib.suppress(TimeoutError):
+            text, control, *_ = self.notify.recvmsg(4096, socket.CMSG_SPACE(4))
+            lines = text.decode().splitlines()
+            name = dict(line.split("=", 1) for line in lines).get("FDNAME")
+            if "FDSTORE=1" in lines:
+                assert "FDPOLL=0" in lines
+                self.store[name] = array.array("i", control[0][2])[0]
+            if "FDSTOREREMOVE=1" in lines and name in self.store:
+                os.close(self.store.pop(name))
+            return lines
+        return []
+
+    def park(self):
+        """Ends the daemon as before a restart."""
+        self.process.send_signal(signal.SIGUSR1)
+        assert self.process.wait(10) == 0, self.log()
+        self.hear_all()
+
+    def hear_all(self):
+        while self.listen():
+            pass
+
+    def close(self):
+        self.hear_all()
+        for fd in self.store.values():
+            os.close(fd)
+        self.store = {}
+        self.notify.close()
+
+
+@pytest.fixture
+def daemon(network):
+    manager = Manager(network)
+    with manager:
+        yield manager
+    kept = set(manager.store) if manager.hear_all() is None else None
+    manager.close()
+    assert kept == set()  # a stop leaves nothing behind
+
+
+def owner(daemon):
+    """The port of the socket that has the queue."""
+    lines = daemon.host.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.splitlines()
+    return lines[0].split()[1] if lines else None
+
+
+def test_a_restart_keeps_the_packets(network, daemon):
+    account, before = daemon.account(), owner(daemon)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            for _ in range(5):
+                daemon.park()
+                assert set(daemon.store) == {"queue-0", "state"}
+                time.sleep(0.1)
+                daemon.start()
+                daemon.hear_all()
+                assert set(daemon.store) == {"queue-0"}
+        assert_each_once(border, flood)
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+    assert owner(daemon) == before
+    account.expect(outer=flood.sent)
+
+
+def test_a_crash_keeps_the_queue(network, daemon):
+    before = owner(daemon)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            for _ in range(3):
+                time.sleep(0.1)
+                guard = guard_of(daemon.process)
+                daemon.kill()
+                wait_until(lambda: is_gone(guard), "the guard to end", 1)
+                daemon.hear_all()
+                assert owner(daemon) == before
+                daemon.start()
+        assert_each_once(border, flood)
+    assert owner(daemon) == before
+    account = daemon.account()
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
+    account.expect(outer=1)
+
+
+def test_a_plain_restart_beside_it(network, daemon):
+    """SIGTERM: nothing is lost, but errors leave as the kernel made them until the next start."""
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            for _ in range(5):
+                daemon.stop()
+                daemon.hear_all()
+                assert daemon.store == {} and owner(daemon) is None
+                time.sleep(0.1)
+                daemon.start()
+        assert_each_once(border, flood)
+        untranslated = sum(error.source == V4.firewall for error in border.errors(flood.sent))
+    print(f"{untranslated} of {flood.sent} errors left untranslated in 5 restarts")
+    assert untranslated > 0
+
+
+def test_what_is_not_wanted_is_given_back(network, daemon):
+    """Another number of workers: the queue that nobody serves is closed, here and in the store."""
+    daemon.park()
+    daemon.queue = "workers = 2;"
+    daemon.configure([(V4.firewall, V4.public)])
+    daemon.start()
+    daemon.hear_all()
+    assert set(daemon.store) == {"queue-0", "queue-1"}
+    daemon.park()
+    daemon.queue = ""
+    daemon.configure([(V4.firewall, V4.public)])
+    daemon.start()
+    daemon.hear_all()
+    assert set(daemon.store) == {"queue-0"}
+    assert ping(network.client, V4.public)
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
