@@ -141,7 +141,7 @@ static void open_daemon(void)
 	if (fuzzed.control)
 		return;
 	memory_file(FILE_NUMBER);
-	fuzzed.path = FILE_NAME;
+	fuzzed.start = (struct daemon_start){.path = FILE_NAME, .guard = -1};
 	fuzzed.workers = workers;
 	fuzzed.n_workers = 2;
 	workers[1].queue.number = 1;
