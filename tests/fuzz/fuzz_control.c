@@ -220,9 +220,9 @@ static void send_bytes(struct peer *peer, const void *bytes, size_t size)
 static void send_request(struct peer *peer, unsigned which)
 {
 	static const char *const requests[] = {
-		"status\n", "stats\n", "explain\n", "maps\n", "help\n", "reload\n", "statu", "\n"};
+		"status\n", "stats\n", "explain\n", "maps\n", "help\n", "reload\n", "statu", "\n", "upgrade\n"};
 
-	send_bytes(peer, requests[which % 8], strlen(requests[which % 8]));
+	send_bytes(peer, requests[which % 9], strlen(requests[which % 9]));
 }
 
 /* Keeps the end of what the daemon says. */
