@@ -23,6 +23,7 @@
 #include "io/notify.h"
 #include "io/privilege.h"
 #include "io/queue_counters.h"
+#include "io/seccomp.h"
 #include "report.h"
 #include "state.h"
 #include "upgrade.h"
@@ -519,11 +520,15 @@ void daemon_continue(struct daemon *daemon)
 	notify_ready(daemon);
 }
 
-static bool shed_privileges(void)
+static bool shed_privileges(bool upgraded)
 {
-	if (privilege_shed() == 0)
+	if (privilege_shed() < 0) {
+		log_error("cannot give up privileges: %s", strerror(errno));
+		return false;
+	}
+	if (upgraded || seccomp_apply() == 0) /* a filter stays over execve() */
 		return true;
-	log_error("cannot give up privileges: %s", strerror(errno));
+	log_error("cannot filter system calls: %s", strerror(errno));
 	return false;
 }
 
@@ -549,7 +554,7 @@ static bool start(struct daemon *daemon)
 	if (!open_descriptors(daemon) || !open_control(daemon) || !open_workers(daemon))
 		return false;
 	take_over(daemon);
-	return shed_privileges() && start_workers(daemon) && open_capture(daemon);
+	return shed_privileges(daemon->start.upgraded) && start_workers(daemon) && open_capture(daemon);
 }
 
 /* Everything is served: what is left of the one before is not wanted. */

@@ -3,7 +3,7 @@
 # machine, and builds out of tree. Says what it does and why it stops.
 
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libmnl-dev libnetfilter-queue-dev
-	libnetfilter-conntrack-dev libnftables-dev libconfig-dev libcap-ng-dev"
+	libnetfilter-conntrack-dev libnftables-dev libconfig-dev libcap-ng-dev libseccomp-dev"
 NET_PACKAGES="iproute2 nftables iptables ethtool iputils-ping procps python3 python3-scapy tcpdump tshark traceroute util-linux conntrack"
 
 say() { printf '%s\n' "$*" >&2; }

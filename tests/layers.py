@@ -17,6 +17,7 @@ OWNERS = {
     re.compile(r"libconfig\.h"): {"config/tree.c"},
     re.compile(r"libnetfilter_queue/"): {"io/queue.c"},
     re.compile(r"libnetfilter_conntrack/"): {"io/flow.c"},
+    re.compile(r"seccomp\.h"): {"io/seccomp.c"},
     re.compile(r"cap-ng\.h"): {"io/privilege.c"},
     re.compile(r"dlfcn\.h"): {"io/library.c"},
     re.compile(r"pcap/"): {"explain.c"},

@@ -88,6 +88,7 @@ static int remove_stale(const struct sockaddr_un *address)
 static int give_to_group(const char *path, const char *group)
 {
 	const struct group *entry;
+	struct stat file;
 
 	if (group[0]) {
 		errno = 0;
@@ -96,6 +97,8 @@ static int give_to_group(const char *path, const char *group)
 			errno = errno ? errno : ESRCH;
 			return -1;
 		}
+		if (stat(path, &file) == 0 && file.st_gid == entry->gr_gid)
+			return chmod(path, 0660); /* who may not change owners need not */
 		if (chown(path, (uid_t)-1, entry->gr_gid) < 0)
 			return -1;
 	}

@@ -8,10 +8,23 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
+static const capng_type_t sets[] = {
+	CAPNG_EFFECTIVE, CAPNG_PERMITTED, CAPNG_INHERITABLE, CAPNG_BOUNDING_SET, CAPNG_AMBIENT};
+
 /* Whether the process has what the packet path needs. */
 bool privilege_suffices(void)
 {
 	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
+}
+
+/* Whether there is nothing to give up: a service manager has done so. */
+static bool is_shed(void)
+{
+	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+		for (unsigned set = 0; set < sizeof(sets) / sizeof(sets[0]); set++)
+			if (capng_have_capability(sets[set], c) != (c == CAP_NET_ADMIN))
+				return false;
+	return true;
 }
 
 /* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain
@@ -23,6 +36,8 @@ int privilege_shed(void)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
+	if (is_shed())
+		return 0;
 	/* Who may not lower the bounding set has been started with a low one. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		what |= CAPNG_SELECT_BOUNDS;

@@ -14,7 +14,7 @@
 /* A descriptor; -1 with errno. */
 int queue_counters_open(void)
 {
-	return open("/proc/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC);
+	return open("/proc/self/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC);
 }
 
 /* queue, port, waiting, copy mode, copy range, queue dropped, user dropped,

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A filter of system calls (seccomp(2)).
+ */
+#ifndef IO_SECCOMP_H
+#define IO_SECCOMP_H
+
+int seccomp_apply(void);
+
+#endif
