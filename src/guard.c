@@ -28,6 +28,7 @@
 
 #define LOOK_EVERY 1000 /* milliseconds; a hang is seen at the second look that finds it */
 
+#define AT_ONCE	   128  /* packets that are let go in one piece */
 #define TRIAL_LASTS 8000 /* milliseconds that a trial may take */
 #define TRIAL_STEP  5
 
@@ -90,10 +91,31 @@ static ssize_t receive_message(int channel, struct message *message, int *fd)
 	return n;
 }
 
+/* Lets all go that is parked, a few at a time: a device takes no thousands at once.
+ * Ids wrap, and the kernel compares them so: without its counters, two ids reach all. */
+static void empty(const struct guard *guard, const struct queue *queue)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+	struct queue_counters c;
+
+	if (!queue_counters_read(guard->counters, queue->number, &c)) {
+		queue_accept_up_to(queue, INT32_MAX);
+		queue_accept_up_to(queue, UINT32_MAX);
+		return;
+	}
+	for (uint32_t left = c.waiting; left > 0; left -= left < AT_ONCE ? left : AT_ONCE) {
+		queue_accept_up_to(queue, c.id_sequence - left);
+		nanosleep(&pause, NULL);
+	}
+	queue_accept_up_to(queue, c.id_sequence);
+}
+
 static void release(struct guard *guard)
 {
 	for (unsigned i = 0; i < guard->n_queues; i++)
-		queue_release(&guard->queues[i].queue);
+		queue_retire(&guard->queues[i].queue);
+	for (unsigned i = 0; i < guard->n_queues; i++)
+		empty(guard, &guard->queues[i].queue);
 	guard->released = true;
 }
 

@@ -404,24 +404,17 @@ void queue_retire(const struct queue *queue)
 	send_unawaited(queue, message);
 }
 
-/* Lets everything go that is in the queue, as the kernel made it, and what comes
- * as well, until queue_resume(). A batch verdict is for all packets up to an id,
- * and ids wrap: two of them reach all. */
-void queue_release(const struct queue *queue)
+/* Lets every packet up to an id go, as the kernel made it. */
+void queue_accept_up_to(const struct queue *queue, uint32_t id)
 {
-	static const uint32_t ids[] = {INT32_MAX, UINT32_MAX};
 	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_VERDICT_BATCH, 0);
 
-	queue_retire(queue);
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_VERDICT_BATCH, 0);
-
-		nfq_nlmsg_verdict_put(message, (int)ids[i], NF_ACCEPT);
-		send_messages(queue, message, message->nlmsg_len);
-	}
+	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
+	send_messages(queue, message, message->nlmsg_len);
 }
 
-/* Lets packets enter the queue again, after queue_retire() or queue_release(). */
+/* Lets packets enter the queue again, after queue_retire(). */
 void queue_resume(const struct queue *queue, const struct queue_options *options)
 {
 	char buffer[256];
@@ -432,7 +425,8 @@ void queue_resume(const struct queue *queue, const struct queue_options *options
 	send_messages(queue, message, message->nlmsg_len);
 }
 
-/* Makes a queue of another process's socket, fit for queue_release(). */
+/* Makes a queue of another process's socket, fit for queue_retire() and
+ * queue_accept_up_to(). */
 bool queue_borrow(struct queue *queue, uint16_t number, int fd)
 {
 	*queue = (struct queue){.number = number, .socket = mnl_socket_fdopen(fd)};

@@ -64,7 +64,7 @@ void queue_drop(struct queue *queue, const struct queue_packet *packet);
 void queue_flush(struct queue *queue);
 void queue_wake(const struct queue *queue);
 void queue_retire(const struct queue *queue);
-void queue_release(const struct queue *queue);
+void queue_accept_up_to(const struct queue *queue, uint32_t id);
 void queue_resume(const struct queue *queue, const struct queue_options *options);
 bool queue_borrow(struct queue *queue, uint16_t number, int fd);
 int queue_descriptor(const struct queue *queue);

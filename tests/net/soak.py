@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""./check --soak: twenty minutes of 20,000 errors a second, with a reload every second and an upgrade
+every minute. Every error arrives, all of them translated or counted; the accounts are right to the
+packet; neither memory nor descriptors grow.
+
+   client ==> datagrams ==> firewall ===== errors =====> border: counted by source
+
+SOAK_SECONDS makes it shorter."""
+
+import os
+import subprocess
+import time
+
+from lab.daemon import Daemon
+from lab.network import V4
+
+SECONDS = int(os.environ.get("SOAK_SECONDS", 1200))
+RATE = 20_000
+GROWTH = 512  # kB that the resident memory may grow after the first upgrade
+BORDER = f"""
+table ip soak {{
+    chain arrived {{
+        type filter hook prerouting priority raw;
+        iifname "fwl" icmp type destination-unreachable ip saddr {V4.public} counter
+        iifname "fwl" icmp type destination-unreachable ip saddr {V4.firewall} counter
+    }}
+}}
+"""
+
+
+def resident(process):
+    with open(f"/proc/{process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def descriptors(process):
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+
+def flood(network):
+    command = [os.environ["ICMPNATD_BUILD"] + "/tests/bench/flood", V4.client, V4.plain_rejected, "64",
+               str(SECONDS * RATE), str(RATE)]
+    return network.client.start(command, stdout=subprocess.PIPE)
+
+
+def test_soak(network):
+    network.router.nft(BORDER)
+    with Daemon(network, queue="length = 65535;") as daemon:
+        daemon.ctl("upgrade")
+        account = daemon.account()
+        memory, open_before, upgrades, reloads = [resident(daemon.process)], descriptors(daemon.process), 0, 0
+        began, flooding = time.monotonic(), flood(network)
+        while flooding.poll() is None:
+            time.sleep(max(0, began + reloads + 1 - time.monotonic()))
+            daemon.ctl("reload")
+            reloads += 1
+            if reloads % 60 == 0:
+                daemon.ctl("upgrade")
+                upgrades += 1
+                memory.append(resident(daemon.process))
+                print(f"{reloads} s: {upgrades} upgrades, resident {memory[-1]} kB", flush=True)
+        sent, counted = SECONDS * RATE, account.counted()
+        time.sleep(1)
+        counted = account.counted()
+        translated, untranslated = network.router.nft_counter("ip", "soak", "arrived")
+        print(f"{sent} datagrams; errors: {translated} translated, {untranslated} as the kernel made them; "
+              f"{reloads} reloads, {upgrades} upgrades; resident {min(memory)} to {max(memory)} kB")
+        print(daemon.ctl("stats", "--check").stdout)
+        assert translated + untranslated == sent
+        assert untranslated == sent - counted["queue", "received"] + counted["verdict", "refused-gone"]
+        account.balance(counted, lost=untranslated > 0)
+        assert max(memory) - memory[0] <= GROWTH
+        assert descriptors(daemon.process) == open_before
+        assert reloads >= 0.9 * SECONDS and upgrades >= SECONDS // 60 - 1
