@@ -115,10 +115,12 @@ class Backlog:
         self.process = subprocess.Popen([*self.wrapper, os.environ["ICMPNATD"], "--config", path],
                                         stderr=subprocess.PIPE, text=True)
         self._stack.callback(self.process.stderr.close)
+        said = []
         for line in self.process.stderr:
             if "started on queue" in line:
                 return self
-        raise RuntimeError("icmpnatd did not start")
+            said.append(line)
+        raise RuntimeError(f"icmpnatd did not start: {''.join(said)}")
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGCONT)
