@@ -288,7 +288,7 @@ static bool pull(struct control *control, struct client *client)
 }
 
 /* Fills in fds (1 + CONTROL_CLIENTS_MAX at most) with what to wait for; returns
- * how many. */
+ * how many: poll() refuses more places than a process may have descriptors. */
 size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
 	size_t n = 0;
@@ -297,7 +297,8 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
 
-		fds[n++] = (struct pollfd){.fd = client->fd, .events = client->answering ? POLLOUT : POLLIN};
+		if (client->fd >= 0)
+			fds[n++] = (struct pollfd){client->fd, client->answering ? POLLOUT : POLLIN, 0};
 	}
 	return n;
 }
@@ -305,13 +306,15 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 /* Serves whoever poll() found ready, and cuts off who has been idle too long. */
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
+	const struct pollfd *slot = fds + 1;
+
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
 		bool keep = true;
 
 		if (client->fd < 0)
 			continue;
-		if (fds[1 + i].revents)
+		if (slot++->revents)
 			keep = client->answering ? push(control, client) : pull(control, client);
 		if (!keep || now() >= client->deadline)
 			client_close(client);
