@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "config/maps.h"
+#include "reserve.h"
 
 #define QUEUE_LENGTH_MAX 262144 /* 604 MB of receive buffer */
 
@@ -23,6 +24,7 @@ struct loader {
 	uint32_t lines;	      /* of the text, before those of the tree */
 	char syntax[64];      /* what libconfig said of the first syntax error; empty: there is none */
 	uint32_t syntax_line;
+	bool no_memory; /* for a tree, so that what is wrong with the file is not known */
 };
 
 /* A setting that exists, and the function that reads it into the loader. */
@@ -31,9 +33,10 @@ struct known {
 	void (*read)(struct loader *, const config_setting_t *);
 };
 
-#define KNOWN_MAX    8 /* settings in a group */
-#define MAP_VALUES   4
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define KNOWN_MAX     8 /* settings in a group */
+#define MAP_VALUES    4
+#define TREE_PER_BYTE 288 /* of text, at most: "(" makes a setting, a list and sixteen places in it */
+#define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
 
 static struct config_place place_of(const struct loader *loader, const config_setting_t *setting)
 {
@@ -434,6 +437,16 @@ static void read_list(struct loader *loader, const config_setting_t *list)
 		read_map(loader, config_setting_get_elem(list, i));
 }
 
+/* Memory for the trees of texts up to a length, one at a time: to be freed behind the
+ * last of them. NULL if there is too little. */
+static void *set_aside(struct loader *loader, size_t length)
+{
+	void *reserve = reserve_memory(length * TREE_PER_BYTE);
+
+	loader->no_memory |= !reserve;
+	return reserve;
+}
+
 /* Makes a tree of a string that begins behind loader->lines. */
 static bool parse(struct loader *loader, config_t *tree, const char *string)
 {
@@ -450,11 +463,24 @@ static bool parse(struct loader *loader, config_t *tree, const char *string)
 	return false;
 }
 
+static size_t longest_piece(const struct config_text *text)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < text->n_pieces; i++) {
+		const size_t length = strlen(text->maps.text + text->pieces[i].begin);
+
+		longest = length > longest ? length : longest;
+	}
+	return longest;
+}
+
 /* Reads the maps of all pieces, or up to the first syntax error. */
 static void read_pieces(struct loader *loader)
 {
 	const struct config_text *text = loader->text;
-	bool good = true;
+	void *reserve = set_aside(loader, longest_piece(text));
+	bool good = reserve;
 
 	for (size_t i = 0; good && i < text->n_pieces; i++) {
 		config_t tree;
@@ -465,6 +491,7 @@ static void read_pieces(struct loader *loader)
 			read_list(loader, config_setting_get_elem(config_root_setting(&tree), 0));
 		config_destroy(&tree);
 	}
+	free(reserve);
 	loader->lines = 0;
 }
 
@@ -500,13 +527,17 @@ static void read_root(struct loader *loader, const config_setting_t *root)
  * one in the maps. */
 static void read_text(struct loader *loader)
 {
+	void *reserve = set_aside(loader, strlen(loader->text->rest.text));
 	config_t tree;
 
+	if (!reserve)
+		return;
 	if (parse(loader, &tree, loader->text->rest.text))
 		read_root(loader, config_root_setting(&tree));
 	else
 		read_pieces(loader);
 	config_destroy(&tree);
+	free(reserve);
 }
 
 static void complain_syntax(const struct loader *loader)
@@ -534,13 +565,15 @@ void config_tree_read(struct config *config, const struct config_text *text, str
 	}
 	defaults = *config;
 	read_text(&loader);
-	if (!loader.syntax[0] && silent.errors == 0)
+	if (!loader.syntax[0] && silent.errors == 0 && !loader.no_memory)
 		return;
 	*config = defaults;
 	loader.errors = errors;
 	loader.outside_is_good = true;
-	if (loader.syntax[0])
-		complain_syntax(&loader);
-	else
+	if (!loader.syntax[0] && !loader.no_memory)
 		read_text(&loader);
+	if (loader.no_memory)
+		config_complain_memory(errors, text->files[0]);
+	else if (loader.syntax[0])
+		complain_syntax(&loader);
 }

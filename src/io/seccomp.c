@@ -21,7 +21,12 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+
+#include "reserve.h"
+
+#define MEMORY (512 * 1024) /* more than libseccomp takes for a filter of this size */
 
 static const char *const calls[] = {
 #define CALL(name) #name,
@@ -61,7 +66,8 @@ static int allow(scmp_filter_ctx filter, int call)
 	for (size_t i = 0; i < COUNT(conditions) && !error; i++)
 		if (conditions[i].call == call) {
 			conditional = true;
-			error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &conditions[i].argument);
+			error = seccomp_rule_add_array(
+				filter, SCMP_ACT_ALLOW, call, 1, &conditions[i].argument);
 		}
 	return conditional ? error : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
@@ -70,7 +76,8 @@ static int allow(scmp_filter_ctx filter, int call)
  * that are started later are bound, too. Returns 0, or -1 with errno. */
 int seccomp_apply(void)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	void *reserve = reserve_memory(MEMORY);
+	scmp_filter_ctx filter = reserve ? seccomp_init(SCMP_ACT_ERRNO(EPERM)) : NULL;
 	int error = filter ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < COUNT(calls) && !error; i++)
@@ -79,6 +86,7 @@ int seccomp_apply(void)
 		error = seccomp_load(filter);
 	if (filter)
 		seccomp_release(filter);
+	free(reserve);
 	errno = -error;
 	return error ? -1 : 0;
 }
