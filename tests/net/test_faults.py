@@ -1,0 +1,455 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What goes wrong around icmpnatd, one thing at a time, under traffic: every error leaves translated,
+or as the kernel made it, or is counted as lost with its reason; and afterwards all is as before.
+
+   client ==> datagrams ==> firewall ===== errors =====> border: counted by source
+
+Also: test_guard.py (hang, crash), test_lookup.py (a silent conntrack), test_own.py (rules and interfaces
+that are made anew), test_start.py (a queue that is taken), tests/control (clients that misbehave).
+"""
+
+import contextlib
+import errno
+import os
+import pathlib
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+from lab.client import ANSWERED, UdpFlow, udp, wait_until
+from lab.daemon import Daemon, program
+from lab.network import V4
+from test_stop import Flood
+
+HERE = pathlib.Path(__file__).parent
+BORDER = f"""
+table ip faults {{
+    chain arrived {{
+        type filter hook prerouting priority raw;
+        iifname "fwl" icmp type destination-unreachable ip saddr {V4.public} counter
+        iifname "fwl" icmp type destination-unreachable ip saddr {V4.firewall} counter
+    }}
+}}
+"""
+
+
+class Arrived:
+    """The errors that come to the border, from now on."""
+
+    def __init__(self, network):
+        self._network, self._before = network, (0, 0)
+        self._before = self.counts()
+
+    def counts(self):
+        """(translated, as the kernel made them)"""
+        now = self._network.router.nft_counter("ip", "faults", "arrived")
+        return tuple(a - b for a, b in zip(now, self._before))
+
+    def total(self):
+        return sum(self.counts())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def border(network):
+    network.router.nft(BORDER)
+    yield
+    network.router.run("nft delete table ip faults")
+
+
+@contextlib.contextmanager
+def daemon_with(network, queue="", **options):
+    """Afterwards it must do its work as before."""
+    with Daemon(network, queue=queue, **options) as daemon:
+        yield daemon
+        wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation", 2)
+
+
+@contextlib.contextmanager
+def stopped(process):
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def strace(pid, *options):
+    tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", *options, "-p", str(pid)])
+    with contextlib.ExitStack() as stack:
+        stack.callback(tracer.wait)
+        stack.callback(tracer.terminate)
+        wait_until(lambda: "TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace")
+        yield
+
+
+def worker_of(process):
+    return max(int(task) for task in os.listdir(f"/proc/{process.pid}/task"))
+
+
+@pytest.fixture
+def traceable(monkeypatch):
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # LeakSanitizer ends a process that is traced
+
+
+def settle(account, arrived, flood, lost):
+    """Waits until all that was sent is accounted for; lost(counted) says how much of it is lost."""
+    def missing():
+        return flood.sent - arrived.total() - lost(account.counted())
+    wait_until(lambda: missing() <= 0, "the rest of the errors")
+    assert missing() == 0
+
+
+def refused(counted):
+    return counted["verdict", "refused-gone"]
+
+
+# --- the queue
+
+
+@pytest.mark.parametrize("overload", ["pass", "drop"])
+def test_a_queue_that_is_full(network, overload):
+    with daemon_with(network, f'length = 64; overload = "{overload}";') as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with Flood(network) as flood:
+            with stopped(daemon.process):
+                time.sleep(0.5)
+            time.sleep(0.2)
+        settle(account, arrived, flood, lambda counted: counted["kernel", "queue-dropped"])
+        translated, untranslated = arrived.counts()
+        assert translated > 0 and account.counted()["queue", "received"] == translated
+        assert (untranslated > 0) == (overload == "pass")
+        account.balance(account.counted(), lost=True)
+
+
+@pytest.mark.parametrize("overload", ["pass", "drop"])
+def test_a_socket_that_is_full(network, overload, faulty, monkeypatch):
+    """The kernel does not grant the receive buffer that was asked for."""
+    monkeypatch.setenv("ICMPNATD", faulty[0])
+    with daemon_with(network, f'overload = "{overload}";') as daemon:
+        daemon.stop()
+        with monkeypatch.context() as environment:
+            environment.setenv("LD_PRELOAD", faulty[1])
+            environment.setenv("FAULTY", "buffer")
+            daemon.start()
+        account, arrived = daemon.account(), Arrived(network)
+        with Flood(network) as flood:
+            with stopped(daemon.process):
+                time.sleep(0.5)
+            time.sleep(0.2)
+        settle(account, arrived, flood, lambda counted: counted["kernel", "user-dropped"])
+        counted = account.counted()
+        assert counted["queue", "missed"] > 0
+        if overload == "drop":
+            assert counted["queue", "missed"] == counted["kernel", "user-dropped"]
+        else:
+            assert arrived.counts()[1] >= counted["queue", "missed"]
+        account.balance(counted, lost=True)
+
+
+def configuration_message(command=0, length=None):
+    """What libnetfilter_queue would send about queue 0."""
+    if length is None:
+        attribute = struct.pack("=HHBxH", 8, 1, command, 0)  # NFQA_CFG_CMD
+    else:
+        attribute = struct.pack("=HH", 8, 3) + struct.pack("!I", length)  # NFQA_CFG_QUEUE_MAXLEN
+    body = struct.pack("=BBH", 0, 0, 0) + attribute
+    return struct.pack("=IHHII", 16 + len(body), 3 << 8 | 2, 1 | 4, 1, 0) + body  # NFQNL_MSG_CONFIG, ACK
+
+
+@pytest.mark.parametrize("message", [configuration_message(1), configuration_message(2), configuration_message(length=0)],
+                         ids=["bind", "unbind", "shorten"])
+def test_nobody_steals_the_queue(network, message):
+    with daemon_with(network), network.firewall.here(), \
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as thief:  # NETLINK_NETFILTER
+        thief.bind((0, 0))
+        thief.send(message)
+        answer = thief.recv(4096)
+        assert -struct.unpack_from("=i", answer, 16)[0] in (errno.EPERM, errno.EBUSY)
+
+
+@pytest.mark.parametrize("error", ["ENOBUFS", "EPERM"])
+def test_verdicts_that_cannot_be_sent(network, traceable, error):
+    """Injected. They are counted, and so are their packets, which stay in the queue."""
+    with daemon_with(network) as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", f"inject=sendto:error={error}:when=1..6"):
+            with Flood(network, 200) as flood:
+                time.sleep(1)
+            settle(account, arrived, flood, lambda counted: counted["verdict", "unsent"])
+        counted = account.counted()
+        assert 0 < counted["verdict", "unsent"] == counted["kernel", "waiting"]
+        account.balance(counted, lost=True)
+
+
+def test_verdicts_that_come_too_late(network):
+    """When a base chain goes, anybody's, the kernel drops all that is queued."""
+    with daemon_with(network) as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with Flood(network, 500) as flood:
+            with stopped(daemon.process):
+                time.sleep(0.5)
+                network.firewall.nft("table ip short { chain c { type filter hook input priority 0; }; }\n"
+                                     "delete table ip short\n")
+        settle(account, arrived, flood, refused)
+        assert refused(account.counted()) > 0
+        assert "the kernel refused a verdict: No such file or directory" in daemon.log()
+
+
+# --- the firewall
+
+
+def test_rules_that_are_removed_and_loaded(network):
+    with daemon_with(network) as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with Flood(network, 1000) as flood:
+            for _ in range(5):
+                daemon.rules.unload()
+                time.sleep(0.05)
+                daemon.rules.load()
+                time.sleep(0.05)
+        settle(account, arrived, flood, refused)
+        assert min(arrived.counts()) > 0
+
+
+def test_rules_that_are_loaded_again(network):
+    with daemon_with(network) as daemon:
+        arrived = Arrived(network)
+        with Flood(network, 1000) as flood:
+            for _ in range(10):
+                daemon.rules.load()
+        wait_until(lambda: arrived.total() >= flood.sent, "all errors")
+        assert arrived.total() == flood.sent
+
+
+def test_an_interface_that_goes_down_and_up(network):
+    """What is queued for it is dropped by the kernel, and counted when its verdict comes."""
+    with daemon_with(network) as daemon:
+        routes = network.firewall.run("ip route show default; ip -6 route show default").stdout.splitlines()
+        account = daemon.account()
+        with stopped(daemon.process):
+            for _ in range(20):
+                udp(network.client, V4.plain_rejected, timeout=0)
+            wait_until(lambda: network.firewall.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2] == "20",
+                       "the queue")
+            network.firewall.run("sysctl -qw net.ipv6.conf.eth0.keep_addr_on_down=1; ip link set eth0 down; "
+                                 "ip link set eth0 up")
+            for route in routes:
+                network.firewall.run(f"ip {'-6' if ':' in route else '-4'} route replace {route}")
+        wait_until(lambda: refused(account.counted()) == 20, "the verdicts")
+        wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "the link")
+
+
+def test_conntrack_is_flushed(network):
+    with daemon_with(network, queue="") as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with Flood(network, 1000) as flood:
+            for _ in range(10):
+                network.forget()
+                time.sleep(0.02)
+        settle(account, arrived, flood, lambda counted: 0)
+        account.expect(outer=flood.sent)
+
+
+def test_conntrack_is_full(network):
+    """The kernel drops packets that would begin a flow; an error about an established one is translated."""
+    limit = pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_max")
+    if not os.access("/boot/config-" + os.uname().release, os.R_OK) or not limit.exists():
+        pytest.skip("nf_conntrack_max is one for this whole machine: only in an emulated one")
+    with daemon_with(network), UdpFlow(network.client, V4.plain) as flow:
+        assert flow.send() == ANSWERED
+        before = limit.read_text()
+        try:
+            limit.write_text("1")
+            with network.rejecting(V4.plain_inside):
+                assert flow.send().offender == V4.public
+        finally:
+            limit.write_text(before)
+
+
+# --- what a process needs
+
+
+def test_descriptors_run_out(network):
+    with daemon_with(network) as daemon:
+        pid = daemon.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        open_now = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + 1, before[1]))  # room for a client
+        assert daemon.ctl("reload", check=False).returncode == 1
+        assert daemon.ctl("upgrade", check=False).returncode == 1
+        assert udp(network.client, V4.plain_rejected).offender == V4.public
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        daemon.ctl("reload")
+        daemon.ctl("upgrade")
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    if "libasan" in subprocess.run(["ldd", program("icmpnatd")], capture_output=True, text=True).stdout:
+        plain = pathlib.Path(os.environ.get("ICMPNATD_PLAIN", ""))
+        if not os.access(plain, os.X_OK):
+            pytest.skip("sanitizers have their own malloc(), and ICMPNATD_PLAIN names no program without")
+    else:
+        plain = program("icmpnatd")
+    library = tmp_path_factory.mktemp("faulty") / "faulty.so"
+    subprocess.run(["cc", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, HERE / "faulty.c"], check=True)
+    return str(plain), str(library)
+
+
+class Faulty:
+    """Starts an icmpnatd in which something fails."""
+
+    def __init__(self, network, daemon, faulty):
+        self.daemon, (self.program, self.library), self.network = daemon, faulty, network
+
+    def start(self, fault):
+        os.truncate(self.daemon.log_path, 0) if os.path.exists(self.daemon.log_path) else None
+        with open(self.daemon.log_path, "a") as log:
+            return self.network.firewall.start([self.program, "-c", self.daemon.path], stderr=log,
+                                               env={**os.environ, "LD_PRELOAD": self.library, "FAULTY": fault})
+
+    def wait(self, process):
+        """Returns its exit status, None if it has started."""
+        end = time.monotonic() + 10
+        while process.poll() is None and "started on queue" not in self.daemon.log():
+            assert time.monotonic() < end, "it neither starts nor ends: " + self.daemon.log()
+            time.sleep(0.002)
+        return process.poll()
+
+    def failed(self):
+        return "the allocation failed" in self.daemon.log()
+
+
+@pytest.fixture
+def failing(network, faulty):
+    daemon = Daemon(network)
+    daemon.rules.load()
+    yield Faulty(network, daemon, faulty)
+    daemon.rules.unload()
+
+
+def end(process):
+    process.terminate()
+    assert process.wait(10) == 0
+
+
+def test_memory_is_refused_at_the_start(failing):
+    """At each allocation in turn: it ends with a reason, or starts without what it wanted."""
+    for n in range(1, 2000):
+        process = failing.start(f"memory {n}")
+        status = failing.wait(process)
+        if status is None:
+            end(process)
+        else:
+            assert status == 1, (n, status, failing.daemon.log())
+            said = [line for line in failing.daemon.log().splitlines() if line != "the allocation failed"]
+            assert len(said) == 1 and ("memory" in said[0] or "start a thread" in said[0]), (n, said)
+        if not failing.failed():
+            break
+    assert n > 20 and status is None
+
+
+def test_memory_is_refused_at_a_reload(failing):
+    """At each allocation in turn: the old configuration stays in force, or the new one comes."""
+    for n in range(1, 2000):
+        process = failing.start(f"reload {n}")
+        assert failing.wait(process) is None
+        with contextlib.suppress(ConnectionError, IndexError):
+            data, closing = failing.daemon.request("reload")
+            assert closing in ("ok", "error\tthe configuration was not reloaded: the old one stays in force"), (n, closing)
+        assert process.poll() is None, (n, failing.daemon.log())
+        done = not failing.failed()
+        with contextlib.suppress(ConnectionError, IndexError):
+            failing.daemon.request("status")  # unless it was refused already, now it is
+        assert failing.daemon.request("status")[1] == "ok", (n, failing.daemon.log())
+        end(process)
+        if done:
+            break
+    assert n > 20
+
+
+def test_memory_runs_out(failing):
+    """The kernel's own limit, a little higher each time: a reload says so, or is done."""
+    process = failing.start("nothing")
+    assert failing.wait(process) is None
+    with open(f"/proc/{process.pid}/status") as status:
+        now = next(int(line.split()[1]) for line in status if line.startswith("VmSize")) * 1024
+    before, answers = resource.prlimit(process.pid, resource.RLIMIT_AS), []
+    for more in range(0, 1 << 20, 4096):
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (now + more, before[1]))
+        with contextlib.suppress(ConnectionError, IndexError):  # there was no memory for an answer
+            answers.append(failing.daemon.request("reload")[1])
+        assert process.poll() is None, (more, failing.daemon.log())
+    assert answers[-1] == "ok" and "error\tthe configuration was not reloaded: the old one stays in force" in answers
+    end(process)
+
+
+def test_the_clock_jumps(network, failing):
+    """By a day whenever somebody looks: only the times that are shown know it."""
+    process = failing.start("clock")
+    assert failing.wait(process) is None
+    for _ in range(3):
+        assert failing.daemon.request("reload")[1] == "ok"
+        assert udp(network.client, V4.plain_rejected).offender == V4.public
+    status = {line[0]: line[1] for line in failing.daemon.request("status")[0]}
+    assert int(status["loaded"]) - int(status["started"]) >= 3 * 86400
+    assert int(status["uptime"]) < 60
+    end(process)
+
+
+def test_the_disk_is_full(network, tmp_path):
+    """Neither file nor log can grow: a reload only reads."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
+    try:
+        with daemon_with(network, directory=str(tmp_path)) as daemon:
+            with pytest.raises(OSError), open(tmp_path / "filler", "wb", buffering=0) as filler:
+                while filler.write(b"x" * 4096):
+                    pass
+            for _ in range(100):
+                daemon.ctl("reload")
+            assert udp(network.client, V4.plain_rejected).offender == V4.public
+            os.unlink(tmp_path / "filler")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+# --- load
+
+
+def test_a_thousand_reloads(network):
+    with daemon_with(network) as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        with Flood(network, 1000) as flood:
+            for _ in range(1000):
+                assert daemon.request("reload")[1] == "ok"
+        settle(account, arrived, flood, lambda counted: 0)
+        account.expect(outer=flood.sent)
+        assert len(os.listdir(f"/proc/{daemon.process.pid}/fd")) == before
+
+
+@pytest.mark.parametrize("overload", ["pass", "drop"])
+def test_ten_times_too_much(network, overload, traceable):
+    """The engine is slowed down: 64 verdicts in 160 ms. It gets ten times what it carries."""
+    seconds = int(os.environ.get("OVERLOAD_SECONDS", 10))
+    with daemon_with(network, f'length = 256; overload = "{overload}";') as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", "inject=sendto:delay_enter=160000"):
+            with Flood(network, 4000) as flood:
+                time.sleep(seconds)
+        ended = time.monotonic()
+        wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation")
+        assert time.monotonic() - ended < 1
+        flood.sent += arrived.counts()[0] - account.counted()["queue", "received"]  # those of udp() that passed
+        counted = account.counted()
+        overflow = counted["kernel", "queue-dropped"] if overload == "drop" else arrived.counts()[1]
+        assert overflow > 0.7 * flood.sent
+        assert counted["queue", "received"] == arrived.counts()[0]
+        account.balance(counted, lost=True)
+    assert "packets waited" not in daemon.log()  # the guard saw verdicts leave all the while
