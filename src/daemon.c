@@ -8,6 +8,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -244,6 +245,8 @@ static void hear_guard(struct daemon *daemon)
 			  "restart it");
 		close(daemon->start.guard);
 		daemon->start.guard = -1;
+		daemon->hung_since = monotonic(); /* it may have let packets pass, and not come to say so */
+		workers_move(daemon);
 		break;
 	}
 }
@@ -253,11 +256,8 @@ static void recover(struct daemon *daemon)
 {
 	if (!workers_move(daemon))
 		return;
-	for (unsigned w = 0; w < daemon->n_workers; w++) {
-		const struct queue_options options = queue_options(config_of(daemon), w);
-
-		queue_resume(&daemon->workers[w].queue, &options);
-	}
+	for (unsigned w = 0; w < daemon->n_workers; w++)
+		queue_resume(&daemon->workers[w].queue);
 	guard_resume(daemon->start.guard);
 	daemon->hung_since = 0;
 	log_info("all workers move: errors are translated again");
@@ -320,10 +320,10 @@ static bool loop(struct daemon *daemon)
 			feed_watchdog(daemon, timer);
 		if (daemon->hung_since)
 			recover(daemon);
-		if (slots[SLOT_GUARD].revents)
-			hear_guard(daemon);
 		control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
-		if (daemon->upgrade)
+		if (daemon->start.guard >= 0)
+			hear_guard(daemon); /* last: what came while a trial was waited for wakes nobody */
+		if (daemon->upgrade && !daemon->stop)
 			upgrade_execute(daemon);
 	}
 	if (timer >= 0)
@@ -349,7 +349,7 @@ static int open_signals(void)
 static bool open_control(struct daemon *daemon)
 {
 	const struct config_control *control = &config_of(daemon)->control;
-	const int inherited = inherit_take("control");
+	const int inherited = inherit_take_passed("control");
 
 	if (inherited >= 0)
 		daemon->control = control_adopt(control->socket, inherited, report_answer, daemon);
@@ -370,7 +370,7 @@ static bool open_control(struct daemon *daemon)
 
 static bool open_descriptors(struct daemon *daemon)
 {
-	daemon->counters = inherit_take("counters");
+	daemon->counters = inherit_take_passed("counters");
 	if (daemon->counters < 0)
 		daemon->counters = queue_counters_open();
 	if (daemon->counters < 0)
@@ -439,18 +439,46 @@ static bool adopt_queue(
 	return true;
 }
 
+/* Ends a queue that nobody is going to serve; what is parked there leaves as the
+ * kernel made it. */
+static void end_queue(const struct daemon *daemon, uint16_t number, int socket)
+{
+	struct queue queue;
+
+	if (!queue_borrow(&queue, number, socket)) {
+		close(socket);
+		return;
+	}
+	queue_retire(&queue);
+	queue_let_go(&queue, daemon->counters);
+	queue_close(&queue);
+}
+
 static bool open_queue(
 	const struct daemon *daemon, struct worker *worker, const struct queue_options *options)
 {
 	char name[16];
 	const int inherited = inherit_take(queue_name(options->number, name));
 
-	if (inherited >= 0)
+	if (inherited >= 0 && queue_is_here(inherited))
 		return adopt_queue(daemon, worker, inherited, options);
+	if (inherited >= 0) {
+		notify_forget(name);
+		end_queue(daemon, options->number, inherited);
+	}
 	if (queue_open(&worker->queue, options, &worker->stats) < 0)
 		return false;
 	notify_store(name, queue_descriptor(&worker->queue));
 	return true;
+}
+
+static void log_short_queue(const struct queue *queue, uint32_t wanted)
+{
+	if (queue->length < wanted)
+		log_warning("queue %u: the kernel grants a receive buffer for %" PRIu32
+			    " packets only, so no "
+			    "more wait: raise net.core.rmem_max, or start in the initial user namespace",
+			queue->number, queue->length);
 }
 
 static bool open_worker(struct daemon *daemon, struct worker *worker)
@@ -464,6 +492,7 @@ static bool open_worker(struct daemon *daemon, struct worker *worker)
 		log_queue_error(daemon, options.number, errno);
 		return false;
 	}
+	log_short_queue(&worker->queue, options.length);
 	if (daemon->start.upgraded ||
 		guard_give_queue(daemon->start.guard, options.number, queue_descriptor(&worker->queue)))
 		return true;
@@ -539,7 +568,9 @@ static bool open_capture(struct daemon *daemon)
 
 	if (!capture_open(&daemon->capture, config_of(daemon), inherited))
 		return false;
-	if (inherited < 0 && capture_descriptor(&daemon->capture) >= 0)
+	if (capture_descriptor(&daemon->capture) < 0)
+		notify_forget("nftables");
+	else if (inherited < 0)
 		notify_store("nftables", capture_descriptor(&daemon->capture));
 	return true;
 }
@@ -557,10 +588,24 @@ static bool start(struct daemon *daemon)
 	return shed_privileges(daemon->start.upgraded) && start_workers(daemon) && open_capture(daemon);
 }
 
-/* Everything is served: what is left of the one before is not wanted. */
+/* What is left of the one before is not wanted. */
+static void end_rest(const struct daemon *daemon)
+{
+	const char *number;
+	int socket;
+
+	while ((socket = inherit_take_like("queue-", &number)) >= 0) {
+		notify_forget(number - strlen("queue-"));
+		end_queue(daemon, (uint16_t)atoi(number), socket);
+	}
+	inherit_close_rest();
+}
+
+/* Everything is served. */
 static void settle(struct daemon *daemon)
 {
-	inherit_close_rest();
+	end_rest(daemon);
+	look_at_interfaces(daemon); /* some may have come since the policy was made */
 	if (daemon->start.upgraded)
 		guard_resume(daemon->start.guard);
 }
@@ -571,8 +616,21 @@ static void forget(struct daemon *daemon)
 	char name[16];
 
 	notify_forget("nftables");
+	notify_forget("state");
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		notify_forget(queue_name(daemon->workers[w].queue.number, name));
+}
+
+/* A worker answers for the packets that the kernel still has for it. Where none runs,
+ * because a start has failed, they leave as the kernel made them. */
+static void retire(const struct daemon *daemon, struct worker *worker)
+{
+	if (worker->running) {
+		worker_retire(worker);
+	} else if (worker->queue.socket) {
+		queue_retire(&worker->queue);
+		queue_let_go(&worker->queue, daemon->counters);
+	}
 }
 
 /* Lets the kernel's packets be answered for, or waits with them for the next. */
@@ -585,7 +643,8 @@ static void stop_workers(struct daemon *daemon)
 	}
 	forget(daemon);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
-		worker_retire(&daemon->workers[w]);
+		retire(daemon, &daemon->workers[w]);
+	end_rest(daemon);
 }
 
 static void stop(struct daemon *daemon)
@@ -629,7 +688,7 @@ static bool init(struct daemon *daemon, struct config *config)
  * SIGINT. Returns an exit status. */
 int daemon_run(const struct daemon_start *how, struct config *config)
 {
-	struct daemon daemon = {.start = *how};
+	struct daemon daemon = {.start = *how, .counters = -1, .link = -1, .signals = -1};
 	bool good;
 
 	if (!init(&daemon, config))

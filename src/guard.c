@@ -21,23 +21,24 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "io/inherit.h"
 #include "io/log.h"
 #include "io/privilege.h"
 #include "io/queue.h"
 #include "io/queue_counters.h"
+#include "io/seccomp.h"
 
 #define LOOK_EVERY 1000 /* milliseconds; a hang is seen at the second look that finds it */
 
-#define AT_ONCE	   128  /* packets that are let go in one piece */
 #define TRIAL_LASTS 8000 /* milliseconds that a trial may take */
-#define TRIAL_STEP  5
+#define TRIAL_STEP  5	 /* .. and between two looks at it */
 
 enum kind { COUNTERS, QUEUE, RELEASED, RESUME, DISMISS, TRY, TRY_GOOD, TRY_BAD };
 
 /* To the guard and from it; the first two come with a descriptor. */
 struct message {
 	enum kind kind;
-	uint16_t number;
+	uint16_t number; /* of a queue, or of a trial */
 };
 
 struct watched {
@@ -51,7 +52,10 @@ struct guard {
 	struct watched queues[CONFIG_WORKERS_MAX];
 	unsigned n_queues;
 	bool released;
-	char **trial; /* command */
+	char **command; /* of a trial */
+	pid_t trial;	/* -1: there is none */
+	uint16_t trial_number;
+	int64_t trial_ends; /* milliseconds, monotonic */
 };
 
 /* Sends a message, and a descriptor if there is one (-1: none). */
@@ -91,23 +95,12 @@ static ssize_t receive_message(int channel, struct message *message, int *fd)
 	return n;
 }
 
-/* Lets all go that is parked, a few at a time: a device takes no thousands at once.
- * Ids wrap, and the kernel compares them so: without its counters, two ids reach all. */
-static void empty(const struct guard *guard, const struct queue *queue)
+static int64_t now(void)
 {
-	const struct timespec pause = {.tv_nsec = 1000 * 1000};
-	struct queue_counters c;
+	struct timespec t;
 
-	if (!queue_counters_read(guard->counters, queue->number, &c)) {
-		queue_accept_up_to(queue, INT32_MAX);
-		queue_accept_up_to(queue, UINT32_MAX);
-		return;
-	}
-	for (uint32_t left = c.waiting; left > 0; left -= left < AT_ONCE ? left : AT_ONCE) {
-		queue_accept_up_to(queue, c.id_sequence - left);
-		nanosleep(&pause, NULL);
-	}
-	queue_accept_up_to(queue, c.id_sequence);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void release(struct guard *guard)
@@ -115,7 +108,7 @@ static void release(struct guard *guard)
 	for (unsigned i = 0; i < guard->n_queues; i++)
 		queue_retire(&guard->queues[i].queue);
 	for (unsigned i = 0; i < guard->n_queues; i++)
-		empty(guard, &guard->queues[i].queue);
+		queue_let_go(&guard->queues[i].queue, guard->counters);
 	guard->released = true;
 }
 
@@ -145,44 +138,60 @@ static void look(struct guard *guard)
 	send_message(guard->channel, RELEASED, 0, -1);
 }
 
-/* The daemon is gone, and its socket with it, but for the guard's own. */
+/* The daemon is gone, and its socket with it, but for the guard's own. What the log
+ * takes its time for comes last. */
 _Noreturn static void take_leave(struct guard *guard)
 {
+	if (guard->trial > 0)
+		kill(guard->trial, SIGKILL);
 	if (guard->n_queues > 0) {
-		log_error("the daemon has ended without a word: what it had parked leaves as the kernel made "
-			  "it");
 		release(guard);
+		log_error("the daemon has ended without a word: what it had parked has left as the kernel "
+			  "made it");
 	}
 	_exit(EXIT_SUCCESS);
 }
 
-/* Whether a command ends well, and in time. */
-static bool try(char **command)
+/* Runs the command of a trial, under the filter that the program would be under. */
+_Noreturn static void be_tried(char **command)
 {
-	const struct timespec step = {.tv_nsec = TRIAL_STEP * 1000 * 1000};
 	sigset_t none;
-	int status;
-	pid_t pid = fork();
 
-	if (pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		dup2(STDERR_FILENO, STDOUT_FILENO);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	if (seccomp_apply() == 0)
 		execv(command[0], command);
-		log_error("cannot start %s: %s", command[0], strerror(errno));
-		_exit(EXIT_FAILURE);
+	log_error("cannot start %s: %s", command[0], strerror(errno));
+	_exit(EXIT_FAILURE);
+}
+
+static void begin_trial(struct guard *guard, uint16_t number)
+{
+	guard->trial_number = number;
+	guard->trial_ends = now() + TRIAL_LASTS;
+	guard->trial = fork();
+	if (guard->trial == 0)
+		be_tried(guard->command);
+	if (guard->trial < 0)
+		send_message(guard->channel, TRY_BAD, number, -1);
+}
+
+/* Answers for a trial that has ended, or has taken too long. */
+static void look_at_trial(struct guard *guard)
+{
+	int status = -1;
+	pid_t ended = waitpid(guard->trial, &status, WNOHANG);
+
+	if (ended == 0 && now() < guard->trial_ends)
+		return;
+	if (ended == 0) {
+		log_error("%s --check has not ended after %d seconds", guard->command[0], TRIAL_LASTS / 1000);
+		kill(guard->trial, SIGKILL);
+		waitpid(guard->trial, NULL, 0);
 	}
-	for (int waited = 0; pid > 0 && waited < TRIAL_LASTS; waited += TRIAL_STEP) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return status == 0;
-		nanosleep(&step, NULL);
-	}
-	if (pid > 0) {
-		log_error("%s --check has not ended after %d seconds", command[0], TRIAL_LASTS / 1000);
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	}
-	return false;
+	guard->trial = -1;
+	send_message(guard->channel, status == 0 ? TRY_GOOD : TRY_BAD, guard->trial_number, -1);
 }
 
 static void take_message(struct guard *guard)
@@ -202,42 +211,51 @@ static void take_message(struct guard *guard)
 		guard->n_queues++;
 	else if (message.kind == RESUME)
 		guard->released = false;
-	else if (message.kind == TRY)
-		send_message(guard->channel, try(guard->trial) ? TRY_GOOD : TRY_BAD, 0, -1);
+	else if (message.kind == TRY && guard->trial < 0)
+		begin_trial(guard, message.number);
 	else if (message.kind == DISMISS)
 		_exit(EXIT_SUCCESS);
 }
 
-static int64_t now(void)
+/* Milliseconds until there is something to do without a message. */
+static int pause_of(const struct guard *guard, int64_t next)
 {
-	struct timespec t;
+	const int64_t left = next - now();
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	if (guard->trial > 0)
+		return TRIAL_STEP;
+	return left > 0 ? (int)left : 0;
 }
 
 /* Signals are for the daemon: a terminal's ^C and a service manager's SIGTERM
  * come to both, and the guard has to outlive the daemon by a moment. */
-_Noreturn static void watch(int channel, char **trial)
+static bool prepare(void)
 {
-	static struct guard guard;
-	struct pollfd slot = {.fd = channel, .events = POLLIN};
-	int64_t next = now() + LOOK_EVERY;
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	prctl(PR_SET_NAME, "icmpnatd-guard");
-	if (privilege_shed() < 0)
+	inherit_drop();
+	return privilege_shed() == 0;
+}
+
+_Noreturn static void watch(int channel, char **command)
+{
+	static struct guard guard;
+	struct pollfd slot = {.fd = channel, .events = POLLIN};
+	int64_t next = now() + LOOK_EVERY;
+
+	if (!prepare())
 		_exit(EXIT_FAILURE);
 	guard.channel = channel;
-	guard.trial = trial;
-	guard.counters = -1;
+	guard.command = command;
+	guard.counters = guard.trial = -1;
 	for (;;) {
-		int64_t left = next - now();
-
-		if (poll(&slot, 1, left > 0 ? (int)left : 0) > 0)
+		if (poll(&slot, 1, pause_of(&guard, next)) > 0)
 			take_message(&guard);
+		if (guard.trial > 0)
+			look_at_trial(&guard);
 		if (now() < next)
 			continue;
 		look(&guard);
@@ -245,9 +263,9 @@ _Noreturn static void watch(int channel, char **trial)
 	}
 }
 
-/* Forks the guard. Call it first of all. trial is the command of guard_try(), with
+/* Forks the guard. Call it first of all. command is that of guard_try(), with
  * its path. Returns the daemon's end of the pair; -1 with errno. */
-int guard_start(char **trial)
+int guard_start(char **command)
 {
 	int pair[2];
 	pid_t pid;
@@ -257,7 +275,7 @@ int guard_start(char **trial)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		watch(pair[1], trial);
+		watch(pair[1], command);
 	}
 	close(pair[1]);
 	if (pid > 0)
@@ -293,25 +311,26 @@ enum guard_news guard_hear(int guard)
 		return GUARD_RELEASED;
 	}
 	n = receive_message(guard, &message, &fd);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return GUARD_SILENT;
-	return n == (ssize_t)sizeof(message) && message.kind == RELEASED ? GUARD_RELEASED : GUARD_GONE;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		return GUARD_GONE;
+	return n > 0 && message.kind == RELEASED ? GUARD_RELEASED : GUARD_SILENT; /* or too late an answer */
 }
 
 /* Has the guard run the command of a trial, and waits for its end. The daemon may
  * not start programs itself. */
 enum guard_trial guard_try(int guard)
 {
+	static uint16_t number;
 	struct pollfd slot = {.fd = guard, .events = POLLIN};
 	struct message message;
 	int fd;
 
-	if (guard < 0 || !send_message(guard, TRY, 0, -1))
+	if (guard < 0 || !send_message(guard, TRY, ++number, -1))
 		return GUARD_TRY_NONE;
 	while (poll(&slot, 1, TRIAL_LASTS * 2) > 0) {
 		if (receive_message(guard, &message, &fd) != (ssize_t)sizeof(message))
 			return GUARD_TRY_NONE;
-		if (message.kind == TRY_GOOD || message.kind == TRY_BAD)
+		if (message.kind != RELEASED && message.number == number)
 			return message.kind == TRY_GOOD ? GUARD_TRY_GOOD : GUARD_TRY_BAD;
 		unheard |= message.kind == RELEASED;
 	}

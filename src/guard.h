@@ -24,7 +24,7 @@ enum guard_trial {
 	GUARD_TRY_NONE, /* there is no guard */
 };
 
-int guard_start(char **trial);
+int guard_start(char **command);
 enum guard_trial guard_try(int guard);
 bool guard_give_counters(int guard, int counters);
 bool guard_give_queue(int guard, uint16_t number, int socket);

@@ -171,7 +171,7 @@ static bool prepare(struct daemon_start *start)
 	char *trial[] = {start->argv[0], (char *)"--check", (char *)"--config", (char *)start->path, NULL};
 
 	inherit_init();
-	start->guard = inherit_take("guard");
+	start->guard = inherit_take_passed("guard");
 	start->upgraded = start->guard >= 0;
 	if (!start->upgraded)
 		start->guard = guard_start(trial);

@@ -34,7 +34,7 @@ bool upgrade_try(struct daemon *daemon, FILE *mistakes)
 	if (status == GUARD_TRY_GOOD)
 		return true;
 	if (status == GUARD_TRY_NONE)
-		fputs("the guard has ended, which would try the new program: restart the daemon\n", mistakes);
+		fputs("the guard, which would try the new program, does not answer: restart the daemon\n", mistakes);
 	else
 		fprintf(mistakes, "%s --check failed: its reason is in the log\n", daemon->start.argv[0]);
 	return false;
@@ -51,7 +51,8 @@ static bool pass_worker(const struct worker *worker)
 static bool pass_descriptors(const struct daemon *daemon, int state)
 {
 	const int nftables = capture_descriptor(&daemon->capture);
-	bool good = state >= 0 && inherit_pass("state", state) && inherit_pass("guard", daemon->start.guard) &&
+	bool good = state >= 0 && daemon->start.guard >= 0 && inherit_pass("state", state) &&
+		    inherit_pass("guard", daemon->start.guard) &&
 		    inherit_pass("control", control_descriptor(daemon->control));
 
 	if (daemon->counters >= 0)

@@ -245,8 +245,6 @@ int worker_start(struct worker *worker, bool pin)
  * this order, or packets would come behind the last that the worker looks for. */
 void worker_retire(struct worker *worker)
 {
-	if (!worker->running)
-		return;
 	queue_retire(&worker->queue);
 	atomic_store(&worker->order, WORKER_DRAIN);
 	queue_wake(&worker->queue);

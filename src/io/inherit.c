@@ -87,19 +87,51 @@ void inherit_init(void)
 	unsetenv("LISTEN_FDS");
 }
 
+static int take(struct descriptor *d)
+{
+	const int fd = d->fd;
+
+	d->fd = -1;
+	return fd;
+}
+
 /* A descriptor that was inherited under a name, which is now the caller's; -1 if
  * there is none. */
 int inherit_take(const char *name)
 {
-	for (unsigned i = 0; i < n_inherited; i++) {
-		int fd = inherited[i].fd;
-
-		if (fd >= 0 && strcmp(inherited[i].name, name) == 0) {
-			inherited[i].fd = -1;
-			return fd;
-		}
-	}
+	for (unsigned i = 0; i < n_inherited; i++)
+		if (inherited[i].fd >= 0 && strcmp(inherited[i].name, name) == 0)
+			return take(&inherited[i]);
 	return -1;
+}
+
+/* The same, but from the program that was here before, and not from the store, where
+ * any process of the service may have put things. */
+int inherit_take_passed(const char *name)
+{
+	for (unsigned i = 0; i < n_inherited; i++)
+		if (inherited[i].fd >= 0 && !inherited[i].stored && strcmp(inherited[i].name, name) == 0)
+			return take(&inherited[i]);
+	return -1;
+}
+
+/* Any descriptor whose name begins so; *rest is what follows there, valid for ever. */
+int inherit_take_like(const char *begin, const char **rest)
+{
+	for (unsigned i = 0; i < n_inherited; i++)
+		if (inherited[i].fd >= 0 && strncmp(inherited[i].name, begin, strlen(begin)) == 0) {
+			*rest = inherited[i].name + strlen(begin);
+			return take(&inherited[i]);
+		}
+	return -1;
+}
+
+/* Closes everything, for a process that has no use for it. */
+void inherit_drop(void)
+{
+	for (unsigned i = 0; i < n_inherited; i++)
+		if (inherited[i].fd >= 0)
+			close(take(&inherited[i]));
 }
 
 /* Closes what nobody has taken; the service manager forgets it, too. */
@@ -110,8 +142,7 @@ void inherit_close_rest(void)
 			continue;
 		if (inherited[i].stored)
 			notify_forget(inherited[i].name);
-		close(inherited[i].fd);
-		inherited[i].fd = -1;
+		close(take(&inherited[i]));
 	}
 }
 
@@ -120,8 +151,7 @@ void inherit_close_rest(void)
 bool inherit_pass(const char *name, int fd)
 {
 	size_t length = strlen(passed);
-	int n = snprintf(
-		passed + length, sizeof(passed) - length, "%s%s=%d", length ? ":" : "", name, fd);
+	int n = snprintf(passed + length, sizeof(passed) - length, "%s%s=%d", length ? ":" : "", name, fd);
 
 	if (n < 0 || (size_t)n >= sizeof(passed) - length || setenv(VARIABLE, passed, 1) < 0) {
 		passed[length] = '\0';

@@ -10,6 +10,9 @@
 
 void inherit_init(void);
 int inherit_take(const char *name);
+int inherit_take_passed(const char *name);
+int inherit_take_like(const char *begin, const char **rest);
+void inherit_drop(void);
 void inherit_close_rest(void);
 bool inherit_pass(const char *name, int fd);
 void inherit_keep(void);

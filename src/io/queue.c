@@ -19,13 +19,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/attribute.h"
+#include "io/queue_counters.h"
 
 #define MESSAGE_MAX  4096 /* a packet of QUEUE_PACKET_MAX with all attributes, or an error */
 #define VERDICT_MAX  (QUEUE_PACKET_MAX + 64)
 #define KERNEL_TRUTH 2304 /* bytes of receive buffer that a queued message is charged for */
+#define AT_ONCE	     128  /* packets that are let go in one piece */
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 /* Written by the kernel, or for it. */
 struct queue_buffers {
@@ -45,6 +52,34 @@ static struct queue_buffers *buffers_new(void)
 		b->headers[i].msg_hdr.msg_iovlen = 1;
 	}
 	return b;
+}
+
+static struct nlmsghdr *start_message(char *buffer, const struct queue *queue, int type, uint32_t sequence)
+{
+	struct nlmsghdr *message = nfq_nlmsg_put(buffer, type, queue->number);
+
+	message->nlmsg_seq = sequence;
+	return message;
+}
+
+static bool send_messages(const struct queue *queue, const void *messages, size_t length)
+{
+	ssize_t sent;
+
+	do
+		sent = mnl_socket_sendto(queue->socket, messages, length);
+	while (sent < 0 && errno == EINTR);
+	return sent >= 0;
+}
+
+/* Lets every packet up to an id go, as the kernel made it. */
+static void accept_up_to(const struct queue *queue, uint32_t id)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_VERDICT_BATCH, 0);
+
+	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
+	send_messages(queue, message, message->nlmsg_len);
 }
 
 /* Sorts the answer to a verdict that the kernel refused into its counter. */
@@ -124,19 +159,22 @@ void queue_number(struct queue *queue, uint32_t base_id, uint32_t last_id)
 {
 	queue->base_id = base_id;
 	queue->last_id = last_id;
-	queue->adopted = false;
+	queue->numbered = true;
 }
 
 /* The kernel numbers the packets before it gives them to the socket, one after
- * another: what is missing found no room there. */
+ * another: what is missing found no room there. What is before the first packet of a
+ * queue that was adopted has been received by another, who cannot answer any more. */
 static void count_packets(struct queue *queue, unsigned first)
 {
 	uint32_t received = queue->n_packets - first, last;
 
 	if (received == 0)
 		return;
-	if (queue->adopted)
+	if (!queue->numbered) {
 		queue_number(queue, queue->packets[first].id - 1, queue->packets[first].id - 1);
+		accept_up_to(queue, queue->last_id);
+	}
 	last = queue->packets[queue->n_packets - 1].id;
 	stats_add(queue->stats, STATS_QUEUE_RECEIVED, received);
 	stats_add(queue->stats, STATS_QUEUE_MISSED, last - queue->last_id - received);
@@ -172,14 +210,6 @@ int queue_receive(struct queue *queue, bool wait)
 		errno != EINTR)
 		return -1;
 	return (int)queue->n_packets;
-}
-
-static struct nlmsghdr *start_message(char *buffer, const struct queue *queue, int type, uint32_t sequence)
-{
-	struct nlmsghdr *message = nfq_nlmsg_put(buffer, type, queue->number);
-
-	message->nlmsg_seq = sequence;
-	return message;
 }
 
 /* What the kernel is told about a packet; the packet may follow as an attribute. */
@@ -238,16 +268,6 @@ void queue_drop(struct queue *queue, const struct queue_packet *packet)
 	stats_add(queue->stats, STATS_VERDICT_DROPPED, 1);
 }
 
-static bool send_messages(const struct queue *queue, const void *messages, size_t length)
-{
-	ssize_t sent;
-
-	do
-		sent = mnl_socket_sendto(queue->socket, messages, length);
-	while (sent < 0 && errno == EINTR);
-	return sent >= 0;
-}
-
 /* Sends each verdict on its own: what the kernel has no memory for at once may
  * still fit one by one. */
 static void send_singly(struct queue *queue)
@@ -295,15 +315,15 @@ static void put_flag(struct nlmsghdr *message, uint32_t flag, bool on)
 
 /* Binds the queue and sets it up in one message, so that no packet meets a
  * queue that is bound but copies nothing. */
-static int bind_queue(struct queue *queue, const struct queue_options *options)
+static int bind_queue(struct queue *queue)
 {
 	char buffer[256];
 	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, ++queue->sequence);
 
 	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
 	nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, QUEUE_PACKET_MAX);
-	nfq_nlmsg_cfg_put_qmaxlen(message, options->length);
-	put_flag(message, NFQA_CFG_F_FAIL_OPEN, options->overload_pass);
+	nfq_nlmsg_cfg_put_qmaxlen(message, queue->length);
+	put_flag(message, NFQA_CFG_F_FAIL_OPEN, queue->overload_pass);
 	return configure(queue, message);
 }
 
@@ -318,23 +338,41 @@ static bool attach_flows(struct queue *queue)
 	return configure(queue, message) == 0;
 }
 
-/* Without NETLINK_NO_ENOBUFS one overrun would refuse every message until the
- * socket is empty. The buffer has room for a full queue, so that only the queue
- * itself can overflow; where the kernel grants less, the rest shows in its
- * counters. */
-static int open_socket(struct queue *queue, uint32_t length)
+/* Sets the size of the receive buffer, as far as the kernel grants it; returns the
+ * number of packets that fit. SO_RCVBUFFORCE is not for a user namespace. */
+static uint32_t set_receive_buffer(int fd, uint32_t length)
 {
-	int fd, one = 1, size;
+	int size = length > INT32_MAX / KERNEL_TRUTH ? INT32_MAX : (int)(length * KERNEL_TRUTH);
+	socklen_t n = sizeof(size);
 
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, n) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, n);
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &n) < 0)
+		return length;
+	return (uint32_t)size / KERNEL_TRUTH;
+}
+
+/* Without NETLINK_NO_ENOBUFS one overrun would refuse every message until the
+ * socket is empty. The kernel parks no more than the buffer has room for, so that
+ * only the queue itself overflows: a packet that finds no room in the buffer is
+ * dropped, and looks as if it had been served. */
+static int set_up_socket(struct queue *queue, const struct queue_options *options)
+{
+	const int fd = mnl_socket_get_fd(queue->socket), one = 1, size = (int)sizeof(queue->buffers->out) * 2;
+	const uint32_t room = set_receive_buffer(fd, options->length);
+
+	queue->length = options->length < room ? options->length : room;
+	queue->overload_pass = options->overload_pass;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	return setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one));
+}
+
+static int open_socket(struct queue *queue, const struct queue_options *options)
+{
 	queue->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!queue->socket || mnl_socket_bind(queue->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -1;
-	fd = mnl_socket_get_fd(queue->socket);
-	size = length > INT32_MAX / KERNEL_TRUTH ? INT32_MAX : (int)(length * KERNEL_TRUTH);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	size = (int)sizeof(queue->buffers->out) * 2;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	return setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one));
+	return set_up_socket(queue, options);
 }
 
 /* Binds a queue to this process. Returns 0; -1 with errno, and nothing to
@@ -345,12 +383,13 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 	int error;
 
 	*queue = (struct queue){.number = options->number, .stats = stats, .buffers = buffers_new()};
-	if (!queue->buffers || open_socket(queue, options->length) < 0 || bind_queue(queue, options) < 0) {
+	if (!queue->buffers || open_socket(queue, options) < 0 || bind_queue(queue) < 0) {
 		error = errno;
 		queue_close(queue);
 		errno = error;
 		return -1;
 	}
+	queue->numbered = true;
 	queue->attaches_flows = options->attach_flows && attach_flows(queue);
 	queue->primed = queue->n_packets > 0;
 	return 0;
@@ -365,7 +404,8 @@ int queue_adopt(struct queue *queue, int fd, const struct queue_options *options
 	queue->socket = queue->buffers ? mnl_socket_fdopen(fd) : NULL;
 	queue->adopted = true;
 	if (queue->socket) {
-		queue_resume(queue, options);
+		set_up_socket(queue, options);
+		queue_resume(queue);
 		return 0;
 	}
 	queue_close(queue);
@@ -404,29 +444,54 @@ void queue_retire(const struct queue *queue)
 	send_unawaited(queue, message);
 }
 
-/* Lets every packet up to an id go, as the kernel made it. */
-void queue_accept_up_to(const struct queue *queue, uint32_t id)
+/* Lets all go that is parked, a few at a time: a device takes no thousands at once.
+ * Ids wrap, and the kernel compares them so: without its counters (a descriptor, or
+ * -1), two ids reach all. */
+void queue_let_go(const struct queue *queue, int counters)
 {
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_VERDICT_BATCH, 0);
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+	struct queue_counters c;
 
-	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
-	send_messages(queue, message, message->nlmsg_len);
+	if (!queue_counters_read(counters, queue->number, &c)) {
+		accept_up_to(queue, INT32_MAX);
+		accept_up_to(queue, UINT32_MAX);
+		return;
+	}
+	for (uint32_t left = c.waiting; left > 0; left -= left < AT_ONCE ? left : AT_ONCE) {
+		accept_up_to(queue, c.id_sequence - left);
+		nanosleep(&pause, NULL);
+	}
+	accept_up_to(queue, c.id_sequence);
 }
 
 /* Lets packets enter the queue again, after queue_retire(). */
-void queue_resume(const struct queue *queue, const struct queue_options *options)
+void queue_resume(const struct queue *queue)
 {
 	char buffer[256];
 	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
 
-	nfq_nlmsg_cfg_put_qmaxlen(message, options->length);
-	put_flag(message, NFQA_CFG_F_FAIL_OPEN, options->overload_pass);
+	nfq_nlmsg_cfg_put_qmaxlen(message, queue->length);
+	put_flag(message, NFQA_CFG_F_FAIL_OPEN, queue->overload_pass);
 	send_messages(queue, message, message->nlmsg_len);
 }
 
+/* Whether the socket of a queue belongs to the network namespace of this process
+ * (Linux 5.14; before, all are taken to). */
+bool queue_is_here(int fd)
+{
+	uint64_t its, ours;
+	socklen_t size = sizeof(its);
+	const int one = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const bool known = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &its, &size) == 0 &&
+			   getsockopt(one, SOL_SOCKET, SO_NETNS_COOKIE, &ours, &size) == 0;
+
+	if (one >= 0)
+		close(one);
+	return !known || its == ours;
+}
+
 /* Makes a queue of another process's socket, fit for queue_retire() and
- * queue_accept_up_to(). */
+ * queue_let_go(). */
 bool queue_borrow(struct queue *queue, uint16_t number, int fd)
 {
 	*queue = (struct queue){.number = number, .socket = mnl_socket_fdopen(fd)};

@@ -35,11 +35,14 @@ struct queue_options {
 
 struct queue {
 	uint16_t number;
+	uint32_t length; /* packets that the kernel may park: as many as find room */
+	bool overload_pass;
 	bool attaches_flows; /* the kernel agreed to */
 	int refused;	     /* errno of the last refused verdict; 0: none */
 	uint32_t last_id;    /* of the packets received */
 	uint32_t base_id;    /* the last one that another has received */
-	bool adopted;	     /* and nothing was received since: base_id is a guess */
+	bool adopted;	     /* another has opened it */
+	bool numbered;	     /* base_id and last_id are known; else the first packet tells */
 	unsigned n_messages; /* in the batch: packets and answers, a buffer each */
 	unsigned n_packets;
 	struct queue_packet packets[QUEUE_BATCH];
@@ -64,8 +67,9 @@ void queue_drop(struct queue *queue, const struct queue_packet *packet);
 void queue_flush(struct queue *queue);
 void queue_wake(const struct queue *queue);
 void queue_retire(const struct queue *queue);
-void queue_accept_up_to(const struct queue *queue, uint32_t id);
-void queue_resume(const struct queue *queue, const struct queue_options *options);
+void queue_let_go(const struct queue *queue, int counters);
+void queue_resume(const struct queue *queue);
+bool queue_is_here(int fd);
 bool queue_borrow(struct queue *queue, uint16_t number, int fd);
 int queue_descriptor(const struct queue *queue);
 void queue_close(struct queue *queue);

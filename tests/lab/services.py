@@ -6,8 +6,18 @@ import contextlib
 import selectors
 import socket
 import threading
+import time
 
 from .client import ECHO_PORT
+
+
+def _bind(server, address):
+    """An IPv6 address is there a moment after it was added."""
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            return server.bind((address, ECHO_PORT))
+        time.sleep(0.01)
+    return server.bind((address, ECHO_PORT))
 
 
 class Services:
@@ -17,7 +27,7 @@ class Services:
             for address in addresses:
                 family = socket.AF_INET6 if ":" in address else socket.AF_INET
                 datagrams = socket.socket(family, socket.SOCK_DGRAM)
-                datagrams.bind((address, ECHO_PORT))
+                _bind(datagrams, address)
                 self._serve(datagrams, self._echo)
                 self._serve(socket.create_server((address, ECHO_PORT), family=family), self._accept)
         self._wake, end = socket.socketpair()

@@ -6,7 +6,9 @@
                             its guard: lets go what is parked, and what comes
 """
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +17,7 @@ from collections import Counter
 import pytest
 
 from lab.client import ANSWERED, ping, udp, wait_until
-from lab.daemon import Daemon
+from lab.daemon import Daemon, program
 from lab.network import V4
 from lab.traffic import Capture
 from test_stop import Flood
@@ -41,6 +43,15 @@ def assert_each_once(border, flood):
     counts = Counter(int.from_bytes(number, "big") for number in quoted if number != b"xxxx")  # of udp()
     assert {n: counts[n] for n in range(flood.sent) if counts[n] != 1} == {}
     assert len(counts) == flood.sent
+
+
+@pytest.fixture
+def own_program(tmp_path, monkeypatch):
+    """A program that can be replaced."""
+    copy = tmp_path / "icmpnatd"
+    shutil.copy(program("icmpnatd"), copy)
+    monkeypatch.setenv("ICMPNATD", str(copy))
+    return copy
 
 
 @pytest.fixture
@@ -138,3 +149,92 @@ def test_a_daemon_without_its_guard_says_so(network, daemon):
     os.kill(guard_of(daemon.process), signal.SIGKILL)
     wait_until(lambda: "the guard has ended" in daemon.log(), "the line in the log")
     assert udp(network.client, V4.plain_rejected).answer == "refused"
+
+
+@contextlib.contextmanager
+def trial_that_hangs(program, daemon):
+    """An upgrade whose program does not end when it is tried."""
+    good = program.read_bytes()
+    for content in b"#!/bin/sh\nexec sleep 60\n", good:
+        program.unlink()
+        program.write_bytes(content)
+        program.chmod(0o755)
+        if content != good:
+            daemon.process.send_signal(signal.SIGUSR2)
+            time.sleep(0.5)
+            yield
+
+
+def test_a_hang_while_a_program_is_tried(network, own_program, daemon):
+    """The guard looks on during the trial, and the daemon hears afterwards what it said meanwhile."""
+    with trial_that_hangs(own_program, daemon):
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        udp(network.client, V4.plain_rejected, timeout=0)
+        wait_until(lambda: waiting(network) == 0, "the guard", 3)
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        wait_until(lambda: "there was no upgrade" in daemon.log(), "the end of the trial", 10)
+    wait_until(lambda: "translated again" in daemon.log(), "the daemon", 2)
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
+
+
+def test_a_crash_while_a_program_is_tried(network, own_program, daemon):
+    guard = guard_of(daemon.process)
+    with trial_that_hangs(own_program, daemon), Capture(network.router, "fwl") as border:
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        udp(network.client, V4.plain_rejected, timeout=0)
+        daemon.kill()
+        wait_until(lambda: is_gone(guard), "the guard to end", 1)
+        assert len(border.errors(1)) == 1
+    assert subprocess.run(["pgrep", "-fx", "sleep 60"], capture_output=True).returncode == 1
+
+
+def test_an_answer_that_comes_too_late(network, daemon):
+    """The guard is held up for longer than the daemon waits for a trial; it is not gone."""
+    guard = guard_of(daemon.process)
+    os.kill(guard, signal.SIGSTOP)
+    daemon.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: "there was no upgrade" in daemon.log(), "the daemon", 20)
+    os.kill(guard, signal.SIGCONT)
+    time.sleep(1)
+    assert not is_gone(guard) and "has ended" not in daemon.log()
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
+    daemon.ctl("upgrade")
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
+
+
+def test_a_guard_that_ends_before_it_has_spoken(network, daemon):
+    """It has let packets pass: the daemon takes them again all the same."""
+    guard = guard_of(daemon.process)
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    udp(network.client, V4.plain_rejected, timeout=0)
+    wait_until(lambda: waiting(network) == 0, "the guard", 3)
+    os.kill(guard, signal.SIGKILL)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    wait_until(lambda: "the guard has ended" in daemon.log(), "the daemon", 2)
+    wait_until(lambda: is_translated(network), "translation", 2)
+
+
+def test_errors_leave_although_nobody_reads_the_log(network, daemon):
+    daemon.stop()
+    reader, writer = os.pipe()
+    process = network.firewall.start([program("icmpnatd"), "--config", daemon.path], stderr=writer)
+    wait_until(lambda: is_translated(network), "translation", 10)
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.set_blocking(writer, True)
+    guard = guard_of(process)
+    with Capture(network.router, "fwl") as border:
+        process.send_signal(signal.SIGSTOP)
+        udp(network.client, V4.plain_rejected, timeout=0)
+        process.kill()
+        process.wait()
+        assert len(border.errors(1)) == 1
+    os.close(reader)
+    os.close(writer)
+    wait_until(lambda: is_gone(guard), "the guard to end", 1)
+    daemon.start()

@@ -107,6 +107,15 @@ def owner(daemon):
     return lines[0].split()[1] if lines else None
 
 
+def queues(daemon):
+    """The numbers of those that are bound."""
+    return {line.split()[0] for line in daemon.host.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.splitlines()}
+
+
+def waiting(daemon):
+    return int(daemon.host.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2])
+
+
 def test_a_restart_keeps_the_packets(network, daemon):
     account, before = daemon.account(), owner(daemon)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
@@ -173,5 +182,113 @@ def test_what_is_not_wanted_is_given_back(network, daemon):
     daemon.start()
     daemon.hear_all()
     assert set(daemon.store) == {"queue-0"}
+    assert queues(daemon) == {"0"}
     assert ping(network.client, V4.public)
     assert udp(network.client, V4.plain_rejected).offender == V4.public
+
+
+def test_another_queue(network, daemon):
+    """What is parked in the old one, and what the rules still hand to it, leaves as the kernel made it."""
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            time.sleep(0.2)
+            daemon.park()
+            time.sleep(0.1)
+            daemon.queue = "number = 5;"
+            daemon.configure([(V4.firewall, V4.public)])
+            daemon.start()
+            daemon.hear_all()
+            time.sleep(0.2)
+        assert_each_once(border, flood)
+    assert set(daemon.store) == {"queue-5"} and queues(daemon) == {"5"}
+    daemon.rules.unload()
+    daemon.rules.load()
+    account = daemon.account()
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
+    account.expect(outer=1)
+    assert daemon.stats()["queue", "missed"] == 0
+
+
+def test_a_start_that_fails(network, daemon):
+    """A file that is in order, for a host that is not."""
+    with open(daemon.path) as file:
+        good = file.read()
+    daemon.write(good.replace('group = ""', 'group = "no-such-group"'))
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            time.sleep(0.2)
+            daemon.park()
+            time.sleep(0.1)
+            with pytest.raises(AssertionError, match="there is no group"):
+                daemon.start()
+            daemon.hear_all()
+            time.sleep(0.2)
+        assert_each_once(border, flood)
+    assert daemon.store == {} and queues(daemon) == set()
+    daemon.write(good)
+    daemon.start()
+    assert udp(network.client, V4.plain_rejected).offender == V4.public
+
+
+def test_a_longer_queue_gets_a_larger_buffer(network, daemon):
+    """Else a hang would not be seen: what finds no room in the socket looks as if it had been served."""
+    daemon.queue = "length = 256;"
+    daemon.configure([(V4.firewall, V4.public)])
+    daemon.stop()
+    daemon.start()
+    daemon.hear_all()
+    daemon.park()
+    daemon.queue = ""
+    daemon.configure([(V4.firewall, V4.public)])
+    daemon.start()
+    with Flood(network):
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        wait_until(lambda: waiting(daemon) == 0, "the guard", 3)
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation", 3)
+    assert daemon.stats()["queue", "missed"] == 0
+
+
+def test_nobody_plants_a_guard(network, daemon):
+    """A process of the service may store what it wants: what the daemon trusts does not come from there."""
+    daemon.park()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    daemon.store["guard"] = os.dup(theirs.fileno())
+    daemon.start()
+    daemon.hear_all()
+    assert guard_of(daemon.process)
+    assert set(daemon.store) == {"queue-0"}
+    ours.close()
+    theirs.close()
+
+
+def test_a_queue_of_another_network_namespace(network, daemon):
+    daemon.park()
+    daemon.host = network.router
+    daemon.start()
+    daemon.hear_all()
+    assert queues(daemon) == {"0"}
+    daemon.stop()
+    daemon.host = network.firewall
+    assert queues(daemon) == set()
+    daemon.start()
+
+
+def test_what_a_dead_daemon_had_in_its_hands(network, daemon, monkeypatch):
+    """Daemon and guard are killed after packets were received, before their verdicts: the next one lets
+    these go when the first packet comes."""
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    with Capture(network.router, "fwl") as border:
+        for _ in range(5):
+            udp(network.client, V4.plain_rejected, timeout=0)
+        wait_until(lambda: waiting(daemon) == 5, "the queue")
+        os.kill(guard_of(daemon.process), signal.SIGKILL)
+        daemon.kill()
+        taken = socket.socket(fileno=os.dup(daemon.store["queue-0"]))
+        for _ in range(3):
+            taken.recv(65536)
+        taken.close()
+        daemon.start()
+        wait_until(lambda: waiting(daemon) == 0, "the queue", 1)
+        assert len(border.errors(5)) == 5

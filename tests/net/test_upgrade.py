@@ -7,30 +7,20 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 
 import pytest
 
 from lab.client import ping, udp, wait_until
-from lab.daemon import Daemon, program
+from lab.daemon import Daemon
 from lab.network import V4
 from lab.traffic import Capture
-from test_guard import assert_each_once, guard_of, is_gone
+from test_guard import assert_each_once, guard_of, is_gone, own_program  # noqa: F401
 from test_stop import Flood
 
 UPGRADES = int(os.environ.get("UPGRADES", 20))
 RATE = 1000
-
-
-@pytest.fixture
-def own_program(tmp_path, monkeypatch):
-    """A program that can be replaced."""
-    copy = tmp_path / "icmpnatd"
-    shutil.copy(program("icmpnatd"), copy)
-    monkeypatch.setenv("ICMPNATD", str(copy))
-    return copy
 
 
 @pytest.fixture
@@ -140,9 +130,37 @@ def test_one_that_was_upgraded_is_guarded(network, daemon):
 
 def test_a_failed_exec_changes_nothing(network, daemon, own_program):
     """Good when tried, gone when needed."""
-    script = f"#!/bin/sh\nrm {own_program}\n"
+    script = f"#!/bin/sh\nexec rm {own_program}\n"
     replaced_by(script.encode())(own_program)
     done = daemon.ctl("upgrade", check=False)
     assert done.returncode == 1 and "still" in done.stderr
     assert udp(network.client, V4.plain_rejected).answer == "refused"
     wait_until(lambda: "the old one goes on" in daemon.log(), "the line in the log")
+
+
+@pytest.mark.parametrize("limit", [6, 7])
+def test_a_start_that_fails_after_a_good_trial(network, daemon, own_program, limit):
+    """For want of descriptors: what was parked leaves as the kernel made it."""
+    real = own_program.with_name("real")
+    own_program.rename(real)
+    script = f'#!/bin/sh\ncase $* in --check*) ;; *) ulimit -n {limit} ;; esac\nexec {real} "$@"\n'
+    own_program.write_text(script)
+    own_program.chmod(0o755)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network) as flood:
+            time.sleep(0.3)
+            daemon.process.send_signal(signal.SIGUSR2)
+            assert daemon.process.wait(5) == 1, daemon.log()
+            daemon.process = None
+            time.sleep(0.2)
+        assert_each_once(border, flood)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_comes_during_an_upgrade(daemon, ending):
+    for delay in 0, 0.005, 0.02:
+        daemon.process.send_signal(signal.SIGUSR2)
+        time.sleep(delay)
+        daemon.process.send_signal(ending)
+        assert daemon.process.wait(10) == 0
+        daemon.start()
