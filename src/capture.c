@@ -14,12 +14,16 @@
 #include "io/log.h"
 #include "rules.h"
 
-/* Everything of the rules that a kernel or its nft may lack. Never in force. */
-static const char probe[] =
-	"table ip icmpnatd-probe { flags owner; chain c { type filter hook output priority mangle;\n"
-	"dup to ip daddr device lo; queue flags bypass to 0; }; }\n"
-	"table ip6 icmpnatd-probe { flags owner; chain c { type filter hook output priority mangle;\n"
-	"dup to ip6 daddr device lo; queue flags bypass to 0; }; }\n";
+/* Everything of the rules that a kernel or its nft may lack. Never in force, and of no hook: a chain
+ * of one is registered even for a trial, and when it goes, the kernel drops all that is queued. */
+static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
+			    "dup to ip daddr device lo; queue flags bypass to 0; }; }\n"
+			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
+			    "dup to ip6 daddr device lo; queue flags bypass to 0; }; }\n";
+
+/* What the kernel refuses if somebody else has these tables. Tried before the rules are loaded, of
+ * which it would take chains before it refuses all, with the same effect. */
+static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpnatd { flags owner; }\n";
 
 /* Loads the rules for a configuration. If that fails, reason says why. */
 static bool load(struct capture *capture, const struct config *config, enum rules_format format,
@@ -94,6 +98,8 @@ bool capture_open(struct capture *capture, const struct config *config, int inhe
 		nftables_adopt(capture->nftables, inherited);
 	if (!is_able(capture, reason))
 		return leave_external(config, reason);
+	if (!replace && !nftables_try(capture->nftables, claim, reason, CAPTURE_REASON_MAX))
+		return fail(capture, config, reason);
 	return load(capture, config, replace ? RULES_OWN : RULES_OWN_AGAIN, reason) ||
 	       fail(capture, config, reason);
 }

@@ -31,8 +31,9 @@ def configuration(maps=MAPS, queue="", control=None, rules="external", outside='
 
 
 def kernel_has_nft_queue(host):
-    """False where iptables must do the queueing."""
-    probe = "table ip probe { chain c { type filter hook output priority 0; queue num 0; }; }"
+    """False where iptables must do the queueing. The chain has no hook: with one it would be registered even
+    for a check, and when it goes, the kernel drops all that is queued."""
+    probe = "table ip probe { chain c { queue num 0; }; }"
     return host.run("nft", "-c", "-f", "-", input=probe, check=False).returncode == 0
 
 

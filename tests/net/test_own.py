@@ -5,13 +5,17 @@ interfaces, and they end with the daemon, however it ends.
    client ===== border ===== firewall       nft flush ruleset, nft -f, delete, SIGKILL, reload
 """
 
+import contextlib
+import os
+import signal
+
 import pytest
 
 from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
 from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS
 from lab.network import V4
 from lab.traffic import Capture
-from test_guard import assert_each_once
+from test_guard import assert_each_once, guard_of, waiting
 from test_stop import Flood
 
 TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
@@ -119,6 +123,45 @@ def test_a_second_one_is_refused(network, own):
         last = second.log().splitlines()[-1]
     assert last == 'icmpnatd: another program holds the tables icmpnatd: stop it, or set rules = "external"'
     assert refusal(network) == translated(V4)
+
+
+@contextlib.contextmanager
+def parked(network, daemon, address):
+    """Five errors wait meanwhile, and neither the daemon nor its guard lets them go: they must still be there
+    at the end. (When a chain of a hook goes, be it one that was only tried, the kernel drops all that is queued.)"""
+    paused = [daemon.process.pid, guard_of(daemon.process)]
+    with Capture(network.router, "fwl") as border:
+        for pid in paused:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(5):
+                udp(network.client, address, timeout=0)
+            assert waiting(network) == 5
+            yield
+            assert waiting(network) == 5
+        finally:
+            for pid in paused:
+                os.kill(pid, signal.SIGCONT)
+        assert [error.source for error in border.errors(5)] == 5 * [V4.public]
+
+
+def test_one_that_is_refused_drops_nothing_that_waits(network, own):
+    """It tries what the kernel can before it finds that the tables are taken."""
+    second = Own(network, rules="auto", queue="number = 7;")
+    with parked(network, own, V4.plain_rejected), pytest.raises(AssertionError, match="another program holds"):
+        second.start()
+
+
+def test_one_that_leaves_other_rules_alone_drops_nothing_that_waits(network, capable):
+    """Those that somebody has loaded are of a kind with fewer chains."""
+    if not capable:
+        pytest.skip(NO_QUEUE)
+    with Daemon(network) as daemon:
+        daemon.rules.unload()
+        daemon.rules.kind = "direct"
+        daemon.rules.load()
+        with parked(network, daemon, V4.stateless), Own(network, rules="auto", queue="number = 7;") as second:
+            assert second.request("status")[0].count(["rules", "external"]) == 1
 
 
 def test_a_reload_changes_them_without_a_gap(network, own):
