@@ -2,6 +2,7 @@
 """What a client on the internet does and sees: real sockets and real programs."""
 
 import errno
+import os
 import re
 import select
 import socket
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 ECHO_PORT = 7       # answers at the open hosts, for TCP and UDP
 NAT_PORT = 8007     # of the DNATed host, for UDP: the same service
 IP_RECVERR, IPV6_RECVERR = 11, 25
+TCP_SYN_SENT = 2
 ANSWERS = {
     errno.ECONNREFUSED: "refused", errno.EHOSTUNREACH: "host unreachable",
     errno.ENETUNREACH: "net unreachable", errno.EMSGSIZE: "too big",
@@ -107,7 +109,22 @@ class TcpFlow:
         self.socket.close()
 
     def connect(self):
-        return self._try(lambda: self.socket.connect(self.address))
+        return self._try(self._connect)
+
+    def _connect(self):
+        """An ICMPv4 error about a SYN is queued (and wakes who polls) before it is set on the socket, since Linux
+        5.8: in between, Python's connect() finds no error there, and takes the socket for connected."""
+        deadline = time.monotonic() + self.socket.gettimeout()
+        self.socket.connect(self.address)
+        connecting = True
+        while connecting:
+            # The state first: what ends an attempt is set before the state that it leads to.
+            connecting = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_SYN_SENT
+            if error := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, os.strerror(error))
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            time.sleep(0.001 * connecting)
 
     def upload(self, size):
         """Sends size bytes, and waits until the other side says that it has them all."""
