@@ -28,12 +28,14 @@
 #include "io/queue_counters.h"
 #include "io/seccomp.h"
 
-#define LOOK_EVERY 1000 /* milliseconds; a hang is seen at the second look that finds it */
+#define LOOK_EVERY 1000 /* milliseconds */
+#define PATIENCE   1	/* looks that find what the look before has found: then it is a hang */
+#define LENIENCE   5	/* .. while another program takes over, which may have much to load */
 
 #define TRIAL_LASTS 8000 /* milliseconds that a trial may take */
 #define TRIAL_STEP  5	 /* .. and between two looks at it */
 
-enum kind { COUNTERS, QUEUE, RELEASED, RESUME, DISMISS, TRY, TRY_GOOD, TRY_BAD };
+enum kind { COUNTERS, QUEUE, RELEASED, PAUSE, RESUME, DISMISS, TRY, TRY_GOOD, TRY_BAD };
 
 /* To the guard and from it; the first two come with a descriptor. */
 struct message {
@@ -43,14 +45,16 @@ struct message {
 
 struct watched {
 	struct queue queue;
-	uint32_t left; /* packets that had left it when last looked at */
-	bool waiting;  /* .. and there were more */
+	uint32_t left;	/* packets that had left it when last looked at */
+	bool waiting;	/* .. and there were more */
+	unsigned stuck; /* looks in a row at which it was so, and none had left since the one before */
 };
 
 struct guard {
 	int channel, counters;
 	struct watched queues[CONFIG_WORKERS_MAX];
 	unsigned n_queues;
+	unsigned patience;
 	bool released;
 	char **command; /* of a trial */
 	pid_t trial;	/* -1: there is none */
@@ -112,8 +116,8 @@ static void release(struct guard *guard)
 	guard->released = true;
 }
 
-/* Whether packets wait in a queue that waited there at the last look as well, and
- * none has left meanwhile. */
+/* Whether packets have waited in a queue, and none has left, for as many looks as the
+ * guard has patience. */
 static bool is_stuck(const struct guard *guard, struct watched *watched)
 {
 	const struct watched before = *watched;
@@ -123,7 +127,11 @@ static bool is_stuck(const struct guard *guard, struct watched *watched)
 		return false;
 	watched->waiting = c.waiting > 0;
 	watched->left = c.id_sequence - c.waiting;
-	return before.waiting && watched->waiting && before.left == watched->left;
+	if (before.waiting && watched->waiting && before.left == watched->left)
+		watched->stuck++;
+	else
+		watched->stuck = 0;
+	return watched->stuck >= guard->patience;
 }
 
 static void look(struct guard *guard)
@@ -194,6 +202,12 @@ static void look_at_trial(struct guard *guard)
 	send_message(guard->channel, status == 0 ? TRY_GOOD : TRY_BAD, guard->trial_number, -1);
 }
 
+static void resume(struct guard *guard)
+{
+	guard->released = false;
+	guard->patience = PATIENCE;
+}
+
 static void take_message(struct guard *guard)
 {
 	struct message message;
@@ -209,8 +223,10 @@ static void take_message(struct guard *guard)
 	else if (message.kind == QUEUE && guard->n_queues < CONFIG_WORKERS_MAX &&
 		 queue_borrow(&guard->queues[guard->n_queues].queue, message.number, fd))
 		guard->n_queues++;
+	else if (message.kind == PAUSE)
+		guard->patience = LENIENCE;
 	else if (message.kind == RESUME)
-		guard->released = false;
+		resume(guard);
 	else if (message.kind == TRY && guard->trial < 0)
 		begin_trial(guard, message.number);
 	else if (message.kind == DISMISS)
@@ -251,6 +267,7 @@ _Noreturn static void watch(int channel, char **command)
 	guard.channel = channel;
 	guard.command = command;
 	guard.counters = guard.trial = -1;
+	resume(&guard);
 	for (;;) {
 		if (poll(&slot, 1, pause_of(&guard, next)) > 0)
 			take_message(&guard);
@@ -335,6 +352,12 @@ enum guard_trial guard_try(int guard)
 		unheard |= message.kind == RELEASED;
 	}
 	return GUARD_TRY_NONE;
+}
+
+/* Tells the guard that packets are going to wait until guard_resume(). */
+void guard_pause(int guard)
+{
+	send_message(guard, PAUSE, 0, -1);
 }
 
 /* Tells the guard that the queues are served, and take packets, again. */

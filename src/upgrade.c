@@ -34,7 +34,8 @@ bool upgrade_try(struct daemon *daemon, FILE *mistakes)
 	if (status == GUARD_TRY_GOOD)
 		return true;
 	if (status == GUARD_TRY_NONE)
-		fputs("the guard, which would try the new program, does not answer: restart the daemon\n", mistakes);
+		fputs("the guard, which would try the new program, does not answer: restart the daemon\n",
+			mistakes);
 	else
 		fprintf(mistakes, "%s --check failed: its reason is in the log\n", daemon->start.argv[0]);
 	return false;
@@ -71,6 +72,7 @@ void upgrade_execute(struct daemon *daemon)
 	int state;
 
 	notify_reloading();
+	guard_pause(daemon->start.guard);
 	daemon_pause(daemon);
 	state = state_save(daemon);
 	if (pass_descriptors(daemon, state))
@@ -81,6 +83,7 @@ void upgrade_execute(struct daemon *daemon)
 	if (state >= 0)
 		close(state);
 	daemon_continue(daemon);
+	guard_resume(daemon->start.guard);
 }
 
 /* Leaves the state with the service manager, which has the other descriptors. */

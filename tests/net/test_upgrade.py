@@ -138,14 +138,30 @@ def test_a_failed_exec_changes_nothing(network, daemon, own_program):
     wait_until(lambda: "the old one goes on" in daemon.log(), "the line in the log")
 
 
+def first(command, program):
+    """From now on the program does something before it starts, but not when it is tried."""
+    real = program.with_name("real")
+    program.rename(real)
+    program.write_text(f'#!/bin/bash\ncase $* in --check*) ;; *) {command} ;; esac\nexec {real} "$@"\n')
+    program.chmod(0o755)
+
+
+def test_a_program_that_takes_its_time(network, daemon, own_program):
+    """The guard knows that packets are going to wait."""
+    first("while [ $SECONDS -lt 4 ]; do :; done", own_program)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, RATE) as flood:
+            daemon.ctl("upgrade")
+            wait_until(lambda: upgrades(daemon) == 1, "the upgrade", 10)
+        assert_each_once(border, flood)
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+    assert "packets waited" not in daemon.log()
+
+
 @pytest.mark.parametrize("limit", [6, 7])
 def test_a_start_that_fails_after_a_good_trial(network, daemon, own_program, limit):
     """For want of descriptors: what was parked leaves as the kernel made it."""
-    real = own_program.with_name("real")
-    own_program.rename(real)
-    script = f'#!/bin/sh\ncase $* in --check*) ;; *) ulimit -n {limit} ;; esac\nexec {real} "$@"\n'
-    own_program.write_text(script)
-    own_program.chmod(0o755)
+    first(f"ulimit -n {limit}", own_program)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
         with Flood(network) as flood:
             time.sleep(0.3)
