@@ -163,48 +163,73 @@ size_t addrmap_search(const struct addrmap *table, struct address a)
 	return (size_t)(range - table->ranges);
 }
 
-/* How many of the n ranges behind a range a is in or behind. Where a is below 2^64,
- * as IPv4 is, so are they all, and half of the number tells. */
-static size_t count_reached(struct address a, const struct addrmap_range *range, uint32_t n)
+/* The first of the ranges that a slot leads to. */
+static const struct addrmap_range *slot_range(const struct addrmap *table, uint32_t slot)
 {
+	return &table->ranges[slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1)];
+}
+
+static const struct addrmap_node *slot_node(const struct addrmap *table, uint32_t slot)
+{
+	return &table->nodes[slot & ~ADDRMAP_SLOT_NODE];
+}
+
+/* The slot of an address in a node; key is the half of it that the node is about.
+ * No branch depends on it, for the reason given above. */
+static uint32_t find_slot(const struct addrmap *table, const struct addrmap_node *node, uint64_t key)
+{
+	const uint64_t slot = (key - node->base) >> node->shift;
+	const uint64_t nearest = slot < node->n ? slot : node->n;
+
+	return table->slots[node->slots + ((nearest + 1) & -(uint64_t)(key >= node->base))];
+}
+
+/* Of an address from 2^64 on. Apart from its caller, which for IPv4 has no registers
+ * to save then. */
+__attribute__((noinline)) static uint32_t find_high(const struct addrmap *table, struct address a)
+{
+	const struct addrmap_range *range;
+	uint32_t slot = table->roots[1];
 	size_t reached = 0;
 
-	if (a.hi == 0)
-		for (; n > 0; n--)
-			reached += range[n].first.lo <= a.lo;
-	else
-		for (; n > 0; n--)
-			reached += reaches(a, &range[n]);
-	return reached;
+	while (slot & ADDRMAP_SLOT_NODE) {
+		const struct addrmap_node *node = slot_node(table, slot);
+
+		slot = find_slot(table, node, node->low ? a.lo : a.hi);
+	}
+	range = slot_range(table, slot);
+	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--)
+		reached += reaches(a, &range[n]);
+	return range[reached].map;
 }
 
-/* The slot of a in a node. */
-static uint32_t find_slot(const struct addrmap *table, const struct addrmap_node *node, struct address a)
+/* Of an address below 2^64, as IPv4 is: so are all ranges that may be its own, and
+ * half of the number tells. */
+static uint32_t find_low(const struct addrmap *table, uint64_t lo)
 {
-	const uint64_t key = node->low ? a.lo : a.hi;
-	uint64_t slot = (key - node->base) >> node->shift;
-
-	slot = slot < node->n ? slot + 1 : (uint64_t)node->n + 1;
-	return table->slots[node->slots + (key < node->base ? 0 : slot)];
-}
-
-static size_t search_by_index(const struct addrmap *table, struct address a)
-{
-	uint32_t slot = table->roots[a.hi != 0];
-	size_t first;
+	const struct addrmap_range *range;
+	uint32_t slot = table->roots[0];
+	size_t reached = 0;
 
 	while (slot & ADDRMAP_SLOT_NODE)
-		slot = find_slot(table, &table->nodes[slot & ~ADDRMAP_SLOT_NODE], a);
-	first = slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1);
-	return first + count_reached(a, &table->ranges[first], slot >> ADDRMAP_SLOT_BITS);
+		slot = find_slot(table, slot_node(table, slot), lo);
+	range = slot_range(table, slot);
+	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--)
+		reached += range[n].first.lo <= lo;
+	return range[reached].map;
+}
+
+__attribute__((noinline)) static uint32_t find_without_index(const struct addrmap *table, struct address a)
+{
+	return table->n_ranges ? table->ranges[addrmap_search(table, a)].map : ADDRMAP_NONE;
 }
 
 /* The map that holds for a: index of its entry, or ADDRMAP_NONE. */
 uint32_t addrmap_find(const struct addrmap *table, struct address a)
 {
-	if (table->n_ranges == 0)
-		return ADDRMAP_NONE;
-	return table->ranges[table->slots ? search_by_index(table, a) : addrmap_search(table, a)].map;
+	if (!table->slots)
+		return find_without_index(table, a);
+	return a.hi == 0 ? find_low(table, a.lo) : find_high(table, a);
 }
 
 /* What a is known as outside, a being covered by the map. Of a prefix that is
