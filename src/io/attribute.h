@@ -29,33 +29,50 @@ static inline const void *attribute_payload(const struct nlattr *attribute)
 	return attribute + 1;
 }
 
-/* Finds the attributes of the types below n in length bytes: found[type] is the
- * last one of its type, NULL if there is none. What is behind an attribute that
- * does not fit is not read. */
-static inline void attributes_find(const void *bytes, size_t length, const struct nlattr *found[], unsigned n)
+static inline unsigned attribute_type(const struct nlattr *attribute)
 {
-	const struct nlattr *attribute = bytes;
-	ptrdiff_t left = (ptrdiff_t)length;
-
-	memset(found, 0, n * sizeof(found[0]));
-	while (left >= NLA_HDRLEN && attribute->nla_len >= NLA_HDRLEN && attribute->nla_len <= left) {
-		const unsigned step = NLA_ALIGN(attribute->nla_len),
-			       type = attribute->nla_type & NLA_TYPE_MASK;
-
-		if (type < n)
-			found[type] = attribute;
-		left -= step; /* perhaps below 0: the last one may lack its padding */
-		attribute = (const void *)((const char *)attribute + step);
-	}
+	return attribute->nla_type & NLA_TYPE_MASK;
 }
 
-/* Finds those of a message, behind its own header and another one. */
-static inline void message_find(
-	const struct nlmsghdr *message, size_t header, const struct nlattr *found[], unsigned n)
-{
-	const size_t begin = NLMSG_HDRLEN + NLMSG_ALIGN(header), length = message->nlmsg_len;
+/* Attributes that have not been read yet. */
+struct attributes {
+	const struct nlattr *next;
+	ptrdiff_t left; /* bytes; below 0 where the last attribute lacks its padding */
+};
 
-	attributes_find((const char *)message + begin, length > begin ? length - begin : 0, found, n);
+/* Those of a message, behind its own header and another one. */
+static inline struct attributes message_attributes(const struct nlmsghdr *message, size_t header)
+{
+	const size_t begin = NLMSG_HDRLEN + NLMSG_ALIGN(header);
+
+	return (struct attributes){(const void *)((const char *)message + begin),
+		(ptrdiff_t)message->nlmsg_len - (ptrdiff_t)begin};
+}
+
+/* The next one, NULL at the end. What is behind one that does not fit is not read. */
+static inline const struct nlattr *attributes_next(struct attributes *rest)
+{
+	const struct nlattr *attribute = rest->next;
+	unsigned step;
+
+	if (rest->left < NLA_HDRLEN || attribute->nla_len < NLA_HDRLEN || attribute->nla_len > rest->left)
+		return NULL;
+	step = NLA_ALIGN(attribute->nla_len);
+	rest->left -= step;
+	rest->next = (const void *)((const char *)attribute + step);
+	return attribute;
+}
+
+/* Finds those of the types below n: found[type] is the last one of its type, NULL
+ * if there is none. */
+static inline void attributes_find(struct attributes all, const struct nlattr *found[], unsigned n)
+{
+	const struct nlattr *attribute;
+
+	memset(found, 0, n * sizeof(found[0]));
+	while ((attribute = attributes_next(&all)))
+		if (attribute_type(attribute) < n)
+			found[attribute_type(attribute)] = attribute;
 }
 
 #endif

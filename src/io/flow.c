@@ -200,7 +200,10 @@ static uint16_t read_u16(const struct nlattr *a)
 /* Finds the attributes inside of another one; nest may be NULL. */
 static void find_nested(const struct nlattr *nest, const struct nlattr *found[], unsigned n)
 {
-	attributes_find(nest ? attribute_payload(nest) : NULL, nest ? attribute_length(nest) : 0, found, n);
+	const struct attributes inside = {
+		nest ? attribute_payload(nest) : NULL, nest ? (ptrdiff_t)attribute_length(nest) : 0};
+
+	attributes_find(inside, found, n);
 }
 
 static void read_icmp(const struct nlattr *id, const struct nlattr *type, const struct nlattr *code,
@@ -268,7 +271,7 @@ static int read_answer(const struct nlmsghdr *message, size_t length, struct flo
 			return EBADMSG; /* an acknowledgement is no flow */
 		return -answer->error;
 	}
-	message_find(message, sizeof(struct nfgenmsg), entry, CTA_TUPLE_REPLY + 1);
+	attributes_find(message_attributes(message, sizeof(struct nfgenmsg)), entry, CTA_TUPLE_REPLY + 1);
 	return read_flow(entry, flow) ? 0 : EBADMSG;
 }
 

@@ -123,21 +123,53 @@ static uint32_t read_be32(const struct nlattr *attribute)
 	return ntohl(value_be);
 }
 
+/* The attributes of a packet that matter here; NULL where there is none. */
+struct packet_attributes {
+	const struct nlattr *header, *interface, *payload, *flow, *cut;
+};
+
+/* Of two attributes of one type, the last one. No table by type as in
+ * attributes_find(): to clear it would cost as much as to fill it. */
+static struct packet_attributes find_attributes(const struct nlmsghdr *message)
+{
+	struct attributes rest = message_attributes(message, sizeof(struct nfgenmsg));
+	const struct nlattr *attribute;
+	struct packet_attributes found = {NULL};
+
+	while ((attribute = attributes_next(&rest)))
+		switch (attribute_type(attribute)) {
+		case NFQA_PACKET_HDR:
+			found.header = attribute;
+			break;
+		case NFQA_IFINDEX_OUTDEV:
+			found.interface = attribute;
+			break;
+		case NFQA_PAYLOAD:
+			found.payload = attribute;
+			break;
+		case NFQA_CT:
+			found.flow = attribute;
+			break;
+		case NFQA_CAP_LEN:
+			found.cut = attribute;
+			break;
+		}
+	return found;
+}
+
 static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *message)
 {
-	const struct nlattr *found[NFQA_CAP_LEN + 1], *payload;
+	const struct packet_attributes found = find_attributes(message);
+	const struct nlattr *payload = found.payload;
 
-	message_find(message, sizeof(struct nfgenmsg), found, NFQA_CAP_LEN + 1);
-	if (!found[NFQA_PACKET_HDR] ||
-		attribute_length(found[NFQA_PACKET_HDR]) < sizeof(struct nfqnl_msg_packet_hdr))
+	if (!found.header || attribute_length(found.header) < sizeof(struct nfqnl_msg_packet_hdr))
 		return false;
-	packet->id = read_be32(found[NFQA_PACKET_HDR]); /* its first field */
-	packet->interface = read_be32(found[NFQA_IFINDEX_OUTDEV]);
-	packet->flow = found[NFQA_CT];
-	payload = found[NFQA_PAYLOAD];
+	packet->id = read_be32(found.header); /* its first field */
+	packet->interface = read_be32(found.interface);
+	packet->flow = found.flow;
 	packet->bytes = payload ? (uint8_t *)(uintptr_t)attribute_payload(payload) : NULL;
 	packet->length = payload ? (uint32_t)attribute_length(payload) : 0;
-	packet->whole = payload && !found[NFQA_CAP_LEN];
+	packet->whole = payload && !found.cut;
 	return packet->length <= QUEUE_PACKET_MAX;
 }
 
