@@ -35,7 +35,7 @@ static enum icmp_type find_type(uint8_t version, uint8_t type)
 	return found ? (enum icmp_type)(found - 1) : ICMP_TYPE_COUNT;
 }
 
-static bool header_verifies(const struct packet *p, const uint8_t *bytes)
+static inline bool header_verifies(const struct packet *p, const uint8_t *bytes)
 {
 	const uint8_t *header = bytes + p->begin;
 
@@ -143,6 +143,12 @@ static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
+static enum packet_status parse_as(
+	uint8_t version, struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
+{
+	return version == 4 ? packet_parse_v4(p, bytes, begin, end) : packet_parse_v6(p, bytes, begin, end);
+}
+
 static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 {
 	struct packet *inner = &error->inner;
@@ -153,7 +159,7 @@ static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 		return OUTCOME_QUOTE_LENGTH;
 	if (begin < end && bytes[begin] >> 4 != error->outer.version)
 		return OUTCOME_INNER_VERSION;
-	if (packet_parse(inner, bytes, begin, end) != PACKET_OK)
+	if (parse_as(error->outer.version, inner, bytes, begin, end) != PACKET_OK)
 		return OUTCOME_INNER_HEADER;
 	if (!header_verifies(inner, bytes))
 		return OUTCOME_INNER_CHECKSUM;

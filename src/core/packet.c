@@ -5,20 +5,14 @@
  */
 #include "core/packet.h"
 
-#define IPV4_HEADER 20
 #define IPV6_HEADER 40
 /* RFC 7401, RFC 5533; not in libc. */
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140
 
-static uint16_t smaller(size_t a, size_t b)
-{
-	return (uint16_t)(a < b ? a : b);
-}
-
 /* Whether the options have a source route (RFC 791: 131 loose, 137 strict) that
  * is not used up. Apart from its caller, which hardly ever meets an option. */
-__attribute__((noinline)) static bool has_route_left(const uint8_t *options, size_t length)
+bool packet_has_route_left(const uint8_t *options, size_t length)
 {
 	enum { END = 0, NOP = 1, LOOSE = 131, STRICT = 137 };
 
@@ -32,37 +26,6 @@ __attribute__((noinline)) static bool has_route_left(const uint8_t *options, siz
 		at += n;
 	}
 	return false;
-}
-
-static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
-{
-	const uint8_t *ip = bytes + begin;
-	size_t header, total;
-	unsigned fragment;
-
-	if (end - begin < IPV4_HEADER)
-		return PACKET_TRUNCATED;
-	header = (ip[0] & 0xf) * 4;
-	total = packet_be16(ip + 2);
-	if (header < IPV4_HEADER || total < header)
-		return PACKET_INCONSISTENT;
-	if (end - begin < header)
-		return PACKET_TRUNCATED;
-	fragment = packet_be16(ip + 6);
-	*p = (struct packet){
-		.begin = (uint16_t)begin,
-		.end = smaller(begin + total, end),
-		.transport = fragment & 0x1fff ? 0 : (uint16_t)(begin + header),
-		.total_end = (uint32_t)(begin + total),
-		.version = 4,
-		.protocol = ip[9],
-		.fragment = fragment & 0x3fff, /* more fragments, or an offset */
-		.source = address_from_v4(ip + 12),
-		.destination = address_from_v4(ip + 16),
-	};
-	if (header > IPV4_HEADER)
-		p->rerouted = has_route_left(ip + IPV4_HEADER, header - IPV4_HEADER);
-	return PACKET_OK;
 }
 
 static bool is_extension(uint8_t protocol)
@@ -103,7 +66,8 @@ static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offse
 	p->transport = (uint16_t)(offset <= p->end ? offset : 0);
 }
 
-static enum packet_status parse_v6(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
+/* The same of version 6. */
+enum packet_status packet_parse_v6(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
 {
 	const uint8_t *ip = bytes + begin;
 	size_t total_end;
@@ -122,20 +86,4 @@ static enum packet_status parse_v6(struct packet *p, const uint8_t *bytes, size_
 	};
 	walk_extensions(p, bytes, begin + IPV6_HEADER);
 	return PACKET_OK;
-}
-
-/* Reads the IP header at bytes[begin], of which nothing from bytes[end] on may
- * be touched; end is at most 65535. A packet that goes on beyond end is no
- * mistake: p->end and p->total_end tell. */
-enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
-{
-	if (begin >= end)
-		return PACKET_TRUNCATED;
-	switch (bytes[begin] >> 4) {
-	case 4:
-		return parse_v4(p, bytes, begin, end);
-	case 6:
-		return parse_v6(p, bytes, begin, end);
-	}
-	return PACKET_INCONSISTENT;
 }
