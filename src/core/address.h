@@ -79,26 +79,29 @@ static inline bool address_is_v4(struct address a)
 	return a.hi == 0 && a.lo >> 32 == 0xffff;
 }
 
+/* What the first five bits of a private IPv4 address may be, a bit for each. */
+#define ADDRESS_PRIVATE_FIFTHS (1u << 10 / 8 | 1u << 100 / 8 | 1u << 169 / 8 | 1u << 172 / 8 | 1u << 192 / 8)
+
 /* Whether a belongs to a range that outside routers neither route nor let
  * pass as a source: RFC 1918, shared address space (RFC 6598), IPv4 link-local
  * (RFC 3927), unique local (RFC 4193) and IPv6 link-local (RFC 4291). */
 static inline bool address_is_private(struct address a)
 {
-	const uint32_t v4 = (uint32_t)a.lo;
-
-	if (!address_is_v4(a))
+	if (a.hi != 0)
 		return a.hi >> 57 == 0xfc >> 1 || a.hi >> 54 == 0xfe80 >> 6;
-	switch (v4 >> 24) {
-	case 10:
+	if (!(ADDRESS_PRIVATE_FIFTHS >> (a.lo >> 27 & 31) & 1)) /* as that of most addresses is not */
+		return false;
+	switch (a.lo >> 24) {
+	case 0xffff00 | 10:
 		return true;
-	case 100:
-		return v4 >> 22 == (100 << 2 | 1);
-	case 169:
-		return v4 >> 16 == (169 << 8 | 254);
-	case 172:
-		return v4 >> 20 == (172 << 4 | 1);
-	case 192:
-		return v4 >> 16 == (192 << 8 | 168);
+	case 0xffff00 | 100:
+		return (a.lo >> 22 & 3) == 1;
+	case 0xffff00 | 169:
+		return (a.lo >> 16 & 0xff) == 254;
+	case 0xffff00 | 172:
+		return (a.lo >> 20 & 0xf) == 1;
+	case 0xffff00 | 192:
+		return (a.lo >> 16 & 0xff) == 168;
 	}
 	return false;
 }
