@@ -16,16 +16,6 @@ bool address_is_unroutable(struct address a)
 	return v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 14;
 }
 
-/* The bits that a prefix of this length leaves to the host. */
-struct address prefix_host_mask(uint8_t length)
-{
-	if (length >= 128)
-		return (struct address){0, 0};
-	if (length >= 64)
-		return (struct address){0, UINT64_MAX >> (length - 64)};
-	return (struct address){UINT64_MAX >> length, UINT64_MAX};
-}
-
 /* The highest address of p. */
 struct address prefix_last(struct prefix p)
 {

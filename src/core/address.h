@@ -119,7 +119,16 @@ static inline bool address_equal(struct address a, struct address b)
 	return a.hi == b.hi && a.lo == b.lo;
 }
 
-struct address prefix_host_mask(uint8_t length);
+/* The bits that a prefix of this length leaves to the host. */
+static inline struct address prefix_host_mask(uint8_t length)
+{
+	if (length >= 128)
+		return (struct address){0, 0};
+	if (length >= 64)
+		return (struct address){0, UINT64_MAX >> (length - 64)};
+	return (struct address){UINT64_MAX >> length, UINT64_MAX};
+}
+
 struct address prefix_last(struct prefix p);
 bool prefix_contains(struct prefix p, struct address a);
 

@@ -231,13 +231,3 @@ uint32_t addrmap_find(const struct addrmap *table, struct address a)
 		return find_without_index(table, a);
 	return a.hi == 0 ? find_low(table, a.lo) : find_high(table, a);
 }
-
-/* What a is known as outside, a being covered by the map. Of a prefix that is
- * mapped to one of its own length the host bits stay; all others become the
- * one public address. */
-struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
-{
-	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);
-
-	return (struct address){base.hi | (a.hi & mask.hi), base.lo | (a.lo & mask.lo)};
-}

@@ -71,6 +71,15 @@ void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, s
 	enum addrmap_part part, uint8_t outside, struct addrmap_range *ranges);
 size_t addrmap_search(const struct addrmap *table, struct address a);
 uint32_t addrmap_find(const struct addrmap *table, struct address a);
-struct address addrmap_apply(const struct addrmap_entry *entry, struct address a);
+
+/* What a is known as outside, a being covered by the map. Of a prefix that is
+ * mapped to one of its own length the host bits stay; all others become the
+ * one public address. */
+static inline struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
+{
+	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);
+
+	return (struct address){base.hi | (a.hi & mask.hi), base.lo | (a.lo & mask.lo)};
+}
 
 #endif
