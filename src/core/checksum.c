@@ -34,14 +34,3 @@ uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n)
 		sum = checksum_add_around(sum, checksum_read_2(end - n % 4));
 	return n & 1 ? checksum_add_word(sum, (uint16_t)(end[-1] << 8)) : sum;
 }
-
-/* Brings a checksum field up to date with a delta: HC' = ~(~HC + delta), RFC
- * 1624 equation 3. Returns what the new field changes in a sum that covers it. */
-uint64_t checksum_update(uint8_t field[2], uint64_t delta)
-{
-	const uint16_t old = checksum_read_2(field);
-	const uint16_t new = (uint16_t)~checksum_fold(checksum_add_around((uint16_t)~old, delta));
-
-	memcpy(field, &new, sizeof(new));
-	return (uint16_t)~old + (uint64_t) new;
-}

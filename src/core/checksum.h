@@ -12,7 +12,6 @@
 
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n);
 uint64_t checksum_add_word(uint64_t sum, uint16_t word);
-uint64_t checksum_update(uint8_t field[2], uint64_t delta);
 
 /* Adds two sums with the carry brought round: a 64-bit one's complement sum
  * is a 16-bit one too, for 2^64 - 1 is a multiple of 2^16 - 1. */
@@ -72,6 +71,17 @@ static inline uint16_t checksum_fold(uint64_t sum)
 static inline bool checksum_verifies(uint64_t sum)
 {
 	return sum > 0 && sum % UINT16_MAX == 0;
+}
+
+/* Brings a checksum field up to date with a delta: HC' = ~(~HC + delta), RFC
+ * 1624 equation 3. Returns what the new field changes in a sum that covers it. */
+static inline uint64_t checksum_update(uint8_t field[2], uint64_t delta)
+{
+	const uint16_t old = checksum_read_2(field);
+	const uint16_t new = (uint16_t)~checksum_fold(checksum_add_around((uint16_t)~old, delta));
+
+	memcpy(field, &new, sizeof(new));
+	return (uint16_t)~old + (uint64_t) new;
 }
 
 /* Writes n bytes (an even number, at an even distance from the start of the
