@@ -43,16 +43,13 @@ static void count_hit(_Atomic uint64_t *hits, uint32_t map)
 		stats_increase(&hits[map], 1);
 }
 
-static void count(struct worker *worker, const struct policy *policy, const struct decision *d)
+static void count(struct worker *worker, _Atomic uint64_t *hits, const struct decision *d)
 {
-	_Atomic uint64_t *hits;
-
 	stats_add(&worker->stats, STATS_OUTCOME + d->outcome, 1);
 	if (d->sound)
 		stats_add(&worker->stats, STATS_TYPE + d->error.type, 1);
 	if (!d->translated)
 		return;
-	hits = policy->hits + worker->number * policy->config->n_entries;
 	count_hit(hits, d->translation.outer_map);
 	count_hit(hits, d->translation.source_map);
 	count_hit(hits, d->translation.destination_map);
@@ -62,6 +59,9 @@ static void count(struct worker *worker, const struct policy *policy, const stru
  * must be answered first. */
 struct batch {
 	const struct policy *policy;
+	struct decide_rules rules;
+	uint32_t interface; /* the one that rules.maps are those of */
+	_Atomic uint64_t *hits;
 	struct decision decisions[QUEUE_BATCH];
 	struct flow_question questions[QUEUE_BATCH];
 	unsigned asks[QUEUE_BATCH]; /* the packet that a question is about */
@@ -74,12 +74,6 @@ _Static_assert(QUEUE_BATCH <= FLOW_QUESTIONS_MAX, "a batch may have a question a
 static void begin(struct worker *worker, struct batch *batch, unsigned i)
 {
 	const struct queue_packet *packet = &worker->queue.packets[i];
-	const struct config *config = batch->policy->config;
-	const struct decide_rules rules = {
-		.maps = find_maps(batch->policy, packet->interface),
-		.lookup = config->lookup,
-		.extensions = config->extensions,
-	};
 	struct decision *d = &batch->decisions[i];
 	struct flow flow;
 
@@ -87,7 +81,11 @@ static void begin(struct worker *worker, struct batch *batch, unsigned i)
 		*d = (struct decision){.outcome = OUTCOME_OVERSIZE};
 		return;
 	}
-	decide_begin(d, &rules, packet->bytes, packet->length);
+	if (packet->interface != batch->interface) {
+		batch->interface = packet->interface;
+		batch->rules.maps = find_maps(batch->policy, packet->interface);
+	}
+	decide_begin(d, &batch->rules, packet->bytes, packet->length);
 	if (!d->wants_flow) {
 		decide_finish(d, NULL, packet->bytes);
 	} else if (packet->flow && flow_read_attached(packet->flow, &flow)) {
@@ -125,7 +123,7 @@ static void finish(struct worker *worker, const struct batch *batch, unsigned i)
 	struct queue_packet *packet = &worker->queue.packets[i];
 	const struct decision *d = &batch->decisions[i];
 
-	count(worker, batch->policy, d);
+	count(worker, batch->hits, d);
 	if (d->modified) {
 		packet->length = (uint32_t)d->length;
 		queue_rewrite(&worker->queue, packet);
@@ -150,12 +148,23 @@ static const struct policy *hold_policy(struct worker *worker)
 	return policy;
 }
 
+static void begin_batch(struct worker *worker, struct batch *batch)
+{
+	const struct policy *policy = hold_policy(worker);
+	const struct config *config = policy->config;
+
+	batch->policy = policy;
+	batch->rules = (struct decide_rules){.lookup = config->lookup, .extensions = config->extensions};
+	batch->interface = 0; /* of which there are no maps */
+	batch->hits = policy->hits + worker->number * config->n_entries;
+	batch->n_questions = 0;
+}
+
 static void serve_batch(struct worker *worker)
 {
 	struct batch batch;
 
-	batch.policy = hold_policy(worker);
-	batch.n_questions = 0;
+	begin_batch(worker, &batch);
 	for (unsigned i = 0; i < worker->queue.n_packets; i++)
 		begin(worker, &batch, i);
 	ask(worker, &batch);

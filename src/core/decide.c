@@ -7,7 +7,7 @@
 
 static bool should_look_up(const struct decide_rules *rules, const struct translation *t)
 {
-	return rules->lookup == LOOKUP_ALWAYS || (rules->lookup == LOOKUP_AUTO && t->wants_flow);
+	return t->wants_flow ? rules->lookup != LOOKUP_NEVER : rules->lookup == LOOKUP_ALWAYS;
 }
 
 static enum outcome begin_sound(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes)

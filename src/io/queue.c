@@ -255,7 +255,8 @@ struct verdict {
 _Static_assert(sizeof(struct verdict) == 32, "a message has no holes");
 
 /* Appends a verdict to the batch. */
-static struct verdict *add_verdict(struct queue *queue, const struct queue_packet *packet, uint32_t verdict)
+static inline struct verdict *add_verdict(
+	struct queue *queue, const struct queue_packet *packet, uint32_t verdict)
 {
 	struct verdict *v = (void *)(queue->buffers->out + queue->verdicts);
 
