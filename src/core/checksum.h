@@ -58,13 +58,14 @@ static inline uint64_t checksum_of_20(const uint8_t *bytes)
 	return checksum_add_around(checksum_add_16(0, bytes), checksum_read_4(bytes + 16));
 }
 
-/* The sum as 16 bits, in memory order. Folding keeps it modulo 0xffff; of the
- * two zeros of one's complement it leaves 0 only where nothing was added. */
+/* The sum as 16 bits, in memory order: its halves are added, each to the other, so
+ * that the upper one has the carry of the lower. Folding keeps it modulo 0xffff; of
+ * the two zeros of one's complement it leaves 0 only where nothing was added. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-	const uint16_t folded = (uint16_t)(sum % UINT16_MAX);
+	const uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
 
-	return folded == 0 && sum > 0 ? UINT16_MAX : folded;
+	return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
 /* Whether a sum over data that includes its checksum field says "intact". */
