@@ -27,32 +27,31 @@ static const uint8_t types[][TYPES] = {
 #undef ICMP_TYPE
 };
 
-/* ICMP_TYPE_COUNT if it is none of ours. */
-static enum icmp_type find_type(uint8_t version, uint8_t type)
+/* False if it is none of ours. */
+static bool find_type(enum icmp_type *found, uint8_t version, uint8_t type)
 {
-	const unsigned found = type < TYPES ? types[version == 6][type] : 0;
+	const unsigned entry = type < TYPES ? types[version == 6][type] : 0;
 
-	return found ? (enum icmp_type)(found - 1) : ICMP_TYPE_COUNT;
+	*found = (enum icmp_type)(entry - 1);
+	return entry > 0;
 }
 
-static inline bool header_verifies(const struct packet *p, const uint8_t *bytes)
+static inline bool header_verifies(uint8_t version, const uint8_t *header)
 {
-	const uint8_t *header = bytes + p->begin;
-
-	if (p->version == 6)
+	if (version == 6)
 		return true;
-	if ((header[0] & 0xf) == 5)
+	if (header[0] == 0x45) /* no options, as nearly always */
 		return checksum_verifies(checksum_of_20(header));
 	return checksum_verifies(checksum_add(0, header, (header[0] & 0xfu) * 4));
 }
 
 /* ICMPv6 is summed with a pseudo-header (RFC 4443, 2.3; RFC 8200, 8.1). */
-static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
+static bool icmp_verifies(const struct packet *outer, uint8_t version, const uint8_t *bytes)
 {
 	size_t length = (size_t)outer->end - outer->transport;
 	uint64_t sum = checksum_add(0, bytes + outer->transport, length);
 
-	if (outer->version == 6) {
+	if (version == 6) {
 		sum = checksum_add(sum, bytes + packet_source(outer), 32);
 		sum = checksum_add_word(sum, (uint16_t)length);
 		sum = checksum_add_word(sum, IPPROTO_ICMPV6);
@@ -60,13 +59,14 @@ static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
 	return checksum_verifies(sum);
 }
 
-static bool is_icmp(const struct packet *p)
+static bool is_icmp(uint8_t version, uint8_t protocol)
 {
-	return p->protocol == (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	return protocol == (version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 /* The outer header and the ICMP header, up to the type. */
-static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, size_t length)
+static enum outcome parse_outer(
+	struct icmp_error *error, uint8_t version, const uint8_t *bytes, size_t length)
 {
 	struct packet *outer = &error->outer;
 
@@ -80,16 +80,16 @@ static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, 
 	}
 	if (outer->total_end != length)
 		return OUTCOME_OUTER_HEADER;
-	if (!header_verifies(outer, bytes))
+	if (!header_verifies(version, bytes))
 		return OUTCOME_OUTER_CHECKSUM;
-	if (outer->fragment && (is_icmp(outer) || outer->protocol == IPPROTO_FRAGMENT))
+	if (outer->fragment && (is_icmp(version, outer->protocol) || outer->protocol == IPPROTO_FRAGMENT))
 		return OUTCOME_FRAGMENT;
-	if (!is_icmp(outer))
+	if (!is_icmp(version, outer->protocol))
 		return OUTCOME_NOT_ERROR;
 	if (!packet_quotes(outer, 0, ICMP_ERROR_HEADER))
 		return OUTCOME_TRUNCATED;
-	error->type = find_type(outer->version, bytes[outer->transport]);
-	return error->type < ICMP_TYPE_COUNT ? OUTCOME_UNDECIDED : OUTCOME_NOT_ERROR;
+	return find_type(&error->type, version, bytes[outer->transport]) ? OUTCOME_UNDECIDED
+									 : OUTCOME_NOT_ERROR;
 }
 
 /* Offset of the length field of RFC 4884 (4.1 to 4.5), one byte. */
@@ -131,14 +131,14 @@ static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 
 /* Whether the quoted packet is itself an ICMP error (RFC 1122, 3.2.2; RFC 4443,
  * 2.4e: none is sent about one). */
-static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
+static bool quotes_error(const struct packet *inner, uint8_t version, const uint8_t *bytes)
 {
 	uint8_t type;
 
-	if (!is_icmp(inner) || !packet_quotes(inner, 0, 1))
+	if (!is_icmp(version, inner->protocol) || !packet_quotes(inner, 0, 1))
 		return false;
 	type = bytes[inner->transport];
-	if (inner->version == 6)
+	if (version == 6)
 		return type < 128;
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
@@ -149,7 +149,7 @@ static enum packet_status parse_as(
 	return version == 4 ? packet_parse_v4(p, bytes, begin, end) : packet_parse_v6(p, bytes, begin, end);
 }
 
-static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
+static enum outcome parse_inner(struct icmp_error *error, uint8_t version, const uint8_t *bytes)
 {
 	struct packet *inner = &error->inner;
 	size_t begin = error->outer.transport + ICMP_ERROR_HEADER;
@@ -157,22 +157,21 @@ static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 
 	if (end == 0)
 		return OUTCOME_QUOTE_LENGTH;
-	if (begin < end && bytes[begin] >> 4 != error->outer.version)
+	if (begin < end && bytes[begin] >> 4 != version)
 		return OUTCOME_INNER_VERSION;
-	if (parse_as(error->outer.version, inner, bytes, begin, end) != PACKET_OK)
+	if (parse_as(version, inner, bytes, begin, end) != PACKET_OK)
 		return OUTCOME_INNER_HEADER;
-	if (!header_verifies(inner, bytes))
+	if (!header_verifies(version, bytes + begin))
 		return OUTCOME_INNER_CHECKSUM;
-	return quotes_error(inner, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
+	return quotes_error(inner, version, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
 }
 
 /* Whether an IPv6 header has an address of ::ffff:0:0/96, which is not for the
  * wire (RFC 4038, 4.2) and would here be taken for IPv4 (address.h). */
 static bool has_mapped_address(const struct icmp_error *error)
 {
-	return error->outer.version == 6 &&
-	       (address_is_v4(error->outer.source) || address_is_v4(error->outer.destination) ||
-		       address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
+	return (address_is_v4(error->outer.source) || address_is_v4(error->outer.destination) ||
+		address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
 }
 
 /* Reads the packet of length bytes (at most 65535) that starts with its outer
@@ -180,14 +179,15 @@ static bool has_mapped_address(const struct icmp_error *error)
  * *error filled in; else what it is, with *error undefined. */
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length)
 {
-	enum outcome outcome = parse_outer(error, bytes, length);
+	const uint8_t version = length > 0 ? bytes[0] >> 4 : 0; /* not read back from *error */
+	enum outcome outcome = parse_outer(error, version, bytes, length);
 
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	if (!icmp_verifies(&error->outer, bytes))
+	if (!icmp_verifies(&error->outer, version, bytes))
 		return OUTCOME_ICMP_CHECKSUM;
-	outcome = parse_inner(error, bytes);
+	outcome = parse_inner(error, version, bytes);
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	return has_mapped_address(error) ? OUTCOME_MAPPED_ADDRESS : OUTCOME_UNDECIDED;
+	return version == 6 && has_mapped_address(error) ? OUTCOME_MAPPED_ADDRESS : OUTCOME_UNDECIDED;
 }
