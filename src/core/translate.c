@@ -22,26 +22,6 @@ struct edit {
 	bool outer_changed, inner_changed, df_cleared, stripped;
 };
 
-/* Looks up the maps for an error. maps are those of the interface that it
- * leaves by; error must outlive *t. */
-void translate_begin(
-	struct translation *t, const struct icmp_error *error, const struct addrmap maps[ADDRMAP_PARTS])
-{
-	const struct addrmap *inner = &maps[ADDRMAP_INNER];
-
-	t->error = error;
-	t->entries = inner->entries;
-	t->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], error->outer.source);
-	t->source_map = addrmap_find(inner, error->inner.source);
-	t->destination_map = addrmap_find(inner, error->inner.destination);
-	t->wants_flow = t->source_map != ADDRMAP_NONE || t->destination_map != ADDRMAP_NONE ||
-			address_is_private(error->inner.source) ||
-			address_is_private(error->inner.destination);
-	t->extensions = EXTENSION_PASS;
-	t->length = error->outer.end;
-	t->modified = false;
-}
-
 static uint64_t write_v4(uint8_t *at, struct address a)
 {
 	uint8_t text[4];
