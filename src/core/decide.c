@@ -28,12 +28,13 @@ static enum outcome begin_sound(struct decision *d, const struct decide_rules *r
  * header. If d->wants_flow afterwards, the flow of d->seen would help to decide. */
 void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length)
 {
+	enum outcome outcome;
+
 	d->length = length;
 	d->modified = d->translated = d->wants_flow = false;
-	d->outcome = icmp_error_parse(&d->error, bytes, length);
-	d->sound = d->outcome == OUTCOME_UNDECIDED;
-	if (d->sound)
-		d->outcome = begin_sound(d, rules, bytes);
+	outcome = icmp_error_parse(&d->error, bytes, length);
+	d->sound = outcome == OUTCOME_UNDECIDED;
+	d->outcome = d->sound ? begin_sound(d, rules, bytes) : outcome;
 }
 
 /* Decides about the packet that decide_begin() read, and edits it in place; it
