@@ -36,19 +36,3 @@ void decide_begin(struct decision *d, const struct decide_rules *rules, const ui
 	d->sound = outcome == OUTCOME_UNDECIDED;
 	d->outcome = d->sound ? begin_sound(d, rules, bytes) : outcome;
 }
-
-/* Decides about the packet that decide_begin() read, and edits it in place; it
- * never gets longer. flow is the one that was wanted, NULL if nobody knows it. */
-void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
-{
-	const struct flow_tuple *sent = NULL;
-
-	if (d->outcome != OUTCOME_UNDECIDED)
-		return;
-	if (flow && d->wants_flow && flow_has_nat(flow))
-		sent = flow_as_sent(flow, &d->seen);
-	d->outcome = translate(&d->translation, sent, bytes);
-	d->translated = true;
-	d->modified = d->translation.modified;
-	d->length = d->translation.length;
-}

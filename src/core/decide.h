@@ -38,6 +38,21 @@ struct decision {
 };
 
 void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length);
-void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes);
+
+/* Decides about the packet that decide_begin() read, and edits it in place; it
+ * never gets longer. flow is the one that was wanted, NULL if nobody knows it. */
+static inline void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
+{
+	const struct flow_tuple *sent = NULL;
+
+	if (d->outcome != OUTCOME_UNDECIDED)
+		return;
+	if (flow && d->wants_flow && flow_has_nat(flow))
+		sent = flow_as_sent(flow, &d->seen);
+	d->outcome = translate(&d->translation, sent, bytes);
+	d->translated = true;
+	d->modified = d->translation.modified;
+	d->length = d->translation.length;
+}
 
 #endif
