@@ -204,19 +204,19 @@ __attribute__((noinline)) static uint32_t find_high(const struct addrmap *table,
 }
 
 /* Of an address below 2^64, as IPv4 is: so are all ranges that may be its own, and
- * half of the number tells. */
+ * half of the number tells. The choice is one of values, not of ways to go on. */
 static uint32_t find_low(const struct addrmap *table, uint64_t lo)
 {
-	const struct addrmap_range *range;
+	const struct addrmap_range *range, *next;
 	uint32_t slot = table->roots[0];
-	size_t reached = 0;
 
 	while (slot & ADDRMAP_SLOT_NODE)
 		slot = find_slot(table, slot_node(table, slot), lo);
 	range = slot_range(table, slot);
-	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--)
-		reached += range[n].first.lo <= lo;
-	return range[reached].map;
+	next = range + 1;
+	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--, next++)
+		range = next->first.lo <= lo ? next : range;
+	return range->map;
 }
 
 __attribute__((noinline)) static uint32_t find_without_index(const struct addrmap *table, struct address a)
