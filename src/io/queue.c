@@ -177,11 +177,11 @@ static void take_message(struct queue *queue, const struct nlmsghdr *message, si
 {
 	if (!message_is_whole(message, length))
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
-	else if (message->nlmsg_type == NLMSG_ERROR)
-		take_answer(queue, message);
 	else if (message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET) &&
 		 read_packet(&queue->packets[queue->n_packets], message))
 		queue->n_packets++;
+	else if (message->nlmsg_type == NLMSG_ERROR)
+		take_answer(queue, message);
 	else
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 }
