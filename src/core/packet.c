@@ -77,7 +77,7 @@ enum packet_status packet_parse_v6(struct packet *p, const uint8_t *bytes, size_
 	total_end = begin + IPV6_HEADER + packet_be16(ip + 4);
 	*p = (struct packet){
 		.begin = (uint16_t)begin,
-		.end = smaller(total_end, end),
+		.end = packet_smaller(total_end, end),
 		.total_end = (uint32_t)total_end,
 		.version = 6,
 		.protocol = ip[6],
