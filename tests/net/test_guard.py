@@ -30,12 +30,17 @@ def guard_of(process):
     return int(pid)
 
 
-def is_gone(pid):
+def state(pid):
+    """As in proc(5); "X" if it is no longer there."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
-            return ") Z " in stat.read()
+            return stat.read().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return True
+        return "X"
+
+
+def is_gone(pid):
+    return state(pid) in "XZ"
 
 
 def assert_each_once(border, flood):
@@ -64,6 +69,14 @@ def daemon(network):
 
 def waiting(network):
     return int(network.firewall.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2])
+
+
+def park(network, process):
+    """Stops a daemon, and lets an error wait for it."""
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: state(process.pid) == "T", "the stop")
+    udp(network.client, V4.plain_rejected, timeout=0)
+    wait_until(lambda: waiting(network) == 1, "the error in the queue")
 
 
 def is_translated(network):
@@ -103,9 +116,8 @@ def test_the_firewall_answers_again_when_its_own_errors_are_parked(network, daem
 
 def test_errors_leave_within_three_seconds(network, daemon):
     """One that is parked alone, when nothing else comes."""
-    os.kill(daemon.process.pid, signal.SIGSTOP)
     with Capture(network.router, "fwl") as border:
-        udp(network.client, V4.plain_rejected, timeout=0)
+        park(network, daemon.process)
         wait_until(lambda: border.errors(1), "the error", 3)
         assert {error.source for error in border.errors(1)} == {V4.firewall}
     os.kill(daemon.process.pid, signal.SIGCONT)
@@ -168,8 +180,7 @@ def trial_that_hangs(program, daemon):
 def test_a_hang_while_a_program_is_tried(network, own_program, daemon):
     """The guard looks on during the trial, and the daemon hears afterwards what it said meanwhile."""
     with trial_that_hangs(own_program, daemon):
-        os.kill(daemon.process.pid, signal.SIGSTOP)
-        udp(network.client, V4.plain_rejected, timeout=0)
+        park(network, daemon.process)
         wait_until(lambda: waiting(network) == 0, "the guard", 3)
         os.kill(daemon.process.pid, signal.SIGCONT)
         wait_until(lambda: "there was no upgrade" in daemon.log(), "the end of the trial", 10)
@@ -180,8 +191,7 @@ def test_a_hang_while_a_program_is_tried(network, own_program, daemon):
 def test_a_crash_while_a_program_is_tried(network, own_program, daemon):
     guard = guard_of(daemon.process)
     with trial_that_hangs(own_program, daemon), Capture(network.router, "fwl") as border:
-        os.kill(daemon.process.pid, signal.SIGSTOP)
-        udp(network.client, V4.plain_rejected, timeout=0)
+        park(network, daemon.process)
         daemon.kill()
         wait_until(lambda: is_gone(guard), "the guard to end", 1)
         assert len(border.errors(1)) == 1
@@ -205,8 +215,7 @@ def test_an_answer_that_comes_too_late(network, daemon):
 def test_a_guard_that_ends_before_it_has_spoken(network, daemon):
     """It has let packets pass: the daemon takes them again all the same."""
     guard = guard_of(daemon.process)
-    os.kill(daemon.process.pid, signal.SIGSTOP)
-    udp(network.client, V4.plain_rejected, timeout=0)
+    park(network, daemon.process)
     wait_until(lambda: waiting(network) == 0, "the guard", 3)
     os.kill(guard, signal.SIGKILL)
     os.kill(daemon.process.pid, signal.SIGCONT)
@@ -229,8 +238,7 @@ def test_errors_leave_although_nobody_reads_the_log(network, daemon):
     os.set_blocking(writer, True)
     guard = guard_of(process)
     with Capture(network.router, "fwl") as border:
-        process.send_signal(signal.SIGSTOP)
-        udp(network.client, V4.plain_rejected, timeout=0)
+        park(network, process)
         process.kill()
         process.wait()
         assert len(border.errors(1)) == 1
