@@ -70,7 +70,51 @@ size_t addrmap_count(
 void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, size_t n_entries,
 	enum addrmap_part part, uint8_t outside, struct addrmap_range *ranges);
 size_t addrmap_search(const struct addrmap *table, struct address a);
-uint32_t addrmap_find(const struct addrmap *table, struct address a);
+uint32_t addrmap_find_other(const struct addrmap *table, struct address a);
+
+/* The first of the ranges that a slot leads to. */
+static inline const struct addrmap_range *addrmap_slot_range(const struct addrmap *table, uint32_t slot)
+{
+	return &table->ranges[slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1)];
+}
+
+static inline const struct addrmap_node *addrmap_slot_node(const struct addrmap *table, uint32_t slot)
+{
+	return &table->nodes[slot & ~ADDRMAP_SLOT_NODE];
+}
+
+/* The slot of an address in a node; key is the half of it that the node is about.
+ * No branch depends on it: what is looked up comes from strangers. */
+static inline uint32_t addrmap_find_slot(
+	const struct addrmap *table, const struct addrmap_node *node, uint64_t key)
+{
+	const uint64_t slot = (key - node->base) >> node->shift;
+	const uint64_t nearest = slot < node->n ? slot : node->n;
+
+	return table->slots[node->slots + ((nearest + 1) & -(uint64_t)(key >= node->base))];
+}
+
+/* Of an address below 2^64, as IPv4 is: so are all ranges that may be its own, and
+ * half of the number tells. The choice is one of values, not of ways to go on. */
+static inline uint32_t addrmap_find_low(const struct addrmap *table, uint64_t lo)
+{
+	const struct addrmap_range *range, *next;
+	uint32_t slot = table->roots[0];
+
+	while (slot & ADDRMAP_SLOT_NODE)
+		slot = addrmap_find_slot(table, addrmap_slot_node(table, slot), lo);
+	range = addrmap_slot_range(table, slot);
+	next = range + 1;
+	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--, next++)
+		range = next->first.lo <= lo ? next : range;
+	return range->map;
+}
+
+/* The map that holds for a: index of its entry, or ADDRMAP_NONE. */
+static inline uint32_t addrmap_find(const struct addrmap *table, struct address a)
+{
+	return table->slots && a.hi == 0 ? addrmap_find_low(table, a.lo) : addrmap_find_other(table, a);
+}
 
 /* What a is known as outside, a being covered by the map. Of a prefix that is
  * mapped to one of its own length the host bits stay; all others become the

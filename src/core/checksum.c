@@ -22,7 +22,7 @@ uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n)
 {
 	const uint8_t *const end = bytes + n;
 
-	for (; end - bytes >= 32; bytes += 32)
+	for (size_t blocks = n / 32; blocks > 0; blocks--, bytes += 32)
 		sum = checksum_add_16(checksum_add_16(sum, bytes), bytes + 16);
 	if (n & 16)
 		sum = checksum_add_16(sum, bytes);

@@ -136,24 +136,20 @@ static struct packet_attributes find_attributes(const struct nlmsghdr *message)
 	const struct nlattr *attribute;
 	struct packet_attributes found = {NULL};
 
-	while ((attribute = attributes_next(&rest)))
-		switch (attribute_type(attribute)) {
-		case NFQA_PACKET_HDR:
-			found.header = attribute;
-			break;
-		case NFQA_IFINDEX_OUTDEV:
-			found.interface = attribute;
-			break;
-		case NFQA_PAYLOAD:
+	while ((attribute = attributes_next(&rest))) {
+		const unsigned type = attribute_type(attribute);
+
+		if (type == NFQA_PAYLOAD)
 			found.payload = attribute;
-			break;
-		case NFQA_CT:
+		else if (type == NFQA_IFINDEX_OUTDEV)
+			found.interface = attribute;
+		else if (type == NFQA_PACKET_HDR)
+			found.header = attribute;
+		else if (type == NFQA_CT)
 			found.flow = attribute;
-			break;
-		case NFQA_CAP_LEN:
+		else if (type == NFQA_CAP_LEN)
 			found.cut = attribute;
-			break;
-		}
+	}
 	return found;
 }
 
@@ -254,14 +250,14 @@ struct verdict {
 
 _Static_assert(sizeof(struct verdict) == 32, "a message has no holes");
 
-/* Appends a verdict to the batch. */
+/* Appends a verdict to the batch; more bytes, of another attribute, will follow it. */
 static inline struct verdict *add_verdict(
-	struct queue *queue, const struct queue_packet *packet, uint32_t verdict)
+	struct queue *queue, const struct queue_packet *packet, uint32_t verdict, uint32_t more)
 {
 	struct verdict *v = (void *)(queue->buffers->out + queue->verdicts);
 
 	*v = (struct verdict){
-		.header = {.nlmsg_len = sizeof(*v),
+		.header = {.nlmsg_len = (uint32_t)sizeof(*v) + more,
 			.nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT,
 			.nlmsg_flags = NLM_F_REQUEST,
 			.nlmsg_seq = ++queue->sequence},
@@ -269,35 +265,34 @@ static inline struct verdict *add_verdict(
 		.attribute = {sizeof(v->attribute) + sizeof(v->verdict), NFQA_VERDICT_HDR},
 		.verdict = {htonl(verdict), htonl(packet->id)},
 	};
-	queue->verdicts += (uint32_t)sizeof(*v);
+	queue->verdicts += (uint32_t)sizeof(*v) + NLMSG_ALIGN(more);
 	return v;
 }
 
 /* Lets the packet go as it came; its bytes stay in the kernel. */
 void queue_accept(struct queue *queue, const struct queue_packet *packet)
 {
-	add_verdict(queue, packet, NF_ACCEPT);
+	add_verdict(queue, packet, NF_ACCEPT, 0);
 	stats_add(queue->stats, STATS_VERDICT_ACCEPTED, 1);
 }
 
 /* Lets the packet go with the bytes that it has now; they must be all of it. */
 void queue_rewrite(struct queue *queue, const struct queue_packet *packet)
 {
-	struct verdict *v = add_verdict(queue, packet, NF_ACCEPT);
+	const uint32_t length = NLA_HDRLEN + packet->length;
+	struct verdict *v = add_verdict(queue, packet, NF_ACCEPT, length);
 	struct nlattr *payload = (void *)(v + 1);
 
-	payload->nla_len = (uint16_t)(sizeof(*payload) + packet->length);
+	payload->nla_len = (uint16_t)length;
 	payload->nla_type = NFQA_PAYLOAD;
 	memcpy(payload + 1, packet->bytes, packet->length);
-	v->header.nlmsg_len += payload->nla_len;
-	queue->verdicts += NLMSG_ALIGN(payload->nla_len);
 	stats_add(queue->stats, STATS_VERDICT_REWRITTEN, 1);
 }
 
 /* Lets the packet go nowhere. */
 void queue_drop(struct queue *queue, const struct queue_packet *packet)
 {
-	add_verdict(queue, packet, NF_DROP);
+	add_verdict(queue, packet, NF_DROP, 0);
 	stats_add(queue->stats, STATS_VERDICT_DROPPED, 1);
 }
 
