@@ -51,10 +51,11 @@ MAPS = (
 )
 
 
-def stats(values=VALUES, kernel=KERNEL):
-    """The answer to stats, a worker after the other, as a daemon might send it."""
+def stats(values=VALUES, *kernel):
+    """The answer to stats, a worker after the other, as a daemon might send it; then queue after queue."""
     lines = [f"{g}\t{n}\t{w}\t{v[w]}" for w in (0, 1) for (g, n), v in values.items()]
-    lines += [f"kernel\t{name}\t0\t{value}" for name, value in kernel.items()]
+    lines += [f"kernel\t{name}\t{queue}\t{value}" for queue, counters in enumerate(kernel or [KERNEL])
+              for name, value in counters.items()]
     return "\n".join(lines + ["ok\n"])
 
 
@@ -233,25 +234,69 @@ BALANCED = {
     ("verdict", "accepted"): (20, 0), ("verdict", "rewritten"): (9, 12), ("verdict", "dropped"): (1, 0),
     ("verdict", "refused-gone"): (2, 0), ("verdict", "unsent"): (1, 0),
 }
-BALANCED_KERNEL = {"waiting": 1, "queue-dropped": 7, "user-dropped": 3, "id-sequence": 45}
+BALANCED_KERNEL = ({"waiting": 1, "queue-dropped": 7, "user-dropped": 3, "id-sequence": 33},
+                   {"waiting": 0, "queue-dropped": 0, "user-dropped": 0, "id-sequence": 12})
+
+
+def balanced(**kernel):
+    """Balanced accounts, but for these counters of the first queue."""
+    return stats(BALANCED, {**BALANCED_KERNEL[0], **kernel}, BALANCED_KERNEL[1])
 
 
 def test_check_of_right_accounts(daemon):
-    daemon.answers["stats"] = stats(BALANCED, BALANCED_KERNEL)
+    daemon.answers["stats"] = balanced()
     assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
+
+
+MANY = 5 << 32  # the kernel's sequence of each queue has wrapped
+
+
+def after_many(missing=0):
+    """Balanced accounts after so many more packets for each worker."""
+    values = {key: tuple(n + MANY for n in value) if key in [("queue", "received"), ("outcome", "outer"),
+              ("verdict", "accepted")] else value for key, value in BALANCED.items()}
+    return stats(values, {**BALANCED_KERNEL[0], "id-sequence": 33 + missing}, BALANCED_KERNEL[1])
+
+
+def test_check_after_the_sequence_has_wrapped(daemon):
+    daemon.answers["stats"] = after_many()
+    lines = ask(daemon, "stats", "--check").splitlines()
+    assert lines[-1].endswith("every packet is accounted for")
+    assert f"{2 * MANY + 45}" in [line.split()[-1] for line in lines if "entered the queue" in line]
+
+
+@pytest.mark.parametrize("missing", [1, -1])
+def test_check_sees_a_packet_after_the_sequence_has_wrapped(daemon, missing):
+    daemon.answers["stats"] = after_many(missing)
+    done = ctl("-s", daemon.path, "stats", "--check")
+    assert done.returncode == 1 and b"WRONG: not every packet that entered the queue" in done.stdout
+
+
+def test_check_is_made_for_each_queue(daemon):
+    """What one queue lacks, another cannot have too much of."""
+    first, second = ({**counters, "id-sequence": n} for counters, n in zip(BALANCED_KERNEL, (34, 11)))
+    daemon.answers["stats"] = stats(BALANCED, first, second)
+    done = ctl("-s", daemon.path, "stats", "--check")
+    assert done.returncode == 1 and b"WRONG: not every packet that entered the queue" in done.stdout
+
+
+def test_check_of_a_queue_that_the_kernel_does_not_know(daemon):
+    daemon.answers["stats"] = stats(BALANCED, BALANCED_KERNEL[0])
+    done = ctl("-s", daemon.path, "stats", "--check")
+    assert done.returncode == 1 and b"WRONG: not every packet that entered the queue" in done.stdout
 
 
 @pytest.mark.parametrize("counter, value, sentence", [
     (("outcome", "outer"), (30, 11), "has had one outcome"),
     (("verdict", "accepted"), (19, 0), "has had one verdict"),
     (("verdict", "refused-gone"), (43, 0), "more verdicts were refused than sent"),
-    ("id-sequence", 46, "not every packet that entered the queue"),
+    ("id-sequence", 34, "not every packet that entered the queue"),
     ("waiting", 2, "packets wait that nobody will give a verdict"),
 ])
 def test_check_of_wrong_accounts(daemon, counter, value, sentence):
-    values, kernel = dict(BALANCED), dict(BALANCED_KERNEL)
+    values, kernel = dict(BALANCED), dict(BALANCED_KERNEL[0])
     (values if counter in values else kernel)[counter] = value
-    daemon.answers["stats"] = stats(values, kernel)
+    daemon.answers["stats"] = stats(values, kernel, BALANCED_KERNEL[1])
     done = ctl("-s", daemon.path, "stats", "--check")
     assert done.returncode == 1
     wrong, = [line for line in done.stdout.decode().splitlines() if line.startswith("WRONG: ")]
@@ -261,7 +306,8 @@ def test_check_of_wrong_accounts(daemon, counter, value, sentence):
 def test_check_while_everything_moves(daemon):
     """Numbers that grow while they are read are never equal, and never wrong."""
     moving = [stats({**BALANCED, ("queue", "received"): (30 + n, 12), ("outcome", "outer"): (29 + n, 12),
-                     ("verdict", "accepted"): (19 + n, 0)}, {**BALANCED_KERNEL, "id-sequence": 46 + n})
+                     ("verdict", "accepted"): (19 + n, 0)}, {**BALANCED_KERNEL[0], "id-sequence": 34 + n},
+                    BALANCED_KERNEL[1])
               for n in range(100)]
     daemon.answers["stats"] = moving
     assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
@@ -441,7 +487,7 @@ def test_watch_prints_what_changed(daemon):
 
 
 def test_watch_gauge_goes_down(daemon):
-    daemon.answers["stats"] = [stats(kernel={"waiting": 9}), stats(kernel={"waiting": 4})]
+    daemon.answers["stats"] = [stats(VALUES, {"waiting": 9}), stats(VALUES, {"waiting": 4})]
     assert ask(daemon, "watch", "-n1", "-i0.1").split()[1:] == ["kernel", "waiting", "4", "-5"]
 
 
