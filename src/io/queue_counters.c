@@ -29,19 +29,40 @@ static bool read_line(const char *line, uint16_t number, struct queue_counters *
 	       queue == number;
 }
 
-/* Reads the counters of a queue; false if the file cannot be read, or nobody
- * has bound that queue. */
-bool queue_counters_read(int fd, uint16_t number, struct queue_counters *counters)
+/* Looks for a queue in the lines that are whole. If it is not there, what follows
+ * the last newline moves to the front: it is the beginning of a line. */
+static bool take_lines(char *text, size_t *length, uint16_t number, struct queue_counters *counters)
 {
-	char text[16384]; /* 64 queues of some 70 characters, thrice over */
-	ssize_t length = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
-	char *rest = text, *line;
+	char *rest = text, *line, *end;
 
-	if (length < 0)
-		return false;
-	text[length] = '\0';
-	while ((line = strsep(&rest, "\n")))
+	text[*length] = '\0';
+	while ((end = strchr(rest, '\n'))) {
+		line = rest;
+		rest = end + 1;
+		*end = '\0';
 		if (read_line(line, number, counters))
 			return true;
+	}
+	*length -= (size_t)(rest - text);
+	memmove(text, rest, *length);
+	return false;
+}
+
+/* Reads the counters of a queue; false if the file cannot be read, or nobody
+ * has bound that queue. The kernel gives a page at a time, and others have
+ * queues, too. */
+bool queue_counters_read(int fd, uint16_t number, struct queue_counters *counters)
+{
+	char text[4096];
+	size_t length = 0;
+	off_t offset = 0;
+	ssize_t n;
+
+	while (fd >= 0 && (n = pread(fd, text + length, sizeof(text) - 1 - length, offset)) > 0) {
+		length += (size_t)n;
+		offset += n;
+		if (take_lines(text, &length, number, counters))
+			return true;
+	}
 	return false;
 }
