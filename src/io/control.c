@@ -19,7 +19,7 @@
 
 struct client {
 	int fd; /* -1: a free place */
-	time_t deadline;
+	int64_t deadline;
 	char line[CONTROL_REQUEST_MAX];
 	size_t length; /* of line, so far */
 	struct control_request request;
@@ -30,19 +30,25 @@ struct client {
 
 struct control {
 	int fd;
-	time_t pause; /* no new clients before that: descriptors had run out */
+	int64_t pause; /* no new clients before that: descriptors had run out */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *context;
 	struct client clients[CONTROL_CLIENTS_MAX];
 };
 
-static time_t now(void)
+/* Milliseconds. */
+static int64_t now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t next_deadline(void)
+{
+	return now() + CONTROL_IDLE_SECONDS * 1000;
 }
 
 static void client_close(struct client *client)
@@ -182,21 +188,32 @@ void control_close(struct control *control)
 	free(control);
 }
 
-/* A free place, or that of the client that has been idle for longest. */
-static struct client *make_room(struct control *control)
+/* Whether a client has to go before another one. */
+static bool goes_before(const struct client *client, const struct client *other)
 {
-	struct client *oldest = &control->clients[0];
+	if (client->request.privileged != other->request.privileged)
+		return other->request.privileged;
+	return client->deadline < other->deadline;
+}
+
+/* A free place, or that of the client that has been idle for longest; that of a
+ * privileged one is for the privileged. NULL: there is none. */
+static struct client *make_room(struct control *control, bool privileged)
+{
+	struct client *first = &control->clients[0];
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
 
 		if (client->fd < 0)
 			return client;
-		if (client->deadline < oldest->deadline)
-			oldest = client;
+		if (goes_before(client, first))
+			first = client;
 	}
-	client_close(oldest);
-	return oldest;
+	if (first->request.privileged && !privileged)
+		return NULL;
+	client_close(first);
+	return first;
 }
 
 static bool is_privileged(int fd)
@@ -209,18 +226,30 @@ static bool is_privileged(int fd)
 	return peer.uid == 0 || peer.uid == geteuid();
 }
 
+static void turn_away(int fd)
+{
+	static const char answer[] = "error\ttoo many clients; ask again\n";
+
+	send(fd, answer, strlen(answer), MSG_NOSIGNAL);
+	close(fd);
+}
+
 static void accept_client(struct control *control)
 {
 	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *client;
 
 	if (fd < 0) {
-		control->pause = now() + 1;
+		control->pause = now() + 1000;
 		return;
 	}
-	client = make_room(control);
+	client = make_room(control, is_privileged(fd));
+	if (!client) {
+		turn_away(fd);
+		return;
+	}
 	client->fd = fd;
-	client->deadline = now() + CONTROL_IDLE_SECONDS;
+	client->deadline = next_deadline();
 	client->request.privileged = is_privileged(fd);
 }
 
@@ -251,7 +280,7 @@ static bool push(struct control *control, struct client *client)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	client->sent += (size_t)n;
-	client->deadline = now() + CONTROL_IDLE_SECONDS;
+	client->deadline = next_deadline();
 	return client->sent < client->answer_length || (client->more && produce(control, client));
 }
 
@@ -278,7 +307,7 @@ static bool pull(struct control *control, struct client *client)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	end = memchr(client->line + client->length, '\n', (size_t)n);
 	client->length += (size_t)n;
-	client->deadline = now() + CONTROL_IDLE_SECONDS;
+	client->deadline = next_deadline();
 	if (!end && client->length < sizeof(client->line))
 		return true;
 	end_line(client->line, end ? end : client->line + sizeof(client->line) - 1);
@@ -326,7 +355,7 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
 /* Milliseconds until there is something to do without anybody asking; -1: never. */
 int control_timeout(const struct control *control)
 {
-	time_t first = now() < control->pause ? control->pause : 0;
+	int64_t first = now() < control->pause ? control->pause : 0, left;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
@@ -336,5 +365,6 @@ int control_timeout(const struct control *control)
 	}
 	if (first == 0)
 		return -1;
-	return first <= now() ? 0 : (int)(first - now()) * 1000;
+	left = first - now();
+	return left <= 0 ? 0 : (int)left;
 }

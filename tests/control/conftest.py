@@ -28,6 +28,26 @@ CLIENTS = 32
 MAPS = ("192.168.77.1", "198.18.0.1"), ("192.168.78.0/24", "198.18.78.0/24")
 
 
+with open("/proc/self/uid_map", encoding="ascii") as uid_map:
+    ROOT = os.geteuid() == 0 and uid_map.read().split() == ["0", "0", "4294967295"]
+needs_users = pytest.mark.skipif(not ROOT, reason="only the host's root can become other users")
+
+
+@contextlib.contextmanager
+def acting_as(user, *groups):
+    """Whoever connects here does it as that user, a member of these groups and of no other."""
+    before = os.getgroups()
+    os.setgroups(groups)
+    os.setegid(NOBODY)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(before)
+
+
 def unshare():
     """Gives this process a network of its own; as a user, also the rights in it."""
     libc = ctypes.CDLL(None, use_errno=True)

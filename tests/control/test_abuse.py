@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import CLIENTS, IDLE, probe, read_all, unharmed
+from conftest import CLIENTS, GROUP, IDLE, NOBODY, acting_as, needs_users, probe, read_all, unharmed
 
 
 @pytest.fixture
@@ -158,13 +158,41 @@ def test_forty_idle_clients(watched):
 
 
 def test_who_speaks_is_not_cut_off_for_a_newcomer(watched):
+    """However short ago the others were heard for the last time."""
     crowd = [watched.connect() for _ in range(CLIENTS)]
-    time.sleep(1.5)
+    time.sleep(0.1)
     crowd[0].sendall(b"hel")
     time.sleep(0.1)
     assert watched.is_well()
     crowd[0].sendall(b"p\n")
     assert read_all(crowd[0]).endswith(b"ok\n")
+
+
+@needs_users
+def test_the_group_does_not_cut_off_root(stopped):
+    stopped.configure(group=GROUP.name)
+    with unharmed(stopped.start()):
+        ours = stopped.connect()
+        ours.sendall(b"hel")
+        with acting_as(NOBODY, GROUP.gid):
+            crowd = [stopped.connect() for _ in range(3 * CLIENTS)]
+        assert stopped.is_well()
+        ours.sendall(b"p\n")
+        assert read_all(ours).endswith(b"ok\n")
+        for s in crowd:
+            s.close()
+
+
+@needs_users
+def test_root_alone_leaves_no_room_for_the_group(stopped):
+    stopped.configure(group=GROUP.name)
+    with unharmed(stopped.start()):
+        ours = [stopped.connect() for _ in range(CLIENTS)]
+        with acting_as(NOBODY, GROUP.gid):
+            assert stopped.refuse("help") == ([], "too many clients; ask again")
+        for s in ours:
+            s.sendall(b"help\n")
+            assert read_all(s).endswith(b"ok\n")
 
 
 def test_two_hundred_clients_that_drip(watched):

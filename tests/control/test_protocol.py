@@ -9,12 +9,9 @@ import time
 
 import pytest
 
-from conftest import GROUP, MAPS, NOBODY, many, probe
+from conftest import GROUP, MAPS, NOBODY, ROOT, many, needs_users, probe
 
-with open("/proc/self/uid_map", encoding="ascii") as uid_map:
-    ROOT = os.geteuid() == 0 and uid_map.read().split() == ["0", "0", "4294967295"]
 KERNEL_COUNTERS = ROOT  # their file is for the host's root only
-needs_users = pytest.mark.skipif(not ROOT, reason="only the host's root can become other users")
 
 
 # --- requests
