@@ -21,11 +21,11 @@
 #include "ctl/text.h"
 
 #define LINE_MAX_BYTES 65536
-#define TIMEOUT	       10 /* seconds without a byte */
 
 /* What was received and not yet handed out: bytes[begin] to bytes[end - 1]. */
 struct inbox {
 	int fd;
+	int patience; /* seconds without a byte */
 	size_t begin, end;
 	char bytes[LINE_MAX_BYTES];
 };
@@ -55,10 +55,10 @@ static void explain_connect(const char *path)
 	warn("cannot connect to %s", path);
 }
 
-/* A connected socket that waits TIMEOUT at most, or -1 after a message. */
-static int connect_to(const char *path)
+/* A connected socket that waits so many seconds at most, or -1 after a message. */
+static int connect_to(const char *path, int patience)
 {
-	const struct timeval timeout = {.tv_sec = TIMEOUT};
+	const struct timeval timeout = {.tv_sec = patience};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -97,7 +97,7 @@ static bool send_request(int fd, const char *request)
 static void explain_end(const struct inbox *in, ssize_t received, bool answered)
 {
 	if (received < 0 && errno == EAGAIN)
-		warnx("the daemon did not answer within %d seconds", TIMEOUT);
+		warnx("the daemon did not answer within %d seconds", in->patience);
 	else if (received < 0)
 		warn("cannot read the daemon's answer");
 	else if (answered || in->end > 0)
@@ -176,17 +176,25 @@ static bool read_answer(struct inbox *in, client_line *each, void *context)
 	return false;
 }
 
-/* Asks the daemon that listens on path; each gets every data line. Returns true
- * when the daemon said ok, false after a message on standard error. */
-bool client_ask(const char *path, const char *request, client_line *each, void *context)
+/* Asks the daemon that listens on path, and has patience for so many seconds in
+ * which no byte comes; each gets every data line. Returns true when the daemon
+ * said ok, false after a message on standard error. */
+bool client_ask_patiently(
+	const char *path, const char *request, int patience, client_line *each, void *context)
 {
 	static struct inbox in;
 	bool ok;
 
-	in = (struct inbox){.fd = connect_to(path)};
+	in = (struct inbox){.fd = connect_to(path, patience), .patience = patience};
 	if (in.fd < 0)
 		return false;
 	ok = send_request(in.fd, request) && read_answer(&in, each, context);
 	close(in.fd);
 	return ok;
+}
+
+/* The same for what a daemon answers at once. */
+bool client_ask(const char *path, const char *request, client_line *each, void *context)
+{
+	return client_ask_patiently(path, request, CLIENT_PATIENCE, each, context);
 }

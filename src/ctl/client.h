@@ -12,6 +12,11 @@
  * the line makes no sense. */
 typedef bool client_line(char *line, void *context);
 
+#define CLIENT_PATIENCE	     10 /* seconds without a byte */
+#define CLIENT_LONG_PATIENCE 60 /* while a daemon tries a program, and loads a large file */
+
 bool client_ask(const char *path, const char *request, client_line *each, void *context);
+bool client_ask_patiently(
+	const char *path, const char *request, int patience, client_line *each, void *context);
 
 #endif

@@ -98,6 +98,11 @@ static bool print_mistake(char *line, void *context)
 	return true;
 }
 
+static bool ask_to_change(const struct options *options, const char *request)
+{
+	return client_ask_patiently(options->socket, request, CLIENT_LONG_PATIENCE, print_mistake, NULL);
+}
+
 /* What the status says of the program that answers. */
 struct program {
 	char version[32];
@@ -116,7 +121,7 @@ static bool take_program(char *line, void *context)
 static bool ask_program(const struct options *options, struct program *program)
 {
 	*program = (struct program){.version = ""};
-	return client_ask(options->socket, "status", take_program, program);
+	return client_ask_patiently(options->socket, "status", CLIENT_LONG_PATIENCE, take_program, program);
 }
 
 /* Makes the daemon start the program on the disk in its place. The answer is the
@@ -125,8 +130,7 @@ bool command_upgrade(const struct options *options)
 {
 	struct program old, new;
 
-	if (!ask_program(options, &old) || !client_ask(options->socket, "upgrade", print_mistake, NULL) ||
-		!ask_program(options, &new))
+	if (!ask_program(options, &old) || !ask_to_change(options, "upgrade") || !ask_program(options, &new))
 		return false;
 	if (new.upgrades == old.upgrades) {
 		warnx("icmpnatd %s is still the old program: the reason is in its log", new.version);
@@ -140,7 +144,7 @@ bool command_upgrade(const struct options *options)
  * goes to standard error, and the old configuration stays. */
 bool command_reload(const struct options *options)
 {
-	if (!client_ask(options->socket, "reload", print_mistake, NULL))
+	if (!ask_to_change(options, "reload"))
 		return false;
 	puts("configuration reloaded");
 	return true;

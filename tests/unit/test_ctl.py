@@ -606,6 +606,23 @@ def test_daemon_that_says_nothing(daemon):
     assert 9 < time.monotonic() - before < 15
 
 
+def after_seconds(seconds, answer):
+    def wait(connection):
+        time.sleep(seconds)
+        connection.sendall(answer.encode())
+    return wait
+
+
+@pytest.mark.parametrize("slow", [
+    {"reload": after_seconds(11, "ok\n")},
+    {"upgrade": after_seconds(11, "ok\n"), "status": [STATUS, after_seconds(11, "version\t1.1\nupgrades\t1\nok\n")]},
+], ids=["reload", "upgrade"])
+def test_daemon_that_has_much_to_load(daemon, slow):
+    """An upgrade has a trial and two loads of the file, and the next program has one before it answers."""
+    daemon.answers.update(slow)
+    ask(daemon, *[request for request in slow if request != "status"])
+
+
 def test_daemon_that_sends_byte_by_byte(daemon):
     def bytewise(connection):
         for byte in STATUS.encode():
