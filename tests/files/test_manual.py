@@ -9,6 +9,7 @@ import functools
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 
 import pytest
@@ -253,3 +254,12 @@ def test_the_pair_of_the_manual_is_the_one_that_is_tested(name):
     shown = re.search(r"^\.Bd -literal.*?\n(.*?)^\.Ed", after, re.M | re.S)[1]
     file = source(f"etc/examples/ha/{name}").splitlines()
     assert shown.splitlines() == [line for line in file if not line.strip().startswith("#")]
+
+
+def test_who_may_what_is_what_is_tested():
+    table = runpy.run_path(str(TOP / "tests/control/permissions.py"))
+    rows = [row.split(" Ta ") for row in
+            re.findall(r"^\.It (.* Ta .*)$", section("man/icmpnatctl.8", "WHO MAY WHAT"), re.M)]
+    assert rows[0][1:] == [f"Sy {who}" for who in table["PEOPLE"]]
+    assert rows[1:] == [[f"Li {request}", *("yes" if who in may else "no" for who in table["PEOPLE"])]
+                        for request, may in table["REQUESTS"].items()]

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may what: those who get an answer, for every request that help lists. The manual has the same
+table (icmpnatctl(8), WHO MAY WHAT); who is not in the group cannot even connect."""
+
+PEOPLE = "stranger", "member", "root", "owner"
+MAY_READ = {"member", "root", "owner"}
+MAY_CHANGE = {"root", "owner"}
+REQUESTS = {
+    "status": MAY_READ,
+    "stats": MAY_READ,
+    "explain": MAY_READ,
+    "maps": MAY_READ,
+    "reload": MAY_CHANGE,
+    "upgrade": MAY_CHANGE,
+    "help": MAY_READ,
+}
