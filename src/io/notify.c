@@ -5,6 +5,7 @@
  */
 #include "io/notify.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "io/log.h"
+
+#define PATIENCE 5 /* seconds */
 
 /* The address of the service manager; its length, or 0 if there is none. */
 static socklen_t manager(struct sockaddr_un *address)
@@ -30,9 +36,30 @@ static socklen_t manager(struct sockaddr_un *address)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 }
 
-/* Sends a text, with a descriptor (or -1). Nobody can be told if that fails, so
- * nobody is. */
-static void send_text(const char *text, int passed)
+/* Waits for room with the manager, because no message is sent a second time, and
+ * the kernel has room for ten (net.unix.max_dgram_qlen). After one did not find
+ * it, the next ones do not wait: they would add up. -1 with errno. */
+static int send_message(const struct msghdr *message)
+{
+	static const struct timeval timeout = {.tv_sec = PATIENCE};
+	static bool deaf;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+	ssize_t sent;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	sent = sendmsg(fd, message, MSG_NOSIGNAL | (deaf ? MSG_DONTWAIT : 0));
+	error = errno;
+	deaf = sent < 0 && error == EAGAIN;
+	close(fd);
+	errno = error;
+	return sent < 0 ? -1 : 0;
+}
+
+/* Sends a text, with a descriptor (or -1). -1 with errno; nobody to send it to is
+ * no error. */
+static int send_text(const char *text, int passed)
 {
 	struct sockaddr_un address;
 	struct iovec part = {(void *)(uintptr_t)text, strlen(text)};
@@ -42,20 +69,18 @@ static void send_text(const char *text, int passed)
 	} control = {.header = {CMSG_LEN(sizeof(passed)), SOL_SOCKET, SCM_RIGHTS}};
 	struct msghdr message = {
 		.msg_name = &address, .msg_namelen = manager(&address), .msg_iov = &part, .msg_iovlen = 1};
-	int fd = message.msg_namelen ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
 
-	if (fd < 0)
-		return;
+	if (message.msg_namelen == 0)
+		return 0;
 	if (passed >= 0) {
 		*(int *)(void *)CMSG_DATA(&control.header) = passed;
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 	}
-	sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	close(fd);
+	return send_message(&message);
 }
 
-/* Sends "VARIABLE=value" lines. */
+/* Sends "VARIABLE=value" lines. Nobody can be told if that fails, so nobody is. */
 void notify_send(const char *format, ...)
 {
 	char text[512];
@@ -75,14 +100,19 @@ bool notify_is_heard(void)
 	return manager(&address) > 0;
 }
 
-/* Gives the service manager a descriptor to keep, for the next start. It is not
- * to look at it: a netlink socket that has overrun would seem broken. */
+/* Gives the service manager a descriptor to keep, for the next start, or logs why
+ * it does not. It is not to look at it: a netlink socket that has overrun would
+ * seem broken. */
 void notify_store(const char *name, int fd)
 {
+	const char *reason;
 	char text[64];
 
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
-	send_text(text, fd);
+	if (send_text(text, fd) == 0)
+		return;
+	reason = errno == EAGAIN ? "it does not read" : strerror(errno);
+	log_warning("the service manager did not take %s (%s): a restart loses what it holds", name, reason);
 }
 
 /* Makes it close what it keeps under a name. */

@@ -25,6 +25,7 @@ from test_stop import Flood
 
 FIRST = 3       # the first descriptor that is passed
 SPARE = 200     # where those are held that are to be passed
+WORKERS = 24    # more than there is room for messages (net.unix.max_dgram_qlen)
 
 
 class Manager(Daemon):
@@ -38,6 +39,10 @@ class Manager(Daemon):
         self.notify.settimeout(0.05)
 
     def start(self):
+        self.launch()
+        wait_until(self._is_ready, "icmpnatd to be ready", 10)
+
+    def launch(self):
         names, kept = list(self.store), [os.dup(fd) for fd in self.store.values()]
 
         def place():
@@ -53,7 +58,6 @@ class Manager(Daemon):
                 env={**os.environ, **listen, "NOTIFY_SOCKET": self.directory + "/notify"})
         for fd in kept:
             os.close(fd)
-        wait_until(self._is_ready, "icmpnatd to be ready", 10)
 
     def _is_ready(self):
         assert self.process.poll() is None, "icmpnatd ended: " + self.log()
@@ -292,3 +296,39 @@ def test_what_a_dead_daemon_had_in_its_hands(network, daemon, monkeypatch):
         daemon.start()
         wait_until(lambda: waiting(daemon) == 0, "the queue", 1)
         assert len(border.errors(5)) == 5
+
+
+class Busy(Manager):
+    """A manager that reads nothing at first, when there are more messages than find room."""
+
+    def __init__(self, network, seconds):
+        self.seconds = seconds
+        super().__init__(network, queue=f"workers = {WORKERS};")
+
+    def launch(self):
+        super().launch()
+        time.sleep(self.seconds)
+
+
+def test_a_busy_manager_gets_every_descriptor(network):
+    with contextlib.closing(Busy(network, 2)) as manager, manager:
+        manager.hear_all()
+        assert set(manager.store) == {f"queue-{n}" for n in range(WORKERS)}
+        assert "service manager" not in manager.log()
+
+
+def test_what_a_deaf_manager_does_not_take_is_said(network):
+    """Nobody waits for it more than once; the daemon serves, and says what a restart will lack."""
+    with contextlib.closing(Busy(network, 0)) as manager:
+        manager.rules.load()
+        manager.launch()
+        wait_until(lambda: "started on queue" in manager.log(), "icmpnatd to start without it", 10)
+        said = [line for line in manager.log().splitlines() if "service manager" in line]
+        assert udp(network.client, V4.plain_rejected).offender == V4.public
+        manager.hear_all()
+        lost = [f"queue-{n}" for n in range(WORKERS) if f"queue-{n}" not in manager.store]
+        assert lost and said == [
+            f"icmpnatd: warning: the service manager did not take {name} (it does not read): a restart loses "
+            "what it holds" for name in lost]
+        manager.stop()
+        manager.rules.unload()
