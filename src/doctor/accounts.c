@@ -164,22 +164,40 @@ static bool check(const struct account *first, const struct account *last)
 
 static void print(const char *what, uint64_t n)
 {
-	printf("%-52s %12" PRIu64 "\n", what, n);
+	printf("%-54s %12" PRIu64 "\n", what, n);
 }
 
-/* What the rules' counters say, if they began no later than the daemon's. */
-static void print_handed(const struct account *account)
+static uint64_t reached_the_queue(const struct account *account)
 {
-	const uint64_t *a = account->amount;
+	return account->amount[NUMBERED] + account->amount[OVERFLOW];
+}
 
-	if (!account->has_rules)
+/* What was handed over and is in no other counter. With rules that are older than
+ * the daemon's counting, nobody can say what became of it. */
+static uint64_t passed_by(const struct account *account)
+{
+	const uint64_t handed = account->amount[HANDED], known = reached_the_queue(account);
+
+	return handed > known ? handed - known : 0;
+}
+
+/* The rules are read before the kernel: what had reached it the time before must
+ * be in their counters, if these began no later than the daemon's. */
+static bool are_rules_younger(const struct account *first, const struct account *last)
+{
+	return last->amount[HANDED] < reached_the_queue(first);
+}
+
+static void print_handed(const struct account *first, const struct account *last)
+{
+	if (!last->has_rules) {
 		puts("the capture rules cannot be read: run this as root");
-	else if (a[HANDED] < a[NUMBERED] + a[OVERFLOW])
+	} else if (are_rules_younger(first, last)) {
 		puts("the capture rules were loaded after the daemon had begun to count");
-	else {
-		print("handed over by the capture rules", a[HANDED]);
-		print("  passed: the queue was full, or nobody served it",
-			a[HANDED] - a[NUMBERED] - a[OVERFLOW]);
+	} else {
+		print("handed over by the capture rules", last->amount[HANDED]);
+		if (last->has_kernel)
+			print("  passed by, or handed over before the daemon counted", passed_by(last));
 	}
 }
 
@@ -187,7 +205,6 @@ static void print_account(const struct account *account)
 {
 	const uint64_t *a = account->amount;
 
-	print_handed(account);
 	if (account->has_kernel) {
 		print("  dropped: the queue was full", a[OVERFLOW]);
 		print("  entered the queue", a[NUMBERED]);
@@ -205,6 +222,16 @@ static void print_account(const struct account *account)
 		print("  in the queue now", a[WAITING]);
 }
 
+/* What can be said of accounts that are right. */
+static const char *verdict(const struct account *first, const struct account *last)
+{
+	if (!last->has_kernel)
+		return "of what was received, every packet is accounted for";
+	if (!last->has_rules || are_rules_younger(first, last) || passed_by(last) > 0)
+		return "of what entered the queue, every packet is accounted for";
+	return "every packet is accounted for";
+}
+
 /* Whether the accounts are right; prints them. */
 bool command_accounts(const struct options *options)
 {
@@ -212,9 +239,10 @@ bool command_accounts(const struct options *options)
 
 	if (!read_twice(&first, &last, options->socket))
 		return false;
+	print_handed(&first, &last);
 	print_account(&last);
 	if (!check(&first, &last))
 		return false;
-	puts("every packet is accounted for");
+	puts(verdict(&first, &last));
 	return true;
 }
