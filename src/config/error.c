@@ -10,17 +10,28 @@
 #include <string.h>
 
 #define NAME_MAX_SUGGESTED 15
-#define DISTANCE_MAX	   2 /* slips of the pen */
+#define DISTANCE_MAX	   2	/* slips of the pen */
+#define TEXT_MAX	   4096 /* of what is said about a mistake, with a name of a file in it */
+
+/* What a file says may be shown on a terminal, whose control characters it may have. */
+static void print_visible(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+}
 
 /* Writes "file:line: KIND text". */
 static void print_line(
 	FILE *out, struct config_place place, const char *kind, const char *format, va_list arguments)
 {
-	fputs(place.name, out);
+	char text[TEXT_MAX];
+
+	print_visible(out, place.name);
 	if (place.line > 0)
 		fprintf(out, ":%u", place.line);
 	fprintf(out, ": %s", kind);
-	vfprintf(out, format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
+	print_visible(out, text);
 	fputc('\n', out);
 }
 

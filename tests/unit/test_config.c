@@ -282,6 +282,8 @@ static void settings_are_checked(void **state)
 static void unknown_names_are_refused(void **state)
 {
 	static const struct bad cases[] = {
+		{OUTSIDE "lookup \"a\033[2J\";",
+			"f:2: \"a?[2J\" stands where no text is expected: a comma or = is missing before it\n"},
 		{OUTSIDE "outsid = 1;", "f:2: unknown setting \"outsid\": did you mean \"outside\"?\n"},
 		{OUTSIDE "foo = 1;\nbar = { baz = 1; };",
 			"f:2: unknown setting \"foo\": expected outside, maps, queue, lookup, extensions, rules or control\n"
