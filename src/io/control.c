@@ -336,6 +336,7 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
 	const struct pollfd *slot = fds + 1;
+	const int64_t began = now(); /* while a request takes its time, nobody else is idle */
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
@@ -345,7 +346,7 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
 			continue;
 		if (slot++->revents)
 			keep = client->answering ? push(control, client) : pull(control, client);
-		if (!keep || now() >= client->deadline)
+		if (!keep || began >= client->deadline)
 			client_close(client);
 	}
 	if (fds[0].revents)

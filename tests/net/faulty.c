@@ -3,7 +3,8 @@
  * Loaded before icmpnatd by test_faults.py. FAULTY=memory N: the N-th allocation
  * fails; FAULTY=reload N: the N-th after the first client has come; FAULTY=clock:
  * a day passes between two looks at the clock; FAULTY=buffer: no socket gets the
- * receive buffer that it wants, but the kernel's default. The guard is spared, and so are libconfig and
+ * receive buffer that it wants, but the kernel's default; FAULTY=overrun: and none
+ * knows. The guard is spared, and so are libconfig and
  * libseccomp, which do not look: their memory is set aside before (src/reserve.c),
  * as test_faults.py shows with a limit of the kernel's.
  */
@@ -25,7 +26,7 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 
 static long left = -1; /* allocations until the one that fails; negative: none does */
-static bool reload, jumps, small;
+static bool reload, jumps, small, overrun;
 static pid_t daemon_pid;
 static time_t days;
 
@@ -36,7 +37,8 @@ __attribute__((constructor)) static void begin(void)
 	if (!text)
 		return;
 	daemon_pid = getpid();
-	small = strcmp(text, "buffer") == 0;
+	overrun = strcmp(text, "overrun") == 0;
+	small = overrun || strcmp(text, "buffer") == 0;
 	jumps = strcmp(text, "clock") == 0;
 	reload = strncmp(text, "reload ", 7) == 0;
 	if (strncmp(text, "memory ", 7) == 0)
@@ -114,6 +116,16 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 		return original(fd, level, option, value, size);
 	errno = EPERM;
 	return -1;
+}
+
+int getsockopt(int fd, int level, int option, void *value, socklen_t *size)
+{
+	int (*original)(int, int, int, void *, socklen_t *);
+
+	*(void **)&original = dlsym(RTLD_NEXT, "getsockopt");
+	if (overrun && option == SO_RCVBUF)
+		*(int *)value = 1 << 30;
+	return overrun && option == SO_RCVBUF ? 0 : original(fd, level, option, value, size);
 }
 
 time_t time(time_t *result)

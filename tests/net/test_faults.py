@@ -127,17 +127,27 @@ def test_a_queue_that_is_full(network, overload):
         account.balance(account.counted(), lost=True)
 
 
+@pytest.fixture
+def short_of_buffer(network, faulty, monkeypatch):
+    """Starts a daemon that does not get the receive buffer that it asks for."""
+    @contextlib.contextmanager
+    def start(fault, queue):
+        monkeypatch.setenv("ICMPNATD", faulty[0])
+        with daemon_with(network, queue) as daemon:
+            daemon.stop()
+            with monkeypatch.context() as environment:
+                environment.setenv("LD_PRELOAD", faulty[1])
+                environment.setenv("FAULTY", fault)
+                daemon.start()
+            yield daemon
+    return start
+
+
 @pytest.mark.parametrize("overload", ["pass", "drop"])
-def test_a_receive_buffer_that_is_short(network, overload, faulty, monkeypatch):
-    """The kernel does not grant what was asked for, as in a user namespace: then fewer packets wait, so
-    that it is still the queue that overflows, and a hang is seen."""
-    monkeypatch.setenv("ICMPNATD", faulty[0])
-    with daemon_with(network, f'overload = "{overload}";') as daemon:
-        daemon.stop()
-        with monkeypatch.context() as environment:
-            environment.setenv("LD_PRELOAD", faulty[1])
-            environment.setenv("FAULTY", "buffer")
-            daemon.start()
+def test_a_receive_buffer_that_is_short(network, overload, short_of_buffer):
+    """As in a user namespace: then fewer packets wait, so that it is still the queue that overflows, and
+    a hang is seen."""
+    with short_of_buffer("buffer", f'overload = "{overload}";') as daemon:
         assert "the kernel grants a receive buffer for" in daemon.log()
         account, arrived = daemon.account(), Arrived(network)
         with Flood(network) as flood:
@@ -148,6 +158,26 @@ def test_a_receive_buffer_that_is_short(network, overload, faulty, monkeypatch):
         counted = account.counted()
         assert counted["queue", "missed"] == counted["kernel", "user-dropped"] == 0
         assert (counted["kernel", "queue-dropped"] > 0) == (overload == "drop")
+        account.balance(counted, lost=True)
+
+
+@pytest.mark.parametrize("overload", ["pass", "drop"])
+def test_a_socket_that_overruns(network, overload, short_of_buffer):
+    """It has room for fewer packets than its queue: what finds none is passed or dropped, too, and is
+    counted from the gaps in the kernel's numbers."""
+    with short_of_buffer("overrun", f'overload = "{overload}";') as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with Flood(network) as flood:
+            with stopped(daemon.process):
+                wait_until(lambda: flood.sent > 1200, "the flood")
+            time.sleep(0.2)
+        settle(account, arrived, flood, lambda counted: counted["kernel", "user-dropped"])
+        counted = account.counted()
+        assert counted["queue", "missed"] > 0
+        if overload == "drop":
+            assert counted["queue", "missed"] == counted["kernel", "user-dropped"]
+        else:
+            assert arrived.counts()[1] >= counted["queue", "missed"]
         account.balance(counted, lost=True)
 
 
