@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every test that doc/compliance.md names exists, and every requirement names one."""
+"""Every test that doc/compliance.md and doc/promise.md name exists, and every requirement names one."""
 
 import pathlib
 import re
@@ -7,8 +7,9 @@ import re
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-ROWS = [line.strip("| ").split(" | ") for line in (TOP / "doc/compliance.md").read_text().splitlines()
-        if line.startswith("| ") and not line.startswith("| requirement")]
+ROWS = [line.strip("| ").split(" | ") for page in ("compliance", "promise")
+        for line in (TOP / f"doc/{page}.md").read_text().splitlines()
+        if line.startswith("| ") and not line.startswith(("| requirement", "| event", "| fault"))]
 
 
 def exists(name):
@@ -25,7 +26,7 @@ def exists(name):
 
 
 def test_there_are_requirements():
-    assert len(ROWS) > 30
+    assert len(ROWS) > 60
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: re.sub(r"[^\w .-]", "", row[0])[:50])
