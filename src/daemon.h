@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon: who is started in which order, and who is told what.
+ * The daemon: its parts, and who is told what while it serves.
  */
 #ifndef DAEMON_H
 #define DAEMON_H
@@ -36,9 +36,16 @@ struct daemon {
 	bool keep;		     /* stop, but leave the queues to the next one */
 };
 
+static inline struct config *daemon_config(struct daemon *daemon)
+{
+	return atomic_load(&daemon->policy)->config;
+}
+
 int daemon_run(const struct daemon_start *start, struct config *config);
 bool daemon_reload(struct daemon *daemon, FILE *mistakes);
 struct policy *daemon_load(struct daemon *daemon, FILE *mistakes);
+void daemon_look_at_interfaces(struct daemon *daemon);
+bool daemon_start_workers(struct daemon *daemon);
 void daemon_pause(struct daemon *daemon);
 void daemon_continue(struct daemon *daemon);
 
