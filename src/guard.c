@@ -35,9 +35,9 @@
 #define TRIAL_LASTS 8000 /* milliseconds that a trial may take */
 #define TRIAL_STEP  5	 /* .. and between two looks at it */
 
-enum kind { COUNTERS, QUEUE, RELEASED, PAUSE, RESUME, DISMISS, TRY, TRY_GOOD, TRY_BAD };
+enum kind { COUNTERS, RULES, QUEUE, RELEASED, PAUSE, RESUME, DISMISS, TRY, TRY_GOOD, TRY_BAD };
 
-/* To the guard and from it; the first two come with a descriptor. */
+/* To the guard and from it; the first three come with a descriptor. */
 struct message {
 	enum kind kind;
 	uint16_t number; /* of a queue, or of a trial */
@@ -52,6 +52,7 @@ struct watched {
 
 struct guard {
 	int channel, counters;
+	int rules; /* kept open: with the tables the kernel would drop what is queued */
 	struct watched queues[CONFIG_WORKERS_MAX];
 	unsigned n_queues;
 	unsigned patience;
@@ -220,6 +221,8 @@ static void take_message(struct guard *guard)
 		take_leave(guard);
 	if (message.kind == COUNTERS)
 		guard->counters = fd;
+	else if (message.kind == RULES)
+		guard->rules = fd;
 	else if (message.kind == QUEUE && guard->n_queues < CONFIG_WORKERS_MAX &&
 		 queue_borrow(&guard->queues[guard->n_queues].queue, message.number, fd))
 		guard->n_queues++;
@@ -266,7 +269,7 @@ _Noreturn static void watch(int channel, char **command)
 		_exit(EXIT_FAILURE);
 	guard.channel = channel;
 	guard.command = command;
-	guard.counters = guard.trial = -1;
+	guard.counters = guard.rules = guard.trial = -1;
 	resume(&guard);
 	for (;;) {
 		if (poll(&slot, 1, pause_of(&guard, next)) > 0)
@@ -305,6 +308,13 @@ int guard_start(char **command)
 bool guard_give_counters(int guard, int counters)
 {
 	return send_message(guard, COUNTERS, 0, counters);
+}
+
+/* Gives the guard the socket that the daemon's own tables of nft belong to, so that they
+ * go when nothing is queued any more. */
+bool guard_give_rules(int guard, int socket)
+{
+	return send_message(guard, RULES, 0, socket);
 }
 
 /* Gives the guard a queue to watch. */

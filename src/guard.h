@@ -27,6 +27,7 @@ enum guard_trial {
 int guard_start(char **command);
 enum guard_trial guard_try(int guard);
 bool guard_give_counters(int guard, int counters);
+bool guard_give_rules(int guard, int socket);
 bool guard_give_queue(int guard, uint16_t number, int socket);
 enum guard_news guard_hear(int guard);
 void guard_pause(int guard);

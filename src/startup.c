@@ -8,7 +8,6 @@
 #include "startup.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,9 +181,9 @@ static bool open_queue(
 static void log_short_queue(const struct queue *queue, uint32_t wanted)
 {
 	if (queue->length < wanted)
-		log_warning("queue %u: the kernel grants a receive buffer for %" PRIu32
-			    " packets only, so no "
-			    "more wait: raise net.core.rmem_max, or start in the initial user namespace",
+		log_warning(
+			"queue %u: the kernel grants a receive buffer for %u packets only, so no more wait: "
+			"raise net.core.rmem_max, or start in the initial user namespace",
 			queue->number, queue->length);
 }
 
@@ -245,13 +244,17 @@ static bool shed_privileges(bool upgraded)
 static bool open_capture(struct daemon *daemon)
 {
 	const int inherited = inherit_take("nftables");
+	int rules;
 
 	if (!capture_open(&daemon->capture, daemon_config(daemon), inherited))
 		return false;
-	if (capture_descriptor(&daemon->capture) < 0)
+	rules = capture_descriptor(&daemon->capture);
+	if (rules < 0)
 		notify_forget("nftables");
 	else if (inherited < 0)
-		notify_store("nftables", capture_descriptor(&daemon->capture));
+		notify_store("nftables", rules);
+	if (rules >= 0 && !daemon->start.upgraded)
+		guard_give_rules(daemon->start.guard, rules);
 	return true;
 }
 
@@ -325,15 +328,17 @@ static void stop_workers(struct daemon *daemon)
 	forget(daemon);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		retire(daemon, &daemon->workers[w]);
-	end_rest(daemon);
 }
 
+/* The rules go last, for with their chains goes what is queued. */
 void startup_close(struct daemon *daemon)
 {
-	capture_close(&daemon->capture);
 	stop_workers(daemon);
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		worker_stop(&daemon->workers[w]);
+	if (!daemon->keep)
+		end_rest(daemon);
+	capture_close(&daemon->capture);
 	if (daemon->start.guard >= 0)
 		guard_dismiss(daemon->start.guard);
 	control_close(daemon->control);

@@ -8,6 +8,7 @@ interfaces, and they end with the daemon, however it ends.
 import contextlib
 import os
 import signal
+import time
 
 import pytest
 
@@ -15,7 +16,7 @@ from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
 from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS
 from lab.network import V4
 from lab.traffic import Capture
-from test_guard import assert_each_once, guard_of, waiting
+from test_guard import assert_each_once, guard_of, is_gone, waiting
 from test_stop import Flood
 
 TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
@@ -162,6 +163,31 @@ def test_one_that_leaves_other_rules_alone_drops_nothing_that_waits(network, cap
         daemon.rules.load()
         with parked(network, daemon, V4.stateless), Own(network, rules="auto", queue="number = 7;") as second:
             assert second.request("status")[0].count(["rules", "external"]) == 1
+
+
+def kill(own):
+    """It has packets in its queue for sure."""
+    os.kill(own.process.pid, signal.SIGSTOP)
+    time.sleep(0.1)
+    own.kill()
+
+
+@pytest.mark.parametrize("end", [Daemon.stop, kill], ids=["stop", "kill"])
+def test_their_end_loses_nothing(network, own, end):
+    """They go when nothing is queued any more: with a chain the kernel drops what is queued. Errors that come
+    while tables are taken away may be copies that are not translated, but each is there once."""
+    guard = guard_of(own.process)
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            for _ in range(5):
+                time.sleep(0.2)
+                end(own)
+                wait_until(lambda: is_gone(guard) and tables(network) == [], "the tables to go")
+                own.process = None
+                time.sleep(0.1)
+                own.start()
+                guard = guard_of(own.process)
+        assert_each_once(border, flood)
 
 
 def test_a_reload_changes_them_without_a_gap(network, own):
