@@ -219,8 +219,8 @@ def test_an_example_shows_every_setting(tmp_path):
 
 def messages():
     """A pattern for every line that the daemon logs as an error or a warning, or says on a reload."""
-    for name in ("src/capture.c", "src/daemon.c", "src/guard.c", "src/io/notify.c", "src/policy.c", "src/startup.c", "src/upgrade.c",
-                 "src/worker.c"):
+    for name in ("src/capture.c", "src/daemon.c", "src/guard.c", "src/io/notify.c", "src/policy.c", "src/startup.c",
+                 "src/upgrade.c", "src/worker.c"):
         body = re.sub(r'" PRIu32\s*"', "u", source(name))
         body = re.sub(r'(?<!\\)"\s*"', "", body)  # strings in a row are one
         for message in re.findall(rf"(?:log_error|log_warning|fputs)\({STRING}", body):
