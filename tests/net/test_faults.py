@@ -466,7 +466,7 @@ def test_a_thousand_reloads(network):
 @pytest.mark.parametrize("overload", ["pass", "drop"])
 def test_ten_times_too_much(network, overload, traceable):
     """The engine is slowed down: 64 verdicts in 160 ms. It gets ten times what it carries."""
-    seconds = int(os.environ.get("OVERLOAD_SECONDS", 10))
+    seconds = int(os.environ.get("OVERLOAD_SECONDS", 30))
     with daemon_with(network, f'length = 256; overload = "{overload}";') as daemon:
         account, arrived = daemon.account(), Arrived(network)
         with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", "inject=sendto:delay_enter=160000"):
