@@ -28,9 +28,9 @@
 #include "io/queue_counters.h"
 #include "io/seccomp.h"
 
-#define LOOK_EVERY 1000 /* milliseconds */
-#define PATIENCE   1	/* looks that find what the look before has found: then it is a hang */
-#define LENIENCE   5	/* .. while another program takes over, which may have much to load */
+#define LOOK_EVERY 800 /* milliseconds */
+#define PATIENCE   2   /* looks that find what the look before has found: then it is a hang */
+#define LENIENCE   6   /* .. while another program takes over, which may have much to load */
 
 #define TRIAL_LASTS 8000 /* milliseconds that a trial may take */
 #define TRIAL_STEP  5	 /* .. and between two looks at it */

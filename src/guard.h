@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guard: a small process beside the daemon that holds the queues' sockets,
- * too. If the daemon ends without a word, or moves no packet for a second or
- * two, the guard lets errors leave as the kernel made them.
+ * too. If the daemon ends without a word, or moves no packet for two
+ * seconds or so, the guard lets errors leave as the kernel made them.
  */
 #ifndef GUARD_H
 #define GUARD_H

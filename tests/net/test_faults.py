@@ -484,7 +484,8 @@ def test_ten_times_too_much(network, overload, traceable):
         flood.sent += arrived.counts()[0] - account.counted()["queue", "received"]  # those of udp() that passed
         counted = account.counted()
         overflow = counted["kernel", "queue-dropped"] if overload == "drop" else arrived.counts()[1]
-        assert overflow > 0.7 * flood.sent
+        carried = (seconds + 1) * 64 / 0.16 + 2 * 256  # in that time, and what may wait at its end
+        assert overflow > flood.sent - carried > 0
         assert counted["queue", "received"] == arrived.counts()[0]
         account.balance(counted, lost=True)
     assert "packets waited" not in daemon.log()  # the guard saw verdicts leave all the while

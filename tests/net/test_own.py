@@ -215,7 +215,7 @@ def test_an_upgrade_keeps_them(network, own):
                 own.ctl("upgrade")
                 assert tables(network) == TABLES
         assert_each_once(border, flood)
-        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}, own.log()
     own.outside = '"eth0", "eth1"'
     own.configure()
     own.ctl("reload")

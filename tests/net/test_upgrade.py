@@ -64,7 +64,7 @@ def test_nothing_is_lost(network, daemon, upgrade):
             for _ in range(UPGRADES):
                 upgrade(daemon)
         assert_each_once(border, flood)
-        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}, daemon.log()
     account.expect(outer=flood.sent)
     assert status(daemon)["upgrades"] == str(UPGRADES)
     assert status(daemon)["pid"] == str(daemon.process.pid)
@@ -156,7 +156,7 @@ def test_a_program_that_takes_its_time(network, daemon, own_program):
             daemon.ctl("upgrade")
             wait_until(lambda: upgrades(daemon) == 1, "the upgrade", 10)
         assert_each_once(border, flood)
-        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}, daemon.log()
     assert "packets waited" not in daemon.log()
 
 
