@@ -223,7 +223,7 @@ def messages():
                  "src/upgrade.c", "src/worker.c"):
         body = re.sub(r'" PRIu32\s*"', "u", source(name))
         body = re.sub(r'(?<!\\)"\s*"', "", body)  # strings in a row are one
-        for message in re.findall(rf"(?:log_error|log_warning|fputs)\({STRING}", body):
+        for message in re.findall(rf"(?:log_error|log_warning|fputs)\(\s*{STRING}", body):
             message = message.replace('\\"', '"').replace("\\n", "")
             if message != "%s":
                 yield re.sub(r"%(s|u|d|zu)", r"\\S+", re.escape(message))
