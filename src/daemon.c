@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "io/clock.h"
 #include "io/link.h"
 #include "io/log.h"
 #include "io/notify.h"
@@ -200,21 +201,13 @@ static void feed_watchdog(struct daemon *daemon, int timer)
 		log_error("a worker has not moved since the watchdog last looked");
 }
 
-static time_t monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static void hear_guard(struct daemon *daemon)
 {
 	switch (guard_hear(daemon->start.guard)) {
 	case GUARD_SILENT:
 		break;
 	case GUARD_RELEASED:
-		daemon->hung_since = monotonic();
+		daemon->hung = true;
 		workers_move(daemon);
 		log_error("packets waited and none was served: errors leave as the kernel makes them until "
 			  "all workers move");
@@ -224,7 +217,7 @@ static void hear_guard(struct daemon *daemon)
 			  "restart it");
 		close(daemon->start.guard);
 		daemon->start.guard = -1;
-		daemon->hung_since = monotonic(); /* it may have let packets pass, and not come to say so */
+		daemon->hung = true; /* it may have let packets pass, and not come to say so */
 		workers_move(daemon);
 		break;
 	}
@@ -238,7 +231,7 @@ static void recover(struct daemon *daemon)
 	for (unsigned w = 0; w < daemon->n_workers; w++)
 		queue_resume(&daemon->workers[w].queue);
 	guard_resume(daemon->start.guard);
-	daemon->hung_since = 0;
+	daemon->hung = false;
 	log_info("all workers move: errors are translated again");
 }
 
@@ -269,7 +262,7 @@ static int loop_timeout(const struct daemon *daemon)
 {
 	int timeout = control_timeout(daemon->control);
 
-	if (daemon->hung_since && (timeout < 0 || timeout > RECOVERY_EVERY))
+	if (daemon->hung && (timeout < 0 || timeout > RECOVERY_EVERY))
 		timeout = RECOVERY_EVERY;
 	return timeout;
 }
@@ -297,7 +290,7 @@ static bool loop(struct daemon *daemon)
 			daemon_look_at_interfaces(daemon);
 		if (slots[SLOT_TIMER].revents)
 			feed_watchdog(daemon, timer);
-		if (daemon->hung_since)
+		if (daemon->hung)
 			recover(daemon);
 		control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
 		if (daemon->start.guard >= 0)
@@ -343,7 +336,7 @@ static bool init(struct daemon *daemon, struct config *config)
 	struct policy *policy;
 
 	daemon->started = time(NULL);
-	daemon->started_monotonic = monotonic();
+	daemon->started_monotonic = (time_t)(clock_now() / 1000);
 	daemon->workers =
 		aligned_alloc(_Alignof(struct worker), config->queue.workers * sizeof(struct worker));
 	daemon->beats = calloc(config->queue.workers, sizeof(*daemon->beats));

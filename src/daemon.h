@@ -31,7 +31,7 @@ struct daemon {
 	struct control *control;
 	int counters, link, signals; /* descriptors */
 	uint64_t *beats;	     /* of each worker, when last looked at */
-	time_t hung_since;	     /* monotonic; 0: not hung */
+	bool hung;		     /* errors are not taken, but pass */
 	bool stop, upgrade;	     /* asked for */
 	bool keep;		     /* stop, but leave the queues to the next one */
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/queue_counters.h"
 #include "upgrade.h"
 
@@ -51,12 +52,10 @@ static bool report_status(struct daemon *daemon, struct control_request *request
 	const struct policy *policy = policy_of(daemon);
 	const struct config *config = policy->config;
 	const struct config_queue *queue = &config->queue;
-	struct timespec now;
 
 	(void)request;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	fprintf(out, "version\t%s\npid\t%ld\nuptime\t%lld\nstarted\t%lld\nupgrades\t%u\n", PACKAGE_VERSION,
-		(long)getpid(), (long long)(now.tv_sec - daemon->started_monotonic),
+		(long)getpid(), (long long)(clock_now() / 1000 - daemon->started_monotonic),
 		(long long)daemon->started, daemon->upgrades);
 	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->start.path,
 		(long long)daemon->loaded, config->n_entries, lookup_text(config->lookup));

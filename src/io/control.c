@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 struct client {
 	int fd; /* -1: a free place */
 	int64_t deadline;
@@ -37,18 +37,9 @@ struct control {
 	struct client clients[CONTROL_CLIENTS_MAX];
 };
 
-/* Milliseconds. */
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int64_t next_deadline(void)
 {
-	return now() + CONTROL_IDLE_SECONDS * 1000;
+	return clock_now() + CONTROL_IDLE_SECONDS * 1000;
 }
 
 static void client_close(struct client *client)
@@ -240,7 +231,7 @@ static void accept_client(struct control *control)
 	struct client *client;
 
 	if (fd < 0) {
-		control->pause = now() + 1000;
+		control->pause = clock_now() + 1000;
 		return;
 	}
 	client = make_room(control, is_privileged(fd));
@@ -322,7 +313,7 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
 	size_t n = 0;
 
-	fds[n++] = (struct pollfd){.fd = now() < control->pause ? -1 : control->fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = clock_now() < control->pause ? -1 : control->fd, .events = POLLIN};
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
 
@@ -336,7 +327,7 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
 	const struct pollfd *slot = fds + 1;
-	const int64_t began = now(); /* while a request takes its time, nobody else is idle */
+	const int64_t began = clock_now(); /* while a request takes its time, nobody else is idle */
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
@@ -356,7 +347,7 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
 /* Milliseconds until there is something to do without anybody asking; -1: never. */
 int control_timeout(const struct control *control)
 {
-	int64_t first = now() < control->pause ? control->pause : 0, left;
+	int64_t first = clock_now() < control->pause ? control->pause : 0, left;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
@@ -366,6 +357,6 @@ int control_timeout(const struct control *control)
 	}
 	if (first == 0)
 		return -1;
-	left = first - now();
+	left = first - clock_now();
 	return left <= 0 ? 0 : (int)left;
 }

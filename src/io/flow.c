@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "io/attribute.h"
+#include "io/clock.h"
 
 #define QUESTION_MAX 256  /* bytes of one; those of IPv6 have 108 */
 #define ANSWER_MAX   4096 /* of one; the kernel's have some hundred */
@@ -286,19 +286,11 @@ static void take_answer(struct round *round, const struct nlmsghdr *message, siz
 	round->pending--;
 }
 
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits for answers. Returns 0, or an errno if it is too late for any. */
 static int wait_for_answers(const struct flow_socket *flows)
 {
 	struct pollfd slot = {.fd = mnl_socket_get_fd(flows->socket), .events = POLLIN};
-	const int64_t left = flows->deadline - now();
+	const int64_t left = flows->deadline - clock_now();
 
 	return left > 0 && poll(&slot, 1, (int)left) != 0 ? 0 : ETIMEDOUT;
 }
@@ -361,7 +353,7 @@ static void ask(struct flow_socket *flows, struct flow_question *questions, unsi
  * Waits no longer than FLOW_DEADLINE for answers. */
 void flow_lookup(struct flow_socket *flows, struct flow_question *questions, unsigned n)
 {
-	flows->deadline = now() + FLOW_DEADLINE;
+	flows->deadline = clock_now() + FLOW_DEADLINE;
 	for (unsigned i = 0; i < n; i++)
 		questions[i].error = ENOENT;
 	ask(flows, questions, n, true);
