@@ -10,6 +10,7 @@ import signal
 import socket
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 from .client import ping, wait_until
 from .network import V4, V6
@@ -21,6 +22,29 @@ COMPLAINTS = "Sanitizer", "runtime error"
 
 def program(name):
     return os.environ[name.upper()]
+
+
+def _states(pid):
+    """Those of a process' threads, as in proc(5)."""
+    return {path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")}
+
+
+def pause(pid):
+    """Returns when none of the threads of the process runs any more; until then it might still take a packet."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: _states(pid) == {"T"}, f"process {pid} to stop")
+
+
+@contextlib.contextmanager
+def paused(*pids):
+    """Processes that do nothing meanwhile."""
+    try:
+        for pid in pids:
+            pause(pid)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def configuration(maps=MAPS, queue="", control=None, rules="external", outside='"eth0"'):

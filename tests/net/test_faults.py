@@ -13,7 +13,6 @@ import errno
 import os
 import pathlib
 import resource
-import signal
 import socket
 import struct
 import subprocess
@@ -22,7 +21,7 @@ import time
 import pytest
 
 from lab.client import ANSWERED, UdpFlow, udp, wait_until
-from lab.daemon import Daemon, program
+from lab.daemon import Daemon, paused, program
 from lab.network import V4
 from test_stop import Flood
 
@@ -70,15 +69,6 @@ def daemon_with(network, queue="", **options):
 
 
 @contextlib.contextmanager
-def stopped(process):
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
-
-
-@contextlib.contextmanager
 def strace(pid, *options):
     tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", *options, "-p", str(pid)])
     with contextlib.ExitStack() as stack:
@@ -117,7 +107,7 @@ def test_a_queue_that_is_full(network, overload):
     with daemon_with(network, f'length = 64; overload = "{overload}";') as daemon:
         account, arrived = daemon.account(), Arrived(network)
         with Flood(network) as flood:
-            with stopped(daemon.process):
+            with paused(daemon.process.pid):
                 time.sleep(0.5)
             time.sleep(0.2)
         settle(account, arrived, flood, lambda counted: counted["kernel", "queue-dropped"])
@@ -151,7 +141,7 @@ def test_a_receive_buffer_that_is_short(network, overload, short_of_buffer):
         assert "the kernel grants a receive buffer for" in daemon.log()
         account, arrived = daemon.account(), Arrived(network)
         with Flood(network) as flood:
-            with stopped(daemon.process):
+            with paused(daemon.process.pid):
                 wait_until(lambda: flood.sent > 600, "the flood")
             time.sleep(0.2)
         settle(account, arrived, flood, lambda counted: counted["kernel", "queue-dropped"])
@@ -168,7 +158,7 @@ def test_a_socket_that_overruns(network, overload, short_of_buffer):
     with short_of_buffer("overrun", f'overload = "{overload}";') as daemon:
         account, arrived = daemon.account(), Arrived(network)
         with Flood(network) as flood:
-            with stopped(daemon.process):
+            with paused(daemon.process.pid):
                 wait_until(lambda: flood.sent > 1200, "the flood")
             time.sleep(0.2)
         settle(account, arrived, flood, lambda counted: counted["kernel", "user-dropped"])
@@ -221,7 +211,7 @@ def test_verdicts_that_come_too_late(network):
     with daemon_with(network) as daemon:
         account, arrived = daemon.account(), Arrived(network)
         with Flood(network, 500) as flood:
-            with stopped(daemon.process):
+            with paused(daemon.process.pid):
                 time.sleep(0.5)
                 network.firewall.nft("table ip short { chain c { type filter hook input priority 0; }; }\n"
                                      "delete table ip short\n")
@@ -261,7 +251,7 @@ def test_an_interface_that_goes_down_and_up(network):
     with daemon_with(network) as daemon:
         routes = network.firewall.run("ip route show default; ip -6 route show default").stdout.splitlines()
         account = daemon.account()
-        with stopped(daemon.process):
+        with paused(daemon.process.pid):
             for _ in range(20):
                 udp(network.client, V4.plain_rejected, timeout=0)
             wait_until(lambda: network.firewall.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2] == "20",

@@ -17,7 +17,7 @@ from collections import Counter
 import pytest
 
 from lab.client import ANSWERED, ping, udp, wait_until
-from lab.daemon import Daemon, program
+from lab.daemon import Daemon, pause, paused, program
 from lab.network import V4
 from lab.traffic import Capture
 from test_stop import Flood
@@ -73,8 +73,7 @@ def waiting(network):
 
 def park(network, process):
     """Stops a daemon, and lets an error wait for it."""
-    process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: state(process.pid) == "T", "the stop")
+    pause(process.pid)
     udp(network.client, V4.plain_rejected, timeout=0)
     wait_until(lambda: waiting(network) == 1, "the error in the queue")
 
@@ -88,7 +87,7 @@ def test_a_hang_is_no_outage(network, daemon):
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
         with Flood(network) as flood:
             time.sleep(0.5)
-            os.kill(daemon.process.pid, signal.SIGSTOP)
+            pause(daemon.process.pid)
             began = time.monotonic()
             while time.monotonic() < began + HANG:
                 assert ping(network.client, V4.public)
@@ -105,7 +104,7 @@ def test_a_hang_is_no_outage(network, daemon):
 def test_the_firewall_answers_again_when_its_own_errors_are_parked(network, daemon):
     """Errors about packets without a flow are queued themselves. Some 159 of them fill the socket by
     which the kernel sends all ICMP: until they are let go, the firewall answers no ping."""
-    os.kill(daemon.process.pid, signal.SIGSTOP)
+    pause(daemon.process.pid)
     for _ in range(300):
         udp(network.client, V4.stateless, timeout=0)
     wait_until(lambda: ping(network.client, V4.public, timeout=0.2), "an answer", 3)
@@ -136,7 +135,7 @@ def test_a_crash_loses_nothing(network, daemon, how):
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
         with Flood(network) as flood:
             time.sleep(0.5)
-            os.kill(daemon.process.pid, signal.SIGSTOP)  # so that packets are parked for sure
+            pause(daemon.process.pid)  # so that packets are parked for sure
             time.sleep(0.1)
             os.kill(daemon.process.pid, how)
             os.kill(daemon.process.pid, signal.SIGCONT)
@@ -201,10 +200,9 @@ def test_a_crash_while_a_program_is_tried(network, own_program, daemon):
 def test_an_answer_that_comes_too_late(network, daemon):
     """The guard is held up for longer than the daemon waits for a trial; it is not gone."""
     guard = guard_of(daemon.process)
-    os.kill(guard, signal.SIGSTOP)
-    daemon.process.send_signal(signal.SIGUSR2)
-    wait_until(lambda: "there was no upgrade" in daemon.log(), "the daemon", 20)
-    os.kill(guard, signal.SIGCONT)
+    with paused(guard):
+        daemon.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: "there was no upgrade" in daemon.log(), "the daemon", 20)
     time.sleep(1)
     assert not is_gone(guard) and "has ended" not in daemon.log()
     assert udp(network.client, V4.plain_rejected).offender == V4.public

@@ -6,14 +6,12 @@ interfaces, and they end with the daemon, however it ends.
 """
 
 import contextlib
-import os
-import signal
 import time
 
 import pytest
 
 from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
-from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS
+from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS, pause, paused
 from lab.network import V4
 from lab.traffic import Capture
 from test_guard import assert_each_once, guard_of, is_gone, waiting
@@ -130,19 +128,13 @@ def test_a_second_one_is_refused(network, own):
 def parked(network, daemon, address):
     """Five errors wait meanwhile, and neither the daemon nor its guard lets them go: they must still be there
     at the end. (When a chain of a hook goes, be it one that was only tried, the kernel drops all that is queued.)"""
-    paused = [daemon.process.pid, guard_of(daemon.process)]
     with Capture(network.router, "fwl") as border:
-        for pid in paused:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with paused(daemon.process.pid, guard_of(daemon.process)):
             for _ in range(5):
                 udp(network.client, address, timeout=0)
-            assert waiting(network) == 5
+            wait_until(lambda: waiting(network) == 5, "five errors to wait")
             yield
             assert waiting(network) == 5
-        finally:
-            for pid in paused:
-                os.kill(pid, signal.SIGCONT)
         assert [error.source for error in border.errors(5)] == 5 * [V4.public]
 
 
@@ -167,7 +159,7 @@ def test_one_that_leaves_other_rules_alone_drops_nothing_that_waits(network, cap
 
 def kill(own):
     """It has packets in its queue for sure."""
-    os.kill(own.process.pid, signal.SIGSTOP)
+    pause(own.process.pid)
     time.sleep(0.1)
     own.kill()
 

@@ -17,7 +17,7 @@ import time
 import pytest
 
 from lab.client import ping, udp, wait_until
-from lab.daemon import Daemon, program
+from lab.daemon import Daemon, pause, paused, program
 from lab.network import V4
 from lab.traffic import Capture
 from test_guard import assert_each_once, guard_of, is_gone
@@ -246,10 +246,9 @@ def test_a_longer_queue_gets_a_larger_buffer(network, daemon):
     daemon.configure([(V4.firewall, V4.public)])
     daemon.start()
     with Flood(network):
-        os.kill(daemon.process.pid, signal.SIGSTOP)
-        time.sleep(0.5)
-        wait_until(lambda: waiting(daemon) == 0, "the guard", 3)
-        os.kill(daemon.process.pid, signal.SIGCONT)
+        with paused(daemon.process.pid):
+            time.sleep(0.5)
+            wait_until(lambda: waiting(daemon) == 0, "the guard", 3)
     wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation", 3)
     assert daemon.stats()["queue", "missed"] == 0
 
@@ -282,7 +281,7 @@ def test_a_queue_of_another_network_namespace(network, daemon):
 def test_what_a_dead_daemon_had_in_its_hands(network, daemon, monkeypatch):
     """Daemon and guard are killed after packets were received, before their verdicts: the next one lets
     these go when the first packet comes."""
-    os.kill(daemon.process.pid, signal.SIGSTOP)
+    pause(daemon.process.pid)
     with Capture(network.router, "fwl") as border:
         for _ in range(5):
             udp(network.client, V4.plain_rejected, timeout=0)
