@@ -336,7 +336,7 @@ static bool init(struct daemon *daemon, struct config *config)
 	struct policy *policy;
 
 	daemon->started = time(NULL);
-	daemon->started_monotonic = (time_t)(clock_now() / 1000);
+	daemon->started_monotonic = (time_t)(clock_milliseconds() / 1000);
 	daemon->workers =
 		aligned_alloc(_Alignof(struct worker), config->queue.workers * sizeof(struct worker));
 	daemon->beats = calloc(config->queue.workers, sizeof(*daemon->beats));

@@ -170,7 +170,7 @@ _Noreturn static void be_tried(char **command)
 static void begin_trial(struct guard *guard, uint16_t number)
 {
 	guard->trial_number = number;
-	guard->trial_ends = clock_now() + TRIAL_LASTS;
+	guard->trial_ends = clock_milliseconds() + TRIAL_LASTS;
 	guard->trial = fork();
 	if (guard->trial == 0)
 		be_tried(guard->command);
@@ -184,7 +184,7 @@ static void look_at_trial(struct guard *guard)
 	int status = -1;
 	pid_t ended = waitpid(guard->trial, &status, WNOHANG);
 
-	if (ended == 0 && clock_now() < guard->trial_ends)
+	if (ended == 0 && clock_milliseconds() < guard->trial_ends)
 		return;
 	if (ended == 0) {
 		log_error("%s --check has not ended after %d seconds", guard->command[0], TRIAL_LASTS / 1000);
@@ -231,7 +231,7 @@ static void take_message(struct guard *guard)
 /* Milliseconds until there is something to do without a message. */
 static int pause_of(const struct guard *guard, int64_t next)
 {
-	const int64_t left = next - clock_now();
+	const int64_t left = next - clock_milliseconds();
 
 	if (guard->trial > 0)
 		return TRIAL_STEP;
@@ -255,7 +255,7 @@ _Noreturn static void watch(int channel, char **command)
 {
 	static struct guard guard;
 	struct pollfd slot = {.fd = channel, .events = POLLIN};
-	int64_t next = clock_now() + LOOK_EVERY;
+	int64_t next = clock_milliseconds() + LOOK_EVERY;
 
 	if (!prepare())
 		_exit(EXIT_FAILURE);
@@ -268,10 +268,10 @@ _Noreturn static void watch(int channel, char **command)
 			take_message(&guard);
 		if (guard.trial > 0)
 			look_at_trial(&guard);
-		if (clock_now() < next)
+		if (clock_milliseconds() < next)
 			continue;
 		look(&guard);
-		next = clock_now() + LOOK_EVERY;
+		next = clock_milliseconds() + LOOK_EVERY;
 	}
 }
 

@@ -55,7 +55,7 @@ static bool report_status(struct daemon *daemon, struct control_request *request
 
 	(void)request;
 	fprintf(out, "version\t%s\npid\t%ld\nuptime\t%lld\nstarted\t%lld\nupgrades\t%u\n", PACKAGE_VERSION,
-		(long)getpid(), (long long)(clock_now() / 1000 - daemon->started_monotonic),
+		(long)getpid(), (long long)(clock_milliseconds() / 1000 - daemon->started_monotonic),
 		(long long)daemon->started, daemon->upgrades);
 	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->start.path,
 		(long long)daemon->loaded, config->n_entries, lookup_text(config->lookup));

@@ -3,8 +3,8 @@
  * The way of a batch: queue_receive() fills it, decide_begin() reads each packet,
  * flow_lookup() asks about all that want their flow, decide_finish() edits in
  * place, verdicts are appended in order, and queue_flush() sends them. No lock,
- * log or allocation on the way, and no question to conntrack whose answer could
- * change nothing.
+ * log or allocation on the way, no question to conntrack whose answer could
+ * change nothing, and no wake-up for each error where many come.
  */
 #define _GNU_SOURCE
 #include "worker.h"
@@ -15,6 +15,10 @@
 #include <time.h>
 
 #include "core/decide.h"
+#include "io/clock.h"
+
+#define CLOSE_MICROSECONDS  50  /* between two errors, so that some gather */
+#define GATHER_MICROSECONDS 200 /* and a little more, by which the kernel comes late (PR_SET_TIMERSLACK) */
 
 /* The maps for errors that leave by an interface; NULL if it is not outside. */
 static const struct addrmap *find_maps(const struct policy *policy, unsigned interface)
@@ -196,6 +200,18 @@ static void log_receive_error(struct worker *worker)
 	nanosleep(&pause, NULL);
 }
 
+/* To be woken costs more than to serve an error. So where errors come close to one
+ * another, some gather before they are served; one that comes by itself never waits. */
+static void gather(struct worker *worker, int n)
+{
+	const struct timespec pause = {.tv_nsec = GATHER_MICROSECONDS * 1000};
+	const int64_t now = clock_microseconds(), since = now - worker->last_batch;
+
+	worker->last_batch = now;
+	if (since < (int64_t)n * CLOSE_MICROSECONDS)
+		nanosleep(&pause, NULL);
+}
+
 /* Serves until told otherwise. */
 static void *run(void *argument)
 {
@@ -209,6 +225,8 @@ static void *run(void *argument)
 		n = queue_receive(&worker->queue, order == WORKER_SERVE);
 		if (n > 0)
 			serve_batch(worker);
+		if (n > 0 && n < QUEUE_BATCH)
+			gather(worker, n);
 		if (n < 0)
 			log_receive_error(worker);
 		if (worker->queue.refused)

@@ -39,7 +39,7 @@ struct control {
 
 static int64_t next_deadline(void)
 {
-	return clock_now() + CONTROL_IDLE_SECONDS * 1000;
+	return clock_milliseconds() + CONTROL_IDLE_SECONDS * 1000;
 }
 
 static void client_close(struct client *client)
@@ -231,7 +231,7 @@ static void accept_client(struct control *control)
 	struct client *client;
 
 	if (fd < 0) {
-		control->pause = clock_now() + 1000;
+		control->pause = clock_milliseconds() + 1000;
 		return;
 	}
 	client = make_room(control, is_privileged(fd));
@@ -313,7 +313,7 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
 	size_t n = 0;
 
-	fds[n++] = (struct pollfd){.fd = clock_now() < control->pause ? -1 : control->fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = clock_milliseconds() < control->pause ? -1 : control->fd, .events = POLLIN};
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
 
@@ -327,7 +327,7 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
 	const struct pollfd *slot = fds + 1;
-	const int64_t began = clock_now(); /* while a request takes its time, nobody else is idle */
+	const int64_t began = clock_milliseconds(); /* while a request takes its time, nobody else is idle */
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
@@ -347,7 +347,7 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
 /* Milliseconds until there is something to do without anybody asking; -1: never. */
 int control_timeout(const struct control *control)
 {
-	int64_t first = clock_now() < control->pause ? control->pause : 0, left;
+	int64_t first = clock_milliseconds() < control->pause ? control->pause : 0, left;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
@@ -357,6 +357,6 @@ int control_timeout(const struct control *control)
 	}
 	if (first == 0)
 		return -1;
-	left = first - clock_now();
+	left = first - clock_milliseconds();
 	return left <= 0 ? 0 : (int)left;
 }

@@ -290,7 +290,7 @@ static void take_answer(struct round *round, const struct nlmsghdr *message, siz
 static int wait_for_answers(const struct flow_socket *flows)
 {
 	struct pollfd slot = {.fd = mnl_socket_get_fd(flows->socket), .events = POLLIN};
-	const int64_t left = flows->deadline - clock_now();
+	const int64_t left = flows->deadline - clock_milliseconds();
 
 	return left > 0 && poll(&slot, 1, (int)left) != 0 ? 0 : ETIMEDOUT;
 }
@@ -353,7 +353,7 @@ static void ask(struct flow_socket *flows, struct flow_question *questions, unsi
  * Waits no longer than FLOW_DEADLINE for answers. */
 void flow_lookup(struct flow_socket *flows, struct flow_question *questions, unsigned n)
 {
-	flows->deadline = clock_now() + FLOW_DEADLINE;
+	flows->deadline = clock_milliseconds() + FLOW_DEADLINE;
 	for (unsigned i = 0; i < n; i++)
 		questions[i].error = ENOENT;
 	ask(flows, questions, n, true);
