@@ -13,19 +13,11 @@ import time
 
 from lab.daemon import Daemon
 from lab.network import V4
+from arrived import Arrived, counting
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 1200))
 RATE = 20_000
 GROWTH = 512  # kB that the resident memory may grow after the first upgrade
-BORDER = f"""
-table ip soak {{
-    chain arrived {{
-        type filter hook prerouting priority raw;
-        iifname "fwl" icmp type destination-unreachable ip saddr {V4.public} counter
-        iifname "fwl" icmp type destination-unreachable ip saddr {V4.firewall} counter
-    }}
-}}
-"""
 
 
 def resident(process):
@@ -44,10 +36,9 @@ def flood(network):
 
 
 def test_soak(network):
-    network.router.nft(BORDER)
-    with Daemon(network, queue="length = 65535;") as daemon:
+    with counting(network), Daemon(network, queue="length = 65535;") as daemon:
         daemon.ctl("upgrade")
-        account = daemon.account()
+        account, arrived = daemon.account(), Arrived(network)
         memory, open_before, upgrades, reloads = [resident(daemon.process)], descriptors(daemon.process), 0, 0
         began, flooding = time.monotonic(), flood(network)
         while flooding.poll() is None:
@@ -59,10 +50,9 @@ def test_soak(network):
                 upgrades += 1
                 memory.append(resident(daemon.process))
                 print(f"{reloads} s: {upgrades} upgrades, resident {memory[-1]} kB", flush=True)
-        sent, counted = SECONDS * RATE, account.counted()
         time.sleep(1)
-        counted = account.counted()
-        translated, untranslated = network.router.nft_counter("ip", "soak", "arrived")
+        sent, counted = SECONDS * RATE, account.counted()
+        translated, untranslated = arrived.counts()
         print(f"{sent} datagrams; errors: {translated} translated, {untranslated} as the kernel made them; "
               f"{reloads} reloads, {upgrades} upgrades; resident {min(memory)} to {max(memory)} kB")
         print(daemon.ctl("stats", "--check").stdout)

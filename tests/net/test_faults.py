@@ -23,41 +23,16 @@ import pytest
 from lab.client import ANSWERED, UdpFlow, udp, wait_until
 from lab.daemon import Daemon, paused, program
 from lab.network import V4
+from arrived import Arrived, counting
 from test_stop import Flood
 
 HERE = pathlib.Path(__file__).parent
-BORDER = f"""
-table ip faults {{
-    chain arrived {{
-        type filter hook prerouting priority raw;
-        iifname "fwl" icmp type destination-unreachable ip saddr {V4.public} counter
-        iifname "fwl" icmp type destination-unreachable ip saddr {V4.firewall} counter
-    }}
-}}
-"""
-
-
-class Arrived:
-    """The errors that come to the border, from now on."""
-
-    def __init__(self, network):
-        self._network, self._before = network, (0, 0)
-        self._before = self.counts()
-
-    def counts(self):
-        """(translated, as the kernel made them)"""
-        now = self._network.router.nft_counter("ip", "faults", "arrived")
-        return tuple(a - b for a, b in zip(now, self._before))
-
-    def total(self):
-        return sum(self.counts())
 
 
 @pytest.fixture(scope="module", autouse=True)
 def border(network):
-    network.router.nft(BORDER)
-    yield
-    network.router.run("nft delete table ip faults")
+    with counting(network):
+        yield
 
 
 @contextlib.contextmanager

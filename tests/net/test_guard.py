@@ -59,6 +59,13 @@ def own_program(tmp_path, monkeypatch):
     return copy
 
 
+def replace(program, content):
+    """Another program has its path; who runs it goes on."""
+    program.unlink(missing_ok=True)
+    program.write_bytes(content)
+    program.chmod(0o755)
+
+
 @pytest.fixture
 def daemon(network):
     with Daemon(network) as daemon:
@@ -166,14 +173,11 @@ def test_a_daemon_without_its_guard_says_so(network, daemon):
 def trial_that_hangs(program, daemon):
     """An upgrade whose program does not end when it is tried."""
     good = program.read_bytes()
-    for content in b"#!/bin/sh\nexec sleep 60\n", good:
-        program.unlink()
-        program.write_bytes(content)
-        program.chmod(0o755)
-        if content != good:
-            daemon.process.send_signal(signal.SIGUSR2)
-            time.sleep(0.5)
-            yield
+    replace(program, b"#!/bin/sh\nexec sleep 60\n")
+    daemon.process.send_signal(signal.SIGUSR2)
+    time.sleep(0.5)
+    yield
+    replace(program, good)
 
 
 def test_a_hang_while_a_program_is_tried(network, own_program, daemon):

@@ -16,7 +16,7 @@ from lab.client import ping, udp, wait_until
 from lab.daemon import Daemon
 from lab.network import V4
 from lab.traffic import Capture
-from test_guard import assert_each_once, guard_of, is_gone, own_program  # noqa: F401
+from test_guard import assert_each_once, guard_of, is_gone, own_program, replace  # noqa: F401
 from test_stop import Flood
 
 UPGRADES = int(os.environ.get("UPGRADES", 20))
@@ -28,7 +28,7 @@ def daemon(network, own_program):
     good = own_program.read_bytes()
     with Daemon(network) as daemon:
         yield daemon
-        replaced_by(good)(own_program)
+        replace(own_program, good)
 
 
 def status(daemon):
@@ -72,11 +72,7 @@ def test_nothing_is_lost(network, daemon, upgrade):
 
 
 def replaced_by(content):
-    def replace(path):
-        path.unlink(missing_ok=True)
-        path.write_bytes(content)
-        path.chmod(0o755)
-    return replace
+    return lambda path: replace(path, content)
 
 
 def removed(path):
@@ -84,8 +80,7 @@ def removed(path):
 
 
 def cut_off(path):
-    whole = path.read_bytes()
-    replaced_by(whole[:20000])(path)
+    replace(path, path.read_bytes()[:20000])
 
 
 @pytest.mark.parametrize("spoil", [removed, cut_off, replaced_by(b"no program"), replaced_by(b"#!/bin/false\n"),
@@ -131,7 +126,7 @@ def test_one_that_was_upgraded_is_guarded(network, daemon):
 def test_a_failed_exec_changes_nothing(network, daemon, own_program):
     """Good when tried, gone when needed."""
     script = f"#!/bin/sh\nexec rm {own_program}\n"
-    replaced_by(script.encode())(own_program)
+    replace(own_program, script.encode())
     done = daemon.ctl("upgrade", check=False)
     assert done.returncode == 1 and "still" in done.stderr
     assert udp(network.client, V4.plain_rejected).answer == "refused"
@@ -143,8 +138,7 @@ def first(command, program):
     filter of system calls permits."""
     real = program.with_name("real")
     program.rename(real)
-    program.write_text(f'#!/bin/sh\ncase $* in --check*) ;; *) {command} ;; esac\nexec {real} "$@"\n')
-    program.chmod(0o755)
+    replace(program, f'#!/bin/sh\ncase $* in --check*) ;; *) {command} ;; esac\nexec {real} "$@"\n'.encode())
 
 
 def test_a_program_that_takes_its_time(network, daemon, own_program):
