@@ -24,6 +24,7 @@ from lab.client import ANSWERED, UdpFlow, udp, wait_until
 from lab.daemon import Daemon, paused, program
 from lab.network import V4
 from arrived import Arrived, counting
+from test_guard import guard_of
 from test_stop import Flood
 
 HERE = pathlib.Path(__file__).parent
@@ -169,8 +170,9 @@ def test_nobody_steals_the_queue(network, message):
 
 @pytest.mark.parametrize("error", ["ENOBUFS", "EPERM"])
 def test_verdicts_that_cannot_be_sent(network, traceable, error):
-    """Injected. They are counted, and so are their packets, which stay in the queue."""
-    with daemon_with(network) as daemon:
+    """Injected. They are counted, and so are their packets, which stay in the queue: until the guard takes
+    them for those of a hang, so it does not look here."""
+    with daemon_with(network) as daemon, paused(guard_of(daemon.process)):
         account, arrived = daemon.account(), Arrived(network)
         with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", f"inject=sendto:error={error}:when=1..6"):
             with Flood(network, 200) as flood:
