@@ -168,19 +168,40 @@ def test_nobody_steals_the_queue(network, message):
         assert -struct.unpack_from("=i", answer, 16)[0] in (errno.EPERM, errno.EBUSY)
 
 
+@contextlib.contextmanager
+def no_verdict_is_sent(process, error):
+    """The next six times; injected."""
+    with strace(worker_of(process), "-e", "trace=sendto", "-e", f"inject=sendto:error={error}:when=1..6"):
+        yield
+
+
+def unsent(counted):
+    return counted["verdict", "unsent"]
+
+
 @pytest.mark.parametrize("error", ["ENOBUFS", "EPERM"])
 def test_verdicts_that_cannot_be_sent(network, traceable, error):
-    """Injected. They are counted, and so are their packets, which stay in the queue: until the guard takes
-    them for those of a hang, so it does not look here."""
+    """They are counted, and so are their packets, which stay in the queue as long as the guard does not look."""
     with daemon_with(network) as daemon, paused(guard_of(daemon.process)):
         account, arrived = daemon.account(), Arrived(network)
-        with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", f"inject=sendto:error={error}:when=1..6"):
+        with no_verdict_is_sent(daemon.process, error):
             with Flood(network, 200) as flood:
                 time.sleep(1)
-            settle(account, arrived, flood, lambda counted: counted["verdict", "unsent"])
+            settle(account, arrived, flood, unsent)
         counted = account.counted()
-        assert 0 < counted["verdict", "unsent"] == counted["kernel", "waiting"]
+        assert 0 < unsent(counted) == counted["kernel", "waiting"]
         account.balance(counted, lost=True)
+
+
+def test_the_guard_lets_go_what_could_not_be_sent(network, traceable):
+    """As the kernel made it. That is no loss, and the accounts say so (daemon_with() checks them)."""
+    with daemon_with(network) as daemon:
+        account, arrived = daemon.account(), Arrived(network)
+        with no_verdict_is_sent(daemon.process, "ENOBUFS"), Flood(network, 200) as flood:
+            time.sleep(1)
+        wait_until(lambda: arrived.total() == flood.sent, "the guard")
+        assert arrived.counts()[1] == unsent(account.counted()) > 0
+        assert "WRONG" not in daemon.ctl("stats", "--check").stdout
 
 
 def test_verdicts_that_come_too_late(network):

@@ -248,6 +248,11 @@ def test_check_of_right_accounts(daemon):
     assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
 
 
+def test_check_after_the_guard_has_let_go_what_was_not_sent(daemon):
+    daemon.answers["stats"] = balanced(waiting=0)
+    assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
+
+
 MANY = 5 << 32  # the kernel's sequence of each queue has wrapped
 
 
