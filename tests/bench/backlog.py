@@ -17,6 +17,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+from lab.daemon import paused
+
 PRIVATE, PUBLIC = {4: "192.168.42.1", 6: "fd42::1"}, {4: "1.2.3.1", 6: "2001:db8:1::1"}
 HOST, HOST_PUBLIC = {4: "192.168.1.20", 6: "fd00:1::20"}, {4: "1.2.3.20", 6: "2001:db8:1::20"}
 SENDERS = {4: "203.0.113.%d", 6: "2001:db8:c::%d"}  # one for each queue
@@ -138,11 +140,8 @@ class Backlog:
     @contextlib.contextmanager
     def stopped(self):
         """What is in here finds icmpnatd stopped."""
-        self.process.send_signal(signal.SIGSTOP)
-        while self._states() != {"T"}:
-            time.sleep(0.001)
-        yield
-        self.process.send_signal(signal.SIGCONT)
+        with paused(self.process.pid):
+            yield
 
     def _tasks(self, name):
         """What a file in /proc says of each thread."""
@@ -150,9 +149,6 @@ class Backlog:
         for task in os.listdir(tasks):
             with open(f"{tasks}/{task}/{name}") as file:
                 yield int(task), file.read()
-
-    def _states(self):
-        return {text.rpartition(")")[2].split()[0] for _, text in self._tasks("stat")}
 
     def fill(self, count, version=4, private=False):
         """Puts count errors into each queue: about the private host, or about a public one."""

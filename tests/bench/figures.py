@@ -7,7 +7,6 @@ import json
 import os
 import random
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -16,6 +15,7 @@ from types import SimpleNamespace
 
 from lab import sandbox
 from lab.client import wait_until
+from lab.daemon import paused
 from lab.traffic import SO_RCVBUFFORCE
 
 from .report import Column, Figure, Target
@@ -47,22 +47,6 @@ def check_arrivals(contender, arrived, count):
     assert got == count, f"{contender.name}: of {count} errors, {got} arrived as they should"
 
 
-@contextlib.contextmanager
-def stopped(process):
-    """The process does nothing until it is let go."""
-    os.kill(process.pid, signal.SIGSTOP)
-    wait_until(lambda: "T" in _state(process), "a contender to stop")
-    try:
-        yield
-    finally:
-        os.kill(process.pid, signal.SIGCONT)
-
-
-def _state(process):
-    with open(f"/proc/{process.pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
-
-
 def park(stage, floods):
     """Fills the queues."""
     for count, how in floods:
@@ -74,7 +58,7 @@ def park(stage, floods):
 def drain_once(stage, process, floods):
     """Parks errors while the process is stopped. Returns the nanoseconds, of its processors and of
     the wall's clock, from when it is let go until it has answered them all."""
-    with stopped(process):
+    with paused(process.pid):
         park(stage, floods)
         before, start = processor_ns(process), time.monotonic_ns()
     with on_cpu(CPUS[0]):
