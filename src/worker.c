@@ -201,7 +201,8 @@ static void log_receive_error(struct worker *worker)
 }
 
 /* To be woken costs more than to serve an error. So where errors come close to one
- * another, some gather before they are served; one that comes by itself never waits. */
+ * another, some gather before they are served; one that comes by itself never waits.
+ * Nor does what is behind a full batch: it is there already. */
 static void gather(struct worker *worker, int n)
 {
 	const struct timespec pause = {.tv_nsec = GATHER_MICROSECONDS * 1000};

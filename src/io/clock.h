@@ -16,6 +16,9 @@ static inline int64_t clock_microseconds(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static inline int64_t clock_milliseconds(void) { return clock_microseconds() / 1000; }
+static inline int64_t clock_milliseconds(void)
+{
+	return clock_microseconds() / 1000;
+}
 
 #endif

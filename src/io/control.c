@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
+
 struct client {
 	int fd; /* -1: a free place */
 	int64_t deadline;
@@ -311,9 +312,10 @@ static bool pull(struct control *control, struct client *client)
  * how many: poll() refuses more places than a process may have descriptors. */
 size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
+	const bool pausing = clock_milliseconds() < control->pause;
 	size_t n = 0;
 
-	fds[n++] = (struct pollfd){.fd = clock_milliseconds() < control->pause ? -1 : control->fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = pausing ? -1 : control->fd, .events = POLLIN};
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
 
