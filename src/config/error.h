@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "config.h"
+#include "config/config.h"
 
 /* Where something is written. */
 struct config_place {

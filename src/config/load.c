@@ -3,7 +3,7 @@
  * The life of a configuration: defaults, text, tree, tables, and its end. It is
  * built whole or not at all.
  */
-#include "config.h"
+#include "config/config.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>

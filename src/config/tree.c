@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "config/maps.h"
-#include "reserve.h"
+#include "io/reserve.h"
 
 #define QUEUE_LENGTH_MAX 262144 /* 604 MB of receive buffer */
 

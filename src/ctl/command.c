@@ -8,10 +8,10 @@
 #include <err.h>
 #include <stdio.h>
 
-#include "ctl/client.h"
-#include "ctl/output.h"
-#include "ctl/report.h"
-#include "ctl/text.h"
+#include "client/client.h"
+#include "client/output.h"
+#include "client/report.h"
+#include "client/text.h"
 
 /* An answer that is being printed. */
 struct printing {

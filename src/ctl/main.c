@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "ctl/command.h"
-#include "ctl/output.h"
+#include "client/output.h"
 
 #ifndef ICMPNATD_SOCKET
 #define ICMPNATD_SOCKET "/run/icmpnatd/control"

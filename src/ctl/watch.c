@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "ctl/command.h"
-#include "ctl/report.h"
-#include "ctl/text.h"
+#include "client/report.h"
+#include "client/text.h"
 
 /* All counters, and when they had these values. */
 struct sample {

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "ctl/command.h"
-#include "ctl/output.h"
-#include "io/route.h"
+#include "client/output.h"
+#include "doctor/route.h"
 
 static const struct check {
 	const char *name;

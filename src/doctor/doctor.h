@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "doctor/ruleset.h"
 #include "doctor/twin.h"
-#include "rules.h"
+#include "rules/rules.h"
 
 enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM, DOCTOR_UNKNOWN };
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "ctl/command.h"
-#include "ctl/report.h"
+#include "client/report.h"
 #include "doctor/doctor.h"
 #include "io/flow.h"
 #include "io/queue_counters.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "doctor/doctor.h"
-#include "io/route.h"
+#include "doctor/route.h"
 
 #define TOLD_MAX 5 /* addresses; more say no more */
 

@@ -6,7 +6,7 @@
 #ifndef DOCTOR_PROBE_H
 #define DOCTOR_PROBE_H
 
-#include "config.h"
+#include "config/config.h"
 #include "doctor/twin.h"
 #include "io/flow.h"
 #include "io/queue.h"

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "config.h"
-#include "rules.h"
+#include "config/config.h"
+#include "rules/rules.h"
 
 /* The rules of one network namespace. */
 struct ruleset {

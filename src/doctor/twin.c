@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "io/route.h"
+#include "doctor/route.h"
 
 /* Settings that decide what becomes of a packet. The kernel sets those of each
  * interface when it sets those of all, so these go first. */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stats.h"
+#include "core/stats.h"
 
 #define QUEUE_BATCH	 64   /* packets in one system call */
 #define QUEUE_PACKET_MAX 2048 /* bytes; an ICMP error has at most 1280 (RFC 4443, 2.4c) */

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "reserve.h"
+#include "io/reserve.h"
 
 #define MEMORY (512 * 1024) /* more than libseccomp takes for a filter of this size */
 

@@ -87,10 +87,10 @@ def test_every_outcome_stands_under_its_fate():
 
 def counters():
     """(group, name, sentence) of every counter that is no outcome and no ICMP type."""
-    for group, _, name, sentence in entries("src/stats.def", "STAT", "wwss"):
+    for group, _, name, sentence in entries("src/core/stats.def", "STAT", "wwss"):
         yield group.lower(), name, sentence
-    kernel = re.findall(r'"kernel\\t([\w-]+)\\t([^\\]+)\\n', source("src/report.c"))
-    assert len(kernel) == 4, "src/report.c is not what this test reads"
+    kernel = re.findall(r'"kernel\\t([\w-]+)\\t([^\\]+)\\n', source("src/daemon/answer.c"))
+    assert len(kernel) == 4, "src/daemon/answer.c is not what this test reads"
     for name, sentence in kernel:
         yield "kernel", name, sentence
 
@@ -219,9 +219,9 @@ def test_an_example_shows_every_setting(tmp_path):
 
 def messages():
     """A pattern for every line that the daemon logs as an error or a warning, or says on a reload."""
-    for name in ("src/capture.c", "src/daemon.c", "src/guard.c", "src/io/notify.c", "src/policy.c", "src/startup.c",
-                 "src/upgrade.c", "src/worker.c"):
-        body = re.sub(r'" PRIu32\s*"', "u", source(name))
+    for name in ("daemon/daemon.c", "daemon/guard.c", "daemon/run.c", "daemon/upgrade.c", "engine/policy.c",
+                 "engine/worker.c", "io/notify.c", "rules/own.c"):
+        body = re.sub(r'" PRIu32\s*"', "u", source(f"src/{name}"))
         body = re.sub(r'(?<!\\)"\s*"', "", body)  # strings in a row are one
         for message in re.findall(rf"(?:log_error|log_warning|fputs)\(\s*{STRING}", body):
             message = message.replace('\\"', '"').replace("\\n", "")

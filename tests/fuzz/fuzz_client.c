@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "ctl/command.h"
-#include "ctl/output.h"
-#include "ctl/text.h"
+#include "client/output.h"
+#include "client/text.h"
 #include "fuzz.h"
 
 static struct {

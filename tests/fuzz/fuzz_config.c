@@ -15,9 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "fuzz.h"
-#include "rules.h"
+#include "rules/rules.h"
 
 #define FILES	  4
 #define FIRST	  100 /* descriptor of the file that is loaded */

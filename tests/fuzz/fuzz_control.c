@@ -25,9 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "fuzz.h"
-#include "report.h"
+#include "daemon/answer.h"
 
 #define MANY_MAPS   520 /* more than a piece of an answer has */
 #define FILE_NUMBER 100 /* descriptor of the configuration */

@@ -5,7 +5,7 @@
  * a day passes between two looks at the clock; FAULTY=buffer: no socket gets the
  * receive buffer that it wants, but the kernel's default; FAULTY=overrun: and none
  * knows. The guard is spared, and so are libconfig and
- * libseccomp, which do not look: their memory is set aside before (src/reserve.c),
+ * libseccomp, which do not look: their memory is set aside before (src/io/reserve.c),
  * as test_faults.py shows with a limit of the kernel's.
  */
 #define _GNU_SOURCE

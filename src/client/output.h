@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One report, three ways to print it: head, any number of rows of one sort,
+ * tail. A function that an output lacks is NULL, and main() does not let it
+ * come to a call.
+ */
+#ifndef CLIENT_OUTPUT_H
+#define CLIENT_OUTPUT_H
+
+#include "ctl/command.h"
+#include "client/report.h"
+
+enum output_report { OUTPUT_STATUS, OUTPUT_STATS, OUTPUT_MAPS, OUTPUT_DOCTOR };
+
+struct output {
+	void (*head)(enum output_report report, const struct options *options);
+	void (*item)(const struct report_item *item);
+	void (*counter)(const struct report_counter *counter);
+	void (*map)(const struct report_map *map);
+	void (*finding)(const struct report_finding *finding);
+	void (*tail)(void);
+};
+
+extern const struct output output_text, output_json, output_prometheus;
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The reports as JSON (RFC 8259): one object, one line for each row, names as
+ * the control protocol has them.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/output.h"
+#include "client/text.h"
+
+static struct {
+	enum output_report report;
+	bool explain;
+	bool in_outside; /* the list of outside interfaces is open */
+	size_t rows;
+} json;
+
+/* Prints text as a string (RFC 8259, 7); bytes that are not UTF-8 become
+ * U+FFFD. */
+static void put_string(const char *text)
+{
+	putchar('"');
+	for (size_t length; *text; text += length ? length : 1) {
+		length = text_utf8(text);
+		if (length == 0)
+			fputs("\\ufffd", stdout);
+		else if ((unsigned char)*text < 0x20)
+			printf("\\u%04x", (unsigned)*text);
+		else
+			printf("%s%.*s", *text == '"' || *text == '\\' ? "\\" : "", (int)length, text);
+	}
+	putchar('"');
+}
+
+/* Prints before, then a string. */
+static void put_member(const char *before, const char *text)
+{
+	fputs(before, stdout);
+	put_string(text);
+}
+
+/* Prints before, then a number, also one beyond 2^53: RFC 8259 sets no limit. */
+static void put_number(const char *before, uint64_t number)
+{
+	printf("%s%" PRIu64, before, number);
+}
+
+/* Begins a row: a comma after the one before, a line of its own. */
+static void begin_row(void)
+{
+	fputs(json.rows++ ? ",\n" : "\n", stdout);
+}
+
+static void head(enum output_report report, const struct options *options)
+{
+	static const char *const begin[] = {[OUTPUT_STATUS] = "{",
+		[OUTPUT_STATS] = "{\"counters\": [",
+		[OUTPUT_MAPS] = "{\"maps\": [",
+		[OUTPUT_DOCTOR] = "["};
+
+	json.report = report;
+	json.explain = options->explain;
+	json.in_outside = false;
+	json.rows = 0;
+	fputs(begin[report], stdout);
+}
+
+static void tail(void)
+{
+	if (json.report != OUTPUT_STATUS || json.in_outside)
+		fputs("\n]", stdout);
+	puts(json.report == OUTPUT_STATUS ? "\n}" : json.report == OUTPUT_DOCTOR ? "" : "}");
+}
+
+static void put_value(const struct report_item *item)
+{
+	enum report_kind kind = report_kind(item->key);
+	uint64_t number;
+
+	if (kind == REPORT_BOOLEAN)
+		fputs(strcmp(item->value, "yes") == 0 ? "true" : "false", stdout);
+	else if (kind != REPORT_TEXT && text_number(&number, item->value))
+		put_number("", number);
+	else
+		put_string(item->value);
+}
+
+static void put_outside(const struct report_item *item)
+{
+	begin_row();
+	if (!json.in_outside)
+		fputs("\"outside\": [\n", stdout);
+	json.in_outside = true;
+	put_member("  {\"interface\": ", item->value);
+	put_member(", \"state\": ", item->state);
+	putchar('}');
+}
+
+static void put_item(const struct report_item *item)
+{
+	if (report_kind(item->key) == REPORT_OUTSIDE) {
+		put_outside(item);
+		return;
+	}
+	if (json.in_outside)
+		fputs("\n]", stdout);
+	json.in_outside = false;
+	begin_row();
+	put_member("", item->key);
+	fputs(": ", stdout);
+	put_value(item);
+}
+
+static void put_counter(const struct report_counter *counter)
+{
+	begin_row();
+	put_member("  {\"group\": ", counter->group);
+	put_member(", \"name\": ", counter->name);
+	if (counter->fate[0])
+		put_member(", \"fate\": ", counter->fate);
+	put_number(", \"value\": ", counter->total);
+	printf(", \"%s\": {", report_is_kernel(counter) ? "queues" : "workers");
+	for (size_t i = 0; i < counter->n; i++)
+		printf("%s\"%" PRIu32 "\": %" PRIu64, i ? ", " : "", counter->instance[i], counter->value[i]);
+	putchar('}');
+	if (json.explain)
+		put_member(", \"explanation\": ", counter->sentence);
+	putchar('}');
+}
+
+static void put_map(const struct report_map *map)
+{
+	begin_row();
+	put_member("  {\"private\": ", map->private);
+	put_member(", \"public\": ", map->public);
+	put_member(", \"part\": ", map->part);
+	put_member(", \"outside\": ", map->outside);
+	put_number(", \"hits\": ", map->hits);
+	put_member(", \"where\": ", map->where);
+	putchar('}');
+}
+
+static void put_finding(const struct report_finding *finding)
+{
+	begin_row();
+	put_member("  {\"check\": ", finding->check);
+	put_member(", \"state\": ", finding->state);
+	put_member(", \"sentence\": ", finding->sentence);
+	put_member(", \"mend\": ", finding->mend);
+	putchar('}');
+}
+
+const struct output output_json = {.head = head,
+	.item = put_item,
+	.counter = put_counter,
+	.map = put_map,
+	.finding = put_finding,
+	.tail = tail};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The counters in Prometheus' text exposition format, version 0.0.4: what the
+ * textfile collector of node_exporter reads. A metric for each group, with the
+ * counter's name as a label; the kernel's counters are a metric each, because
+ * adding them up would make no sense.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/output.h"
+#include "client/text.h"
+
+/* The metric whose head was printed last. */
+static char metric[128];
+
+/* Prints text with a backslash before what would end it: a newline, which the
+ * protocol cannot carry, is none of it. Bytes that are not UTF-8 become U+FFFD. */
+static void put_escaped(const char *text, const char *special)
+{
+	for (size_t length; *text; text += length ? length : 1) {
+		length = text_utf8(text);
+		if (length == 0)
+			fputs("\xef\xbf\xbd", stdout);
+		else
+			printf("%s%.*s", strchr(special, *text) ? "\\" : "", (int)length, text);
+	}
+}
+
+static void put_label(const char *before, const char *name, const char *value)
+{
+	printf("%s%s=\"", before, name);
+	put_escaped(value, "\\\"");
+	putchar('"');
+}
+
+/* Writes the name of the counter's metric; text must have room for 128 bytes. */
+static void name_metric(char *text, const struct report_counter *counter)
+{
+	bool kernel = report_is_kernel(counter);
+
+	snprintf(text, sizeof(metric), "icmpnatd_%s%s%s%s", counter->group, kernel ? "_" : "",
+		kernel ? counter->name : "", report_is_gauge(counter) ? "" : "_total");
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text))
+			*text = '_';
+}
+
+static void put_metric_head(const struct report_counter *counter)
+{
+	printf("# HELP %s %s", metric, report_is_kernel(counter) ? "" : "Counters of group ");
+	put_escaped(report_is_kernel(counter) ? counter->sentence : counter->group, "\\");
+	printf("\n# TYPE %s %s\n", metric, report_is_gauge(counter) ? "gauge" : "counter");
+}
+
+static void put_sample(const struct report_counter *counter, size_t i)
+{
+	const char *before = "{";
+
+	fputs(metric, stdout);
+	if (!report_is_kernel(counter)) {
+		put_label("{", "name", counter->name);
+		before = ",";
+	}
+	if (counter->fate[0])
+		put_label(before, "fate", counter->fate);
+	printf("%s%s=\"%" PRIu32 "\"} %" PRIu64 "\n", before, report_is_kernel(counter) ? "queue" : "worker",
+		counter->instance[i], counter->value[i]);
+}
+
+static void put_counter(const struct report_counter *counter)
+{
+	char name[sizeof(metric)];
+
+	name_metric(name, counter);
+	if (strcmp(name, metric) != 0) {
+		strcpy(metric, name);
+		put_metric_head(counter);
+	}
+	for (size_t i = 0; i < counter->n; i++)
+		put_sample(counter, i);
+}
+
+static void head(enum output_report report, const struct options *options)
+{
+	(void)report;
+	(void)options;
+	metric[0] = '\0';
+}
+
+static void tail(void)
+{
+}
+
+const struct output output_prometheus = {.head = head, .counter = put_counter, .tail = tail};

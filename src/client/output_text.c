@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The reports for people: aligned columns, what is zero left out, and on
+ * a terminal a colour for what needs attention.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/output.h"
+#include "client/text.h"
+
+#define GREEN  "\033[32m"
+#define YELLOW "\033[33m"
+#define RED    "\033[31m"
+#define NORMAL "\033[0m"
+
+#define NAME_WIDTH 26 /* of a counter's name */
+#define FATES_MAX  8
+
+static struct {
+	enum output_report report;
+	bool all, explain, colour;
+	char key[32]; /* the status line before; the group of the counter before */
+	size_t fates; /* how many are known so far */
+	struct {
+		char name[16];
+		uint64_t total;
+	} fate[FATES_MAX];
+} text;
+
+/* The colour of a fate or of an interface's state, or NULL. */
+static const char *colour_of(const char *word)
+{
+	static const char *const colours[][2] = {{"rewritten", GREEN}, {"up", GREEN}, {"malformed", YELLOW},
+		{"leaked", RED}, {"missing", RED}, {"ok", GREEN}, {"note", YELLOW}, {"unknown", YELLOW},
+		{"problem", RED}};
+
+	for (size_t i = 0; text.colour && i < sizeof(colours) / sizeof(colours[0]); i++)
+		if (strcmp(word, colours[i][0]) == 0)
+			return colours[i][1];
+	return NULL;
+}
+
+/* Prints a word, in its colour where there is any of what it says. */
+static void put_coloured(const char *word, int width, uint64_t amount)
+{
+	const char *colour = amount ? colour_of(word) : NULL;
+
+	fputs(colour ? colour : "", stdout);
+	text_put(stdout, word, width);
+	fputs(colour ? NORMAL : "", stdout);
+}
+
+static void head(enum output_report report, const struct options *options)
+{
+	const char *no_colour = getenv("NO_COLOR");
+
+	memset(&text, 0, sizeof(text));
+	text.report = report;
+	text.all = options->all;
+	text.explain = options->explain;
+	text.colour = isatty(STDOUT_FILENO) && (!no_colour || !*no_colour);
+	if (report == OUTPUT_MAPS)
+		printf("%-22s    %-22s %-5s %-10s %10s  %s\n", "private", "public", "part", "outside", "hits",
+			"where");
+}
+
+/* Prints a duration in its two largest units. */
+static void put_duration(uint64_t seconds)
+{
+	if (seconds >= 86400)
+		printf("%" PRIu64 " d %" PRIu64 " h", seconds / 86400, seconds / 3600 % 24);
+	else if (seconds >= 3600)
+		printf("%" PRIu64 " h %" PRIu64 " min", seconds / 3600, seconds / 60 % 60);
+	else if (seconds >= 60)
+		printf("%" PRIu64 " min %" PRIu64 " s", seconds / 60, seconds % 60);
+	else
+		printf("%" PRIu64 " s", seconds);
+}
+
+/* Prints a Unix time as local time; as it is where it names no year of four
+ * digits. */
+static void put_time(uint64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	char date[40];
+	struct tm tm;
+
+	if (seconds < 253402300800 && localtime_r(&when, &tm) &&
+		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S %z", &tm))
+		fputs(date, stdout);
+	else
+		printf("%" PRIu64, seconds);
+}
+
+static void put_value(const struct report_item *item)
+{
+	enum report_kind kind = report_kind(item->key);
+	uint64_t number = 0;
+
+	if (kind == REPORT_SECONDS && text_number(&number, item->value))
+		put_duration(number);
+	else if (kind == REPORT_TIME && text_number(&number, item->value))
+		put_time(number);
+	else
+		text_put(stdout, item->value, 0);
+}
+
+/* One line of the status; a key that repeats is named once. */
+static void put_item(const struct report_item *item)
+{
+	char label[32];
+
+	snprintf(label, sizeof(label), "%s:", strcmp(item->key, text.key) == 0 ? "" : item->key);
+	snprintf(text.key, sizeof(text.key), "%s", item->key);
+	text_put(stdout, label[1] ? label : "", 16);
+	put_value(item);
+	if (item->state[0]) {
+		putchar(' ');
+		put_coloured(item->state, 0, 1);
+	}
+	putchar('\n');
+}
+
+/* Prints the titles of the columns of one counter's instances. */
+static void put_columns(const struct report_counter *counter)
+{
+	char title[24];
+
+	printf(" %12s", "total");
+	for (size_t i = 0; i < counter->n; i++) {
+		snprintf(title, sizeof(title), "%s %" PRIu32, report_is_kernel(counter) ? "queue" : "worker",
+			counter->instance[i]);
+		printf(" %12s", title);
+	}
+}
+
+/* Whether a counter gets a column for each instance beside the sum. */
+static bool has_columns(const struct report_counter *counter)
+{
+	return text.all && counter->n > 1;
+}
+
+/* Prints the headline of a group. */
+static void begin_group(const struct report_counter *counter)
+{
+	if (text.key[0])
+		putchar('\n');
+	snprintf(text.key, sizeof(text.key), "%s", counter->group);
+	text_put(stdout, counter->group, has_columns(counter) ? NAME_WIDTH + 2 : 0);
+	if (has_columns(counter))
+		put_columns(counter);
+	putchar('\n');
+}
+
+/* Adds an outcome to the sum of its fate. */
+static void add_to_fate(const struct report_counter *counter)
+{
+	size_t i = 0;
+
+	while (i < text.fates && strcmp(text.fate[i].name, counter->fate) != 0)
+		i++;
+	if (i == FATES_MAX)
+		return;
+	if (i == text.fates)
+		strcpy(text.fate[text.fates++].name, counter->fate);
+	text.fate[i].total += counter->total;
+}
+
+/* Prints what follows the numbers: an outcome's fate, and the explanation. */
+static void put_remarks(const struct report_counter *counter)
+{
+	bool sentence = text.explain && counter->sentence[0];
+
+	if (counter->fate[0]) {
+		fputs("  ", stdout);
+		put_coloured(counter->fate, sentence ? 9 : 0, counter->total);
+	}
+	if (sentence) {
+		fputs("  ", stdout);
+		text_put(stdout, counter->sentence, 0);
+	}
+}
+
+static void put_counter(const struct report_counter *counter)
+{
+	if (counter->fate[0])
+		add_to_fate(counter);
+	if (counter->total == 0 && !text.all)
+		return;
+	if (strcmp(counter->group, text.key) != 0)
+		begin_group(counter);
+	fputs("  ", stdout);
+	text_put(stdout, counter->name, NAME_WIDTH);
+	printf(" %12" PRIu64, counter->total);
+	for (size_t i = 0; has_columns(counter) && i < counter->n; i++)
+		printf(" %12" PRIu64, counter->value[i]);
+	put_remarks(counter);
+	putchar('\n');
+}
+
+/* Prints one map; the columns are fixed, because there may be 100,000s of rows
+ * and the first one is not to wait for the last. */
+static void put_map(const struct report_map *map)
+{
+	text_put(stdout, map->private, 22);
+	fputs(" -> ", stdout);
+	text_put(stdout, map->public, 22);
+	putchar(' ');
+	text_put(stdout, map->part, 5);
+	putchar(' ');
+	text_put(stdout, map->outside, 10);
+	printf(" %10" PRIu64 "  ", map->hits);
+	text_put(stdout, map->where, 0);
+	putchar('\n');
+}
+
+/* Prints what became of all packets, by fate. */
+static void put_totals(void)
+{
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < text.fates; i++)
+		packets += text.fate[i].total;
+	printf("%stotal: %" PRIu64 " packets", text.key[0] ? "\n" : "", packets);
+	for (size_t i = 0; i < text.fates; i++) {
+		printf("%s %" PRIu64 " ", i ? "," : ":", text.fate[i].total);
+		put_coloured(text.fate[i].name, 0, text.fate[i].total);
+	}
+	putchar('\n');
+}
+
+/* Prints one finding, and below it what mends it. */
+static void put_finding(const struct report_finding *finding)
+{
+	put_coloured(finding->state, 8, 1);
+	text_put(stdout, finding->check, 18);
+	text_put(stdout, finding->sentence, 0);
+	putchar('\n');
+	if (!*finding->mend)
+		return;
+	fputs("          ", stdout);
+	text_put(stdout, finding->mend, 0);
+	putchar('\n');
+}
+
+static void tail(void)
+{
+	if (text.report == OUTPUT_STATS)
+		put_totals();
+}
+
+const struct output output_text = {.head = head,
+	.item = put_item,
+	.counter = put_counter,
+	.map = put_map,
+	.finding = put_finding,
+	.tail = tail};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration: what a file says, checked and ready for the packet path.
+ * This header is the data model of the whole program.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/addrmap.h"
+#include "core/addrmap_index.h"
+#include "core/decide.h"
+
+#define CONFIG_OUTSIDE_MAX 16 /* outside interfaces */
+#define CONFIG_WORKERS_MAX 64
+#define CONFIG_PATH_MAX	   108 /* a unix socket's path, with its NUL */
+
+/* Who loads the capture rules. */
+enum config_rules {
+	CONFIG_RULES_AUTO, /* the daemon, where the kernel can */
+	CONFIG_RULES_OWN,
+	CONFIG_RULES_EXTERNAL,
+};
+
+struct config_queue {
+	uint16_t number;    /* of the first worker's queue; the others follow */
+	uint16_t workers;   /* 1 to CONFIG_WORKERS_MAX */
+	uint32_t length;    /* packets that the kernel parks for each queue */
+	bool overload_pass; /* what finds the queue full: passed as it is (or dropped) */
+	bool malformed_pass;
+};
+
+struct config_control {
+	char socket[CONFIG_PATH_MAX];
+	char group[32]; /* name; empty: the group that the daemon runs as */
+};
+
+/* One outside interface and the maps for errors that leave by it. */
+struct config_outside {
+	char name[IFNAMSIZ];
+	struct addrmap maps[ADDRMAP_PARTS];
+};
+
+struct config {
+	char **files; /* every file that was read; files[0] is the one that was asked for */
+	size_t n_files;
+	struct config_outside outside[CONFIG_OUTSIDE_MAX];
+	size_t n_outside;	       /* at least 1 */
+	struct addrmap_entry *entries; /* sorted by addrmap_compare() */
+	size_t n_entries;
+	struct addrmap_range *ranges; /* the memory of all tables, once each */
+	struct addrmap_index index;   /* of all tables */
+	struct config_queue queue;
+	struct config_control control;
+	enum decide_lookup lookup;
+	enum extension_policy extensions;
+	enum config_rules rules;
+};
+
+/* Collects what is wrong with a file, as "file:line: text" lines. */
+struct config_errors {
+	FILE *out;	 /* gets a line for each of the first CONFIG_ERRORS_MAX; or NULL */
+	unsigned errors; /* all of them: 0 means that the file is good */
+	unsigned warnings;
+};
+
+#define CONFIG_ERRORS_MAX   20
+#define CONFIG_WARNINGS_MAX 5
+
+struct config *config_load(const char *path, struct config_errors *errors);
+void config_free(struct config *config);
+const char *config_reload_refusal(const struct config *running, const struct config *wanted);
+
+/* "192.168.1.0/24", "2001:db8::1": the text of a prefix; a whole address has no length. */
+#define CONFIG_PREFIX_TEXT 50
+void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT]);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The accounts: what the rules handed over must be what became of it, at each
+ * step. The rules' counters are the firewall's, the numbers and the drops the
+ * kernel queue's, the rest the daemon's; none of them knows of the others. They
+ * are read twice: of two numbers that grow while they are read, neither may have
+ * been larger at first than the other was at last.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/command.h"
+#include "client/report.h"
+#include "doctor/ruleset.h"
+
+#define READINGS 20 /* until nothing moves between two */
+
+enum amount {
+	HANDED,	  /* by the rules */
+	OVERFLOW, /* found the queue full, and were dropped */
+	NUMBERED, /* entered the queue */
+	MISSED,	  /* of these, found no room in the socket */
+	RECEIVED,
+	OUTCOMES,
+	VERDICTS,
+	REFUSED,
+	UNSENT,
+	WAITING,
+	AMOUNTS
+};
+
+struct account {
+	uint64_t amount[AMOUNTS];
+	size_t n_queues;
+	uint64_t numbered[REPORT_INSTANCES_MAX], taken[REPORT_INSTANCES_MAX]; /* of each queue */
+	bool has_rules;							      /* HANDED is known */
+	bool has_kernel;
+};
+
+static uint64_t sum(const struct report_counters *counters, const char *group, const char *names)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < counters->n; i++) {
+		const struct report_counter *c = &counters->counter[i];
+		const char *found = names ? strstr(names, c->name) : c->name;
+
+		if (strcmp(c->group, group) == 0 && found)
+			total += c->total;
+	}
+	return total;
+}
+
+static uint64_t value(const struct report_counter *counter, size_t queue)
+{
+	return counter && queue < counter->n ? counter->value[queue] : 0;
+}
+
+/* Fills in what entered each queue, and what was taken from it: received, or
+ * missed. The daemon names queues and workers in the same order. The kernel's
+ * numbers are modulo 2^32: meant is the one that is closest to what was taken. */
+static void read_queues(struct account *account, struct report_counters *counters)
+{
+	const struct report_counter *received = report_find(counters, "queue", "received");
+	const struct report_counter *missed = report_find(counters, "queue", "missed");
+	const struct report_counter *id = report_find(counters, "kernel", "id-sequence");
+
+	account->n_queues = received ? received->n : 0;
+	for (size_t q = 0; q < account->n_queues; q++) {
+		const uint64_t taken = value(received, q) + value(missed, q);
+		const int32_t ahead = (int32_t)(uint32_t)(value(id, q) - taken);
+
+		account->taken[q] = taken;
+		account->numbered[q] = id && q < id->n ? taken + (uint64_t)(int64_t)ahead : 0;
+		account->amount[NUMBERED] += account->numbered[q];
+	}
+}
+
+static bool read_account(struct account *account, const char *socket)
+{
+	static struct report_counters counters;
+	struct ruleset ruleset;
+	uint64_t *a = account->amount;
+
+	*account = (struct account){.has_rules = ruleset_read(&ruleset) == 0};
+	if (account->has_rules)
+		account->has_rules = ruleset_queued(&ruleset, &a[HANDED]);
+	ruleset_free(&ruleset);
+	if (!report_ask_counters(&counters, socket))
+		return false;
+	account->has_kernel = report_find(&counters, "kernel", "waiting");
+	a[OVERFLOW] = sum(&counters, "kernel", "queue-dropped");
+	a[MISSED] = sum(&counters, "queue", "missed");
+	a[RECEIVED] = sum(&counters, "queue", "received");
+	read_queues(account, &counters);
+	a[OUTCOMES] = sum(&counters, "outcome", NULL);
+	a[VERDICTS] = sum(&counters, "verdict", "accepted rewritten dropped");
+	a[REFUSED] =
+		sum(&counters, "verdict", "refused-gone refused-permission refused-memory refused-other");
+	a[UNSENT] = sum(&counters, "verdict", "unsent");
+	a[WAITING] = sum(&counters, "kernel", "waiting");
+	return true;
+}
+
+/* Reads the accounts twice, so that nothing moves in between if that is possible. */
+static bool read_twice(struct account *first, struct account *last, const char *socket)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+	if (!read_account(last, socket))
+		return false;
+	for (int i = 0; i < READINGS; i++) {
+		*first = *last;
+		nanosleep(&pause, NULL);
+		if (!read_account(last, socket))
+			return false;
+		if (memcmp(first->amount, last->amount, sizeof(first->amount)) == 0)
+			break;
+	}
+	return true;
+}
+
+/* Whether two amounts, each as it was at first and at last, can be equal. */
+static bool can_equal(uint64_t a1, uint64_t a2, uint64_t b1, uint64_t b2)
+{
+	return a1 <= b2 && b1 <= a2;
+}
+
+static bool complain(bool right, const char *what)
+{
+	if (!right)
+		printf("WRONG: %s\n", what);
+	return right;
+}
+
+/* Whether what entered each queue can be what was taken from it. */
+static bool queues_match(const struct account *first, const struct account *last)
+{
+	for (size_t q = 0; q < last->n_queues; q++)
+		if (!can_equal(first->numbered[q], last->numbered[q], first->taken[q], last->taken[q]))
+			return false;
+	return true;
+}
+
+static bool check(const struct account *first, const struct account *last)
+{
+	const uint64_t *a = first->amount, *z = last->amount;
+	bool right = complain(can_equal(a[RECEIVED], z[RECEIVED], a[OUTCOMES], z[OUTCOMES]),
+		"not every packet that was received has had one outcome");
+
+	right &= complain(can_equal(a[RECEIVED], z[RECEIVED], a[VERDICTS], z[VERDICTS]),
+		"not every packet that was received has had one verdict");
+	right &= complain(a[REFUSED] + a[UNSENT] <= z[VERDICTS], "more verdicts were refused than sent");
+	if (!last->has_kernel)
+		return right;
+	right &= complain(
+		queues_match(first, last), "not every packet that entered the queue was received, or missed");
+	if (memcmp(a, z, sizeof(first->amount)) == 0)
+		right &= complain(z[WAITING] <= z[UNSENT], "packets wait that nobody will give a verdict");
+	return right;
+}
+
+static void print(const char *what, uint64_t n)
+{
+	printf("%-54s %12" PRIu64 "\n", what, n);
+}
+
+static uint64_t reached_the_queue(const struct account *account)
+{
+	return account->amount[NUMBERED] + account->amount[OVERFLOW];
+}
+
+/* What was handed over and is in no other counter. With rules that are older than
+ * the daemon's counting, nobody can say what became of it. */
+static uint64_t passed_by(const struct account *account)
+{
+	const uint64_t handed = account->amount[HANDED], known = reached_the_queue(account);
+
+	return handed > known ? handed - known : 0;
+}
+
+/* The rules are read before the kernel: what had reached it the time before must
+ * be in their counters, if these began no later than the daemon's. */
+static bool are_rules_younger(const struct account *first, const struct account *last)
+{
+	return last->amount[HANDED] < reached_the_queue(first);
+}
+
+static void print_handed(const struct account *first, const struct account *last)
+{
+	if (!last->has_rules) {
+		puts("the capture rules cannot be read: run this as root");
+	} else if (are_rules_younger(first, last)) {
+		puts("the capture rules were loaded after the daemon had begun to count");
+	} else {
+		print("handed over by the capture rules", last->amount[HANDED]);
+		if (last->has_kernel)
+			print("  passed by, or handed over before the daemon counted", passed_by(last));
+	}
+}
+
+static void print_account(const struct account *account)
+{
+	const uint64_t *a = account->amount;
+
+	if (account->has_kernel) {
+		print("  dropped: the queue was full", a[OVERFLOW]);
+		print("  entered the queue", a[NUMBERED]);
+	} else {
+		puts("the kernel's counters are not known to the daemon");
+	}
+	print("    passed or dropped: the socket was full", a[MISSED]);
+	print("    received", a[RECEIVED]);
+	print("      outcomes", a[OUTCOMES]);
+	print("      verdicts", a[VERDICTS]);
+	print("        refused by the kernel", a[REFUSED]);
+	print("        not sent: the guard lets their packets go", a[UNSENT]);
+	print("        accepted by the kernel", a[VERDICTS] - a[REFUSED] - a[UNSENT]);
+	if (account->has_kernel)
+		print("  in the queue now", a[WAITING]);
+}
+
+/* What can be said of accounts that are right. */
+static const char *verdict(const struct account *first, const struct account *last)
+{
+	if (!last->has_kernel)
+		return "of what was received, every packet is accounted for";
+	if (!last->has_rules || are_rules_younger(first, last) || passed_by(last) > 0)
+		return "of what entered the queue, every packet is accounted for";
+	return "every packet is accounted for";
+}
+
+/* Whether the accounts are right; prints them. */
+bool command_accounts(const struct options *options)
+{
+	struct account first, last;
+
+	if (!read_twice(&first, &last, options->socket))
+		return false;
+	print_handed(&first, &last);
+	print_account(&last);
+	if (!check(&first, &last))
+		return false;
+	puts(verdict(&first, &last));
+	return true;
+}

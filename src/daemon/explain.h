@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a configuration would do to the packets of a capture, and why.
+ */
+#ifndef DAEMON_EXPLAIN_H
+#define DAEMON_EXPLAIN_H
+
+#include <stdio.h>
+
+#include "config/config.h"
+
+int explain_file(FILE *out, const struct config *config, const char *interface, const char *path);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * icmpnatd: the options, and nothing else.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/explain.h"
+#include "daemon/guard.h"
+#include "io/inherit.h"
+#include "io/log.h"
+#include "rules/rules.h"
+
+#define EXIT_USAGE 2
+
+static const char usage[] =
+	"Usage: icmpnatd [OPTION]...\n"
+	"Gives the ICMP errors of this firewall public addresses. Runs in the foreground.\n"
+	"\n"
+	"  -c, --config FILE          read FILE instead of " ICMPNATD_CONFIG "\n"
+	"  -n, --check                say what is wrong with the file, or \"configuration OK\"\n"
+	"  -r, --print-rules[=KIND]   print the capture rules that go with the file:\n"
+	"                               nft              for nft -f - (the default)\n"
+	"                               mixed            for sh: nft copies, iptables queues\n"
+	"                               direct           for nft -f -: no copies, see icmpnatd(8)\n"
+	"                               iptables         for sh: iptables copies and queues\n"
+	"                               iptables-direct  for sh: no copies, see icmpnatd(8)\n"
+	"                               none             for sh: removes any of them\n"
+	"  -e, --explain CAPTURE      say what would become of the ICMP errors in a pcap file\n"
+	"  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
+	"  -V, --version              print the version\n"
+	"  -h, --help                 print this\n"
+	"\n"
+	"SIGHUP reloads the file. See icmpnatd(8), icmpnatd.conf(5), icmpnatctl(8).\n";
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"check", no_argument, NULL, 'n'},
+	{"print-rules", optional_argument, NULL, 'r'},
+	{"explain", required_argument, NULL, 'e'},
+	{"interface", required_argument, NULL, 'i'},
+	{"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+struct options {
+	const char *path, *capture, *interface;
+	bool check, print_rules;
+	enum rules_format format;
+};
+
+static int finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_SUCCESS;
+	perror("icmpnatd: standard output");
+	return EXIT_FAILURE;
+}
+
+_Noreturn static void exit_usage(void)
+{
+	fputs("Try icmpnatd --help.\n", stderr);
+	exit(EXIT_USAGE);
+}
+
+static void parse_rules_format(struct options *options, const char *text)
+{
+	options->print_rules = true;
+	if (!text || rules_format_parse(&options->format, text))
+		return;
+	fprintf(stderr,
+		"icmpnatd: unknown kind of rules \"%s\": expected nft, mixed, direct, iptables, "
+		"iptables-direct or none\n",
+		text);
+	exit_usage();
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+	struct options options = {.path = ICMPNATD_CONFIG, .format = RULES_NFT};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:nr::e:i:Vh", long_options, NULL)) != -1)
+		switch (option) {
+		case 'c':
+			options.path = optarg;
+			break;
+		case 'n':
+			options.check = true;
+			break;
+		case 'r':
+			parse_rules_format(&options, optarg);
+			break;
+		case 'e':
+			options.capture = optarg;
+			break;
+		case 'i':
+			options.interface = optarg;
+			break;
+		case 'V':
+			puts("icmpnatd " PACKAGE_VERSION);
+			exit(finish_output());
+		case 'h':
+			fputs(usage, stdout);
+			exit(finish_output());
+		default:
+			exit_usage();
+		}
+	if (optind == argc)
+		return options;
+	fprintf(stderr, "icmpnatd: unexpected argument \"%s\"\n", argv[optind]);
+	exit_usage();
+}
+
+static int explain(const struct options *options, const struct config *config)
+{
+#ifdef LIBPCAP
+	return explain_file(stdout, config, options->interface, options->capture);
+#else
+	(void)config;
+	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap\n", options->capture);
+	return EXIT_FAILURE;
+#endif
+}
+
+/* What is done with a good configuration without running the daemon. */
+static int answer(const struct options *options, struct config *config)
+{
+	int status = EXIT_SUCCESS, written;
+
+	if (options->print_rules)
+		rules_print(stdout, config, options->format);
+	else if (options->capture)
+		status = explain(options, config);
+	else
+		puts("configuration OK");
+	config_free(config);
+	written = finish_output();
+	return status ? status : written;
+}
+
+static bool only_answers(const struct options *options)
+{
+	return options->check || options->print_rules || options->capture;
+}
+
+/* The path by which this program can be started again; for ever, or until memory
+ * is short: then NULL. */
+static char *own_path(void)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (length < 0)
+		return NULL;
+	path[length] = '\0';
+	return strdup(path);
+}
+
+/* Who stays beside the daemon must come before everything that needs memory. */
+static bool prepare(struct daemon_start *start)
+{
+	char *trial[] = {start->argv[0], (char *)"--check", (char *)"--config", (char *)start->path, NULL};
+
+	inherit_init();
+	start->guard = inherit_take_passed("guard");
+	start->upgraded = start->guard >= 0;
+	if (!start->upgraded)
+		start->guard = guard_start(trial);
+	if (start->guard < 0)
+		log_error("cannot start the guard: %s", strerror(errno));
+	return start->guard >= 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct options options = parse_options(argc, argv);
+	struct daemon_start start = {.argv = argv, .path = options.path};
+	struct config_errors errors = {.out = stderr};
+	struct config *config;
+	char *path;
+
+	log_init();
+	if (options.print_rules && options.format == RULES_NONE) {
+		rules_print(stdout, NULL, RULES_NONE);
+		return finish_output();
+	}
+	if (!only_answers(&options)) {
+		path = own_path();
+		argv[0] = path ? path : argv[0];
+		if (!prepare(&start))
+			return EXIT_FAILURE;
+	}
+	config = config_load(options.path, &errors);
+	if (!config)
+		return EXIT_FAILURE;
+	if (only_answers(&options))
+		return answer(&options, config);
+	return daemon_run(&start, config);
+}

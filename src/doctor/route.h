@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Addresses, routes and policy rules: copied as they are from one network
+ * namespace to another, and asked for. A socket belongs to the namespace that it
+ * was opened in.
+ */
+#ifndef DOCTOR_ROUTE_H
+#define DOCTOR_ROUTE_H
+
+#include <stdbool.h>
+
+#include "core/address.h"
+
+struct mnl_socket;
+
+enum route_kind { ROUTE_ADDRESSES, ROUTE_ROUTES, ROUTE_RULES };
+
+/* Where a packet would go. */
+struct route {
+	bool local;
+	unsigned interface; /* 0: nowhere */
+	unsigned table;
+	bool by_gateway;
+	struct address gateway; /* if by_gateway */
+};
+
+struct mnl_socket *route_open(void);
+void route_close(struct mnl_socket *socket);
+int route_copy(struct mnl_socket *from, struct mnl_socket *to, enum route_kind kind, unsigned *left_out);
+int route_forget_rules(struct mnl_socket *socket);
+int route_find(struct mnl_socket *socket, struct address to, const struct address *from, struct route *route);
+int route_find_by(struct mnl_socket *socket, struct address to, unsigned interface, struct route *route);
+
+#endif

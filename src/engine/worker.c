@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The way of a batch: queue_receive() fills it, decide_begin() reads each packet,
+ * flow_lookup() asks about all that want their flow, decide_finish() edits in
+ * place, verdicts are appended in order, and queue_flush() sends them. No lock,
+ * log or allocation on the way, no question to conntrack whose answer could
+ * change nothing, and no wake-up for each error where many come.
+ */
+#define _GNU_SOURCE
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/decide.h"
+#include "io/clock.h"
+
+#define CLOSE_MICROSECONDS  50  /* between two errors, so that some gather */
+#define GATHER_MICROSECONDS 200 /* and a little more, by which the kernel comes late (PR_SET_TIMERSLACK) */
+
+/* The maps for errors that leave by an interface; NULL if it is not outside. */
+static const struct addrmap *find_maps(const struct policy *policy, unsigned interface)
+{
+	const struct config *config = policy->config;
+
+	for (size_t i = 0; i < config->n_outside && interface; i++)
+		if (atomic_load_explicit(&policy->interfaces[i], memory_order_relaxed) == interface)
+			return config->outside[i].maps;
+	return NULL;
+}
+
+static void log_failed_lookup(struct worker *worker, int error)
+{
+	unsigned withheld;
+
+	if (log_allowed(&worker->failed_limit, &withheld))
+		log_warning("conntrack did not answer (%s): the maps were applied; %u more times since the "
+			    "last line",
+			strerror(error), withheld);
+}
+
+static void count_hit(_Atomic uint64_t *hits, uint32_t map)
+{
+	if (map != ADDRMAP_NONE)
+		stats_increase(&hits[map], 1);
+}
+
+static void count(struct worker *worker, _Atomic uint64_t *hits, const struct decision *d)
+{
+	stats_add(&worker->stats, STATS_OUTCOME + d->outcome, 1);
+	if (d->sound)
+		stats_add(&worker->stats, STATS_TYPE + d->error.type, 1);
+	if (!d->translated)
+		return;
+	count_hit(hits, d->translation.outer_map);
+	count_hit(hits, d->translation.source_map);
+	count_hit(hits, d->translation.destination_map);
+}
+
+/* A batch in hand: what is decided about each packet, and the questions that
+ * must be answered first. */
+struct batch {
+	const struct policy *policy;
+	struct decide_rules rules;
+	uint32_t interface; /* the one that rules.maps are those of */
+	_Atomic uint64_t *hits;
+	struct decision decisions[QUEUE_BATCH];
+	struct flow_question questions[QUEUE_BATCH];
+	unsigned asks[QUEUE_BATCH]; /* the packet that a question is about */
+	unsigned n_questions;
+};
+
+_Static_assert(QUEUE_BATCH <= FLOW_QUESTIONS_MAX, "a batch may have a question about each packet");
+
+/* Decides, unless connection tracking must be asked first. */
+static void begin(struct worker *worker, struct batch *batch, unsigned i)
+{
+	const struct queue_packet *packet = &worker->queue.packets[i];
+	struct decision *d = &batch->decisions[i];
+	struct flow flow;
+
+	if (!packet->whole) {
+		*d = (struct decision){.outcome = OUTCOME_OVERSIZE};
+		return;
+	}
+	if (packet->interface != batch->interface) {
+		batch->interface = packet->interface;
+		batch->rules.maps = find_maps(batch->policy, packet->interface);
+	}
+	decide_begin(d, &batch->rules, packet->bytes, packet->length);
+	if (!d->wants_flow) {
+		decide_finish(d, NULL, packet->bytes);
+	} else if (packet->flow && flow_read_attached(packet->flow, &flow)) {
+		stats_add(&worker->stats, STATS_FLOW_ATTACHED, 1);
+		decide_finish(d, &flow, packet->bytes);
+	} else {
+		batch->questions[batch->n_questions].seen = d->seen;
+		batch->asks[batch->n_questions++] = i;
+	}
+}
+
+/* Asks for the flows that are wanted, and decides about their packets. */
+static void ask(struct worker *worker, struct batch *batch)
+{
+	if (batch->n_questions)
+		flow_lookup(worker->flows, batch->questions, batch->n_questions);
+	for (unsigned k = 0; k < batch->n_questions; k++) {
+		const struct flow_question *question = &batch->questions[k];
+		const unsigned i = batch->asks[k];
+		enum stats_counter counter = STATS_FLOW_FOUND;
+
+		if (question->error)
+			counter = question->error == ENOENT ? STATS_FLOW_NOT_FOUND : STATS_FLOW_FAILED;
+		if (counter == STATS_FLOW_FAILED)
+			log_failed_lookup(worker, question->error);
+		stats_add(&worker->stats, counter, 1);
+		decide_finish(&batch->decisions[i], question->error ? NULL : &question->flow,
+			worker->queue.packets[i].bytes);
+	}
+}
+
+/* Appends the verdict on a packet that has been decided about. */
+static void finish(struct worker *worker, const struct batch *batch, unsigned i)
+{
+	struct queue_packet *packet = &worker->queue.packets[i];
+	const struct decision *d = &batch->decisions[i];
+
+	count(worker, batch->hits, d);
+	if (d->modified) {
+		packet->length = (uint32_t)d->length;
+		queue_rewrite(&worker->queue, packet);
+	} else if (outcome_fate(d->outcome) == FATE_MALFORMED &&
+		   !batch->policy->config->queue.malformed_pass) {
+		queue_drop(&worker->queue, packet);
+	} else {
+		queue_accept(&worker->queue, packet);
+	}
+}
+
+/* Takes hold of the policy in force. The second look makes sure that the main
+ * thread, if it replaced the policy in between, saw that this one is held. */
+static const struct policy *hold_policy(struct worker *worker)
+{
+	struct policy *policy;
+
+	do {
+		policy = atomic_load(worker->current);
+		atomic_store(&worker->held, policy);
+	} while (policy != atomic_load(worker->current));
+	return policy;
+}
+
+static void begin_batch(struct worker *worker, struct batch *batch)
+{
+	const struct policy *policy = hold_policy(worker);
+	const struct config *config = policy->config;
+
+	batch->policy = policy;
+	batch->rules = (struct decide_rules){.lookup = config->lookup, .extensions = config->extensions};
+	batch->interface = 0; /* of which there are no maps */
+	batch->hits = policy->hits + worker->number * config->n_entries;
+	batch->n_questions = 0;
+}
+
+static void serve_batch(struct worker *worker)
+{
+	struct batch batch;
+
+	begin_batch(worker, &batch);
+	for (unsigned i = 0; i < worker->queue.n_packets; i++)
+		begin(worker, &batch, i);
+	ask(worker, &batch);
+	for (unsigned i = 0; i < worker->queue.n_packets; i++)
+		finish(worker, &batch, i);
+	atomic_store(&worker->held, NULL);
+	queue_flush(&worker->queue);
+}
+
+static void log_refused_verdict(struct worker *worker)
+{
+	unsigned withheld;
+
+	if (log_allowed(&worker->refused_limit, &withheld))
+		log_warning("queue %u: the kernel refused a verdict: %s; see icmpnatctl stats for how many",
+			worker->queue.number, strerror(worker->queue.refused));
+	worker->queue.refused = 0;
+}
+
+/* Nothing can be received for now; does not spin while that lasts. */
+static void log_receive_error(struct worker *worker)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+	int error = errno;
+	unsigned withheld;
+
+	if (log_allowed(&worker->receive_limit, &withheld))
+		log_error("queue %u: receiving packets: %s", worker->queue.number, strerror(error));
+	nanosleep(&pause, NULL);
+}
+
+/* To be woken costs more than to serve an error. So where errors come close to one
+ * another, some gather before they are served; one that comes by itself never waits.
+ * Nor does what is behind a full batch: it is there already. */
+static void gather(struct worker *worker, int n)
+{
+	const struct timespec pause = {.tv_nsec = GATHER_MICROSECONDS * 1000};
+	const int64_t now = clock_microseconds(), since = now - worker->last_batch;
+
+	worker->last_batch = now;
+	if (since < (int64_t)n * CLOSE_MICROSECONDS)
+		nanosleep(&pause, NULL);
+}
+
+/* Serves until told otherwise. */
+static void *run(void *argument)
+{
+	struct worker *worker = argument;
+	enum worker_order order;
+	int n;
+
+	do {
+		atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed);
+		order = atomic_load(&worker->order);
+		n = queue_receive(&worker->queue, order == WORKER_SERVE);
+		if (n > 0)
+			serve_batch(worker);
+		if (n > 0 && n < QUEUE_BATCH)
+			gather(worker, n);
+		if (n < 0)
+			log_receive_error(worker);
+		if (worker->queue.refused)
+			log_refused_verdict(worker);
+	} while (order == WORKER_SERVE || (order == WORKER_DRAIN && worker->queue.n_messages > 0));
+	return NULL;
+}
+
+/* Ties the worker to a processor of those that the process may use, the same
+ * one as nft's fanout gives its queue. Failing to is no error. */
+static void pin_to_processor(const struct worker *worker)
+{
+	cpu_set_t allowed, one;
+	unsigned nth;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	nth = worker->number % (unsigned)CPU_COUNT(&allowed);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && nth-- == 0) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			pthread_setaffinity_np(worker->thread, sizeof(one), &one);
+			return;
+		}
+}
+
+/* Starts the thread of a worker whose queue and flow socket are open. Returns 0
+ * or -1 with errno. */
+int worker_start(struct worker *worker, bool pin)
+{
+	atomic_store(&worker->order, WORKER_SERVE);
+	errno = pthread_create(&worker->thread, NULL, run, worker);
+	if (errno)
+		return -1;
+	worker->running = true;
+	if (pin)
+		pin_to_processor(worker);
+	return 0;
+}
+
+/* Tells the worker to finish what the kernel has for it; new packets pass by. In
+ * this order, or packets would come behind the last that the worker looks for. */
+void worker_retire(struct worker *worker)
+{
+	queue_retire(&worker->queue);
+	atomic_store(&worker->order, WORKER_DRAIN);
+	queue_wake(&worker->queue);
+}
+
+/* Tells the worker to end; what the kernel has for it waits for another. */
+void worker_pause(struct worker *worker)
+{
+	atomic_store(&worker->order, WORKER_PAUSE);
+	queue_wake(&worker->queue);
+}
+
+/* Waits for a worker that was told to end. */
+void worker_join(struct worker *worker)
+{
+	if (worker->running)
+		pthread_join(worker->thread, NULL);
+	worker->running = false;
+}
+
+/* The same, and closes its sockets. */
+void worker_stop(struct worker *worker)
+{
+	worker_join(worker);
+	if (worker->queue.socket)
+		queue_close(&worker->queue);
+	flow_close(worker->flows);
+	worker->flows = NULL;
+}
+
+/* Returns when no batch is being decided by a policy that is no longer in force. */
+void worker_wait_for_release(const struct worker *worker, const struct policy *policy)
+{
+	const struct timespec pause = {.tv_nsec = 100 * 1000};
+
+	while (atomic_load(&worker->held) == policy)
+		nanosleep(&pause, NULL);
+}

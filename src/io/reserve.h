@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory for libraries that do not look whether they were given any.
+ */
+#ifndef IO_RESERVE_H
+#define IO_RESERVE_H
+
+#include <stddef.h>
+
+void *reserve_memory(size_t size);
+
+#endif
