@@ -17,7 +17,7 @@ CORE = {"stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "netinet
 # The only files that may include these.
 OWNERS = {
     re.compile(r"libconfig\.h"): {"config/tree.c"},
-    re.compile(r"libnetfilter_queue/"): {"io/queue.c"},
+    re.compile(r"libnetfilter_queue/"): {"io/queue.c", "io/queue_gate.c"},
     re.compile(r"libnetfilter_conntrack/"): {"io/flow.c"},
     re.compile(r"seccomp\.h"): {"io/seccomp.c"},
     re.compile(r"cap-ng\.h"): {"io/privilege.c"},

@@ -12,22 +12,16 @@
 
 #include "io/clock.h"
 #include "io/queue_counters.h"
-#include "daemon/upgrade.h"
 
 #define MAPS_PER_PIECE 512
 
-static const struct policy *policy_of(struct daemon *daemon)
-{
-	return atomic_load(&daemon->policy);
-}
-
-static bool finish(FILE *out)
+static bool end_answer(FILE *out)
 {
 	fputs("ok\n", out);
 	return false;
 }
 
-static bool fail(FILE *out, const char *reason)
+static bool refuse(FILE *out, const char *reason)
 {
 	fprintf(out, "error\t%s\n", reason);
 	return false;
@@ -41,67 +35,67 @@ static const char *lookup_text(enum decide_lookup lookup)
 	return texts[lookup];
 }
 
-/* Of a queue that was taken over, only its packets tell. */
+/* Tells whether the kernel attaches flows to packets. Of a queue that was taken over the daemon
+ * knows that only when a packet has come with one. */
 static bool attaches_flows(const struct worker *worker)
 {
 	return worker->queue.attaches_flows || stats_get(&worker->stats, STATS_FLOW_ATTACHED) > 0;
 }
 
-static bool report_status(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_status(struct daemon *daemon, struct control_request *request, FILE *out)
 {
-	const struct policy *policy = policy_of(daemon);
+	const struct policy *policy = workers_policy(&daemon->workers);
 	const struct config *config = policy->config;
 	const struct config_queue *queue = &config->queue;
 
 	(void)request;
 	fprintf(out, "version\t%s\npid\t%ld\nuptime\t%lld\nstarted\t%lld\nupgrades\t%u\n", PACKAGE_VERSION,
-		(long)getpid(), (long long)(clock_milliseconds() / 1000 - daemon->started_monotonic),
-		(long long)daemon->started, daemon->upgrades);
-	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->start.path,
-		(long long)daemon->loaded, config->n_entries, lookup_text(config->lookup));
+		(long)getpid(), (long long)(clock_milliseconds() / 1000 - daemon->times.started_monotonic),
+		(long long)daemon->times.started, daemon->times.upgrades);
+	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->program.path,
+		(long long)policy->loaded, config->n_entries, lookup_text(config->lookup));
 	fprintf(out, "attached-flows\t%s\nworkers\t%u\nqueues\t%u",
-		attaches_flows(&daemon->workers[0]) ? "yes" : "no", daemon->n_workers, queue->number);
-	if (daemon->n_workers > 1)
-		fprintf(out, "-%u", queue->number + daemon->n_workers - 1);
+		attaches_flows(&daemon->workers.worker[0]) ? "yes" : "no", daemon->workers.n, queue->number);
+	if (daemon->workers.n > 1)
+		fprintf(out, "-%u", queue->number + daemon->workers.n - 1);
 	fputc('\n', out);
 	fprintf(out, "rules\t%s\n", capture_is_own(&daemon->capture) ? "own" : "external");
 	for (size_t i = 0; i < config->n_outside; i++)
 		fprintf(out, "outside\t%s\t%s\n", config->outside[i].name,
 			atomic_load(&policy->interfaces[i]) ? "up" : "missing");
-	return finish(out);
+	return end_answer(out);
 }
 
 /* What another has received before is not this daemon's. */
 static void print_kernel_counters(FILE *out, const struct queue *q, const struct queue_counters *c)
 {
-	const unsigned queue = q->number;
+	const unsigned queue = q->gate.number;
 
 	fprintf(out, "kernel\twaiting\t%u\t%" PRIu32 "\n", queue, c->waiting);
 	fprintf(out, "kernel\tqueue-dropped\t%u\t%" PRIu32 "\n", queue, c->queue_dropped);
 	fprintf(out, "kernel\tuser-dropped\t%u\t%" PRIu32 "\n", queue, c->user_dropped);
-	fprintf(out, "kernel\tid-sequence\t%u\t%" PRIu32 "\n", queue,
-		c->id_sequence - q->base_id);
+	fprintf(out, "kernel\tid-sequence\t%u\t%" PRIu32 "\n", queue, c->id_sequence - q->base_id);
 }
 
-static bool report_stats(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_stats(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	struct queue_counters counters;
 
 	(void)request;
-	for (unsigned w = 0; w < daemon->n_workers; w++)
+	for (unsigned w = 0; w < daemon->workers.n; w++)
 		for (unsigned c = 0; c < STATS_COUNT; c++)
 			fprintf(out, "%s\t%s\t%u\t%" PRIu64 "\n", stats_text(c)->group, stats_text(c)->name,
-				w, stats_get(&daemon->workers[w].stats, c));
-	for (unsigned w = 0; w < daemon->n_workers; w++) {
-		const struct queue *queue = &daemon->workers[w].queue;
+				w, stats_get(&daemon->workers.worker[w].stats, c));
+	for (unsigned w = 0; w < daemon->workers.n; w++) {
+		const struct queue *queue = &daemon->workers.worker[w].queue;
 
-		if (queue_counters_read(daemon->counters, queue->number, &counters))
+		if (queue_counters_read(daemon->counters, queue->gate.number, &counters))
 			print_kernel_counters(out, queue, &counters);
 	}
-	return finish(out);
+	return end_answer(out);
 }
 
-static bool report_explain(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_explain(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	(void)daemon;
 	(void)request;
@@ -114,16 +108,17 @@ static bool report_explain(struct daemon *daemon, struct control_request *reques
 	fputs("kernel\twaiting\tpackets that are in the kernel's queue now\n"
 	      "kernel\tqueue-dropped\tpackets that the kernel dropped because the queue was full\n"
 	      "kernel\tuser-dropped\tpackets that the kernel dropped because the socket's buffer was full\n"
-	      "kernel\tid-sequence\tpackets that entered the kernel's queue since the daemon counts (wraps at 2^32)\n",
+	      "kernel\tid-sequence\tpackets that entered the kernel's queue since the daemon counts (wraps "
+	      "at 2^32)\n",
 		out);
-	return finish(out);
+	return end_answer(out);
 }
 
 static uint64_t map_hits(const struct daemon *daemon, const struct policy *policy, size_t entry)
 {
 	uint64_t hits = 0;
 
-	for (unsigned w = 0; w < daemon->n_workers; w++)
+	for (unsigned w = 0; w < daemon->workers.n; w++)
 		hits += atomic_load_explicit(
 			&policy->hits[w * policy->config->n_entries + entry], memory_order_relaxed);
 	return hits;
@@ -144,65 +139,64 @@ static void print_map(
 
 /* In pieces: there may be a million. A reload in between ends the answer,
  * because the rest of it would be about another list. */
-static bool report_maps(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_maps(struct daemon *daemon, struct control_request *request, FILE *out)
 {
-	const struct policy *policy = policy_of(daemon);
+	const struct policy *policy = workers_policy(&daemon->workers);
 	const struct config *config = policy->config;
 	size_t end = request->cursor + MAPS_PER_PIECE;
 
 	if (request->cursor > 0 && request->generation != policy->generation)
-		return fail(out, "the configuration was reloaded meanwhile; ask again");
+		return refuse(out, "the configuration was reloaded meanwhile; ask again");
 	request->generation = policy->generation;
 	for (; request->cursor < config->n_entries && request->cursor < end; request->cursor++)
 		print_map(out, config, &config->entries[request->cursor],
 			map_hits(daemon, policy, request->cursor));
-	return request->cursor < config->n_entries || finish(out);
+	return request->cursor < config->n_entries || end_answer(out);
 }
 
-static bool report_reload(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_reload(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	if (!request->privileged)
-		return fail(out, "not permitted: reload is for root and the daemon's own user");
+		return refuse(out, "not permitted: reload is for root and the daemon's own user");
 	if (!daemon_reload(daemon, out))
-		return fail(out, "the configuration was not reloaded: the old one stays in force");
-	return finish(out);
+		return refuse(out, "the configuration was not reloaded: the old one stays in force");
+	return end_answer(out);
 }
 
 /* What comes after the answer is a matter of the next program, which has the
  * same socket: ask it for its status. */
-static bool report_upgrade(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_upgrade(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	if (!request->privileged)
-		return fail(out, "not permitted: upgrade is for root and the daemon's own user");
-	daemon->upgrade = upgrade_try(daemon, out);
-	if (!daemon->upgrade)
-		return fail(out, "there was no upgrade: the old program goes on");
-	return finish(out);
+		return refuse(out, "not permitted: upgrade is for root and the daemon's own user");
+	if (!daemon_upgrade(daemon, out))
+		return refuse(out, "there was no upgrade: the old program goes on");
+	return end_answer(out);
 }
 
-static bool report_help(struct daemon *daemon, struct control_request *request, FILE *out);
+static bool answer_help(struct daemon *daemon, struct control_request *request, FILE *out);
 
 static const struct request {
 	const char *name;
-	bool (*report)(struct daemon *daemon, struct control_request *request, FILE *out);
+	bool (*answer)(struct daemon *daemon, struct control_request *request, FILE *out);
 	const char *sentence;
 } requests[] = {
-	{"status", report_status, "what the daemon is and does"},
-	{"stats", report_stats, "every counter: group, name, worker or queue, value"},
-	{"explain", report_explain, "what every counter means: group, name, sentence, fate"},
-	{"maps", report_maps, "every map: private, public, part, outside, hits, place"},
-	{"reload", report_reload, "read the configuration again"},
-	{"upgrade", report_upgrade, "start the program on the disk in place of this one; no packet is lost"},
-	{"help", report_help, "this list"},
+	{"status", answer_status, "what the daemon is and does"},
+	{"stats", answer_stats, "every counter: group, name, worker or queue, value"},
+	{"explain", answer_explain, "what every counter means: group, name, sentence, fate"},
+	{"maps", answer_maps, "every map: private, public, part, outside, hits, place"},
+	{"reload", answer_reload, "read the configuration again"},
+	{"upgrade", answer_upgrade, "start the program on the disk in place of this one; no packet is lost"},
+	{"help", answer_help, "this list"},
 };
 
-static bool report_help(struct daemon *daemon, struct control_request *request, FILE *out)
+static bool answer_help(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	(void)daemon;
 	(void)request;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		fprintf(out, "%s\t%s\n", requests[i].name, requests[i].sentence);
-	return finish(out);
+	return end_answer(out);
 }
 
 /* What was asked, fit to be shown: one line of printable ASCII. */
@@ -213,11 +207,11 @@ static void quote(FILE *out, const char *text)
 }
 
 /* The callback of the control socket (control.h). */
-bool report_answer(void *daemon, struct control_request *request, FILE *out)
+bool answer_request(void *daemon, struct control_request *request, FILE *out)
 {
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (strcmp(requests[i].name, request->line) == 0)
-			return requests[i].report(daemon, request, out);
+			return requests[i].answer(daemon, request, out);
 	fputs("error\tunknown request \"", out);
 	quote(out, request->line);
 	fputs("\"; try help\n", out);

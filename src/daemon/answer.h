@@ -7,6 +7,6 @@
 
 #include "daemon/daemon.h"
 
-bool report_answer(void *daemon, struct control_request *request, FILE *out);
+bool answer_request(void *daemon, struct control_request *request, FILE *out);
 
 #endif

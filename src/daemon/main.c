@@ -11,10 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "daemon/explain.h"
 #include "daemon/guard.h"
-#include "io/inherit.h"
+#include "daemon/run.h"
 #include "io/log.h"
 #include "rules/rules.h"
 
@@ -152,8 +151,8 @@ static bool only_answers(const struct options *options)
 	return options->check || options->print_rules || options->capture;
 }
 
-/* The path by which this program can be started again; for ever, or until memory
- * is short: then NULL. */
+/* Returns the path by which this program can be started again, which is never freed; NULL where
+ * memory is short. */
 static char *own_path(void)
 {
 	char path[PATH_MAX];
@@ -165,25 +164,29 @@ static char *own_path(void)
 	return strdup(path);
 }
 
-/* Who stays beside the daemon must come before everything that needs memory. */
-static bool prepare(struct daemon_start *start)
+/* Finds the guard, or starts it: before everything that needs memory. False after a message. */
+static bool prepare(struct daemon *daemon)
 {
-	char *trial[] = {start->argv[0], (char *)"--check", (char *)"--config", (char *)start->path, NULL};
+	const struct upgrade_program *program = &daemon->program;
+	char *trial[] = {
+		program->argv[0], (char *)"--check", (char *)"--config", (char *)program->path, NULL};
 
-	inherit_init();
-	start->guard = inherit_take_passed("guard");
-	start->upgraded = start->guard >= 0;
-	if (!start->upgraded)
-		start->guard = guard_start(trial);
-	if (start->guard < 0)
-		log_error("cannot start the guard: %s", strerror(errno));
-	return start->guard >= 0;
+	daemon->handover.guard = &daemon->guard;
+	handover_init(&daemon->handover);
+	daemon->guard.fd = handover_take(&daemon->handover, "guard");
+	daemon->handover.upgraded = daemon->guard.fd >= 0;
+	if (!daemon->handover.upgraded)
+		daemon->guard.fd = guard_start(trial, &daemon->handover);
+	if (daemon->guard.fd >= 0)
+		return handover_keep(&daemon->handover, "guard", daemon->guard.fd);
+	log_error("cannot start the guard: %s", strerror(errno));
+	return false;
 }
 
 int main(int argc, char **argv)
 {
+	static struct daemon daemon;
 	const struct options options = parse_options(argc, argv);
-	struct daemon_start start = {.argv = argv, .path = options.path};
 	struct config_errors errors = {.out = stderr};
 	struct config *config;
 	char *path;
@@ -196,7 +199,8 @@ int main(int argc, char **argv)
 	if (!only_answers(&options)) {
 		path = own_path();
 		argv[0] = path ? path : argv[0];
-		if (!prepare(&start))
+		daemon.program = (struct upgrade_program){argv, options.path};
+		if (!prepare(&daemon))
 			return EXIT_FAILURE;
 	}
 	config = config_load(options.path, &errors);
@@ -204,5 +208,5 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (only_answers(&options))
 		return answer(&options, config);
-	return daemon_run(&start, config);
+	return run(&daemon, config);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The start of the daemon, and its end.
+ * The life of the daemon: what is opened, in which order, and its end.
  */
 #ifndef DAEMON_RUN_H
 #define DAEMON_RUN_H
 
 #include "daemon/daemon.h"
 
-bool startup_open(struct daemon *daemon);
-void startup_settle(struct daemon *daemon);
-void startup_close(struct daemon *daemon);
+int run(struct daemon *daemon, struct config *config);
 
 #endif

@@ -13,17 +13,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
-
-static void print(FILE *out, const struct daemon *daemon)
+static void print_state(FILE *out, const struct state_times *times, const struct workers *workers)
 {
-	fprintf(out, "started %lld %lld\nupgrades %u\n", (long long)daemon->started,
-		(long long)daemon->started_monotonic, daemon->upgrades);
-	for (unsigned w = 0; w < daemon->n_workers; w++) {
-		const struct worker *worker = &daemon->workers[w];
+	fprintf(out, "started %lld %lld\nupgrades %u\n", (long long)times->started,
+		(long long)times->started_monotonic, times->upgrades);
+	for (unsigned w = 0; w < workers->n; w++) {
+		const struct worker *worker = &workers->worker[w];
 
 		if (worker->queue.numbered)
-			fprintf(out, "numbers %u %" PRIu32 " %" PRIu32 "\n", worker->queue.number,
+			fprintf(out, "numbers %u %" PRIu32 " %" PRIu32 "\n", worker->queue.gate.number,
 				worker->queue.base_id, worker->queue.last_id);
 		for (unsigned c = 0; c < STATS_COUNT; c++)
 			fprintf(out, "counter %u %s %s %" PRIu64 "\n", w, stats_text(c)->group,
@@ -31,16 +29,16 @@ static void print(FILE *out, const struct daemon *daemon)
 	}
 }
 
-/* A descriptor of the state, for state_load(); -1 with errno. The workers must
- * not run. */
-int state_save(const struct daemon *daemon)
+/* Writes the state, for state_load(). The workers must not run. Returns a descriptor; -1 with
+ * errno. */
+int state_save(const struct state_times *times, const struct workers *workers)
 {
 	int fd = memfd_create("icmpnatd", MFD_CLOEXEC);
 	int copy = fd < 0 ? -1 : dup(fd);
 	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
 
 	if (out) {
-		print(out, daemon);
+		print_state(out, times, workers);
 		if (fclose(out) == 0)
 			return fd;
 	} else if (copy >= 0) {
@@ -52,25 +50,25 @@ int state_save(const struct daemon *daemon)
 }
 
 static void take_counter(
-	struct daemon *daemon, unsigned w, const char *group, const char *name, uint64_t value)
+	struct workers *workers, unsigned w, const char *group, const char *name, uint64_t value)
 {
-	for (unsigned c = 0; w < daemon->n_workers && c < STATS_COUNT; c++)
+	for (unsigned c = 0; w < workers->n && c < STATS_COUNT; c++)
 		if (strcmp(stats_text(c)->group, group) == 0 && strcmp(stats_text(c)->name, name) == 0)
-			stats_add(&daemon->workers[w].stats, c, value);
+			stats_add(&workers->worker[w].stats, c, value);
 }
 
-/* They are for the queue that was taken over with them. */
-static void take_numbers(struct daemon *daemon, unsigned number, uint32_t base, uint32_t last)
+/* The numbers of packets belong to the queue that was taken over with them, not to a new one. */
+static void take_numbers(struct workers *workers, unsigned number, uint32_t base, uint32_t last)
 {
-	for (unsigned w = 0; w < daemon->n_workers; w++) {
-		struct queue *queue = &daemon->workers[w].queue;
+	for (unsigned w = 0; w < workers->n; w++) {
+		struct queue *queue = &workers->worker[w].queue;
 
-		if (queue->number == number && queue->adopted)
+		if (queue->gate.number == number && queue->adopted)
 			queue_number(queue, base, last);
 	}
 }
 
-static void take_line(struct daemon *daemon, const char *line)
+static void take_line(struct state_times *times, struct workers *workers, const char *line)
 {
 	char group[32], name[32];
 	long long started, monotonic;
@@ -79,20 +77,20 @@ static void take_line(struct daemon *daemon, const char *line)
 	unsigned w;
 
 	if (sscanf(line, "counter %u %31s %31s %" SCNu64, &w, group, name, &value) == 4) {
-		take_counter(daemon, w, group, name, value);
+		take_counter(workers, w, group, name, value);
 	} else if (sscanf(line, "numbers %u %" SCNu32 " %" SCNu32, &w, &base, &last) == 3) {
-		take_numbers(daemon, w, base, last);
+		take_numbers(workers, w, base, last);
 	} else if (sscanf(line, "started %lld %lld", &started, &monotonic) == 2) {
-		daemon->started = (time_t)started;
-		daemon->started_monotonic = (time_t)monotonic;
+		times->started = (time_t)started;
+		times->started_monotonic = (time_t)monotonic;
 	} else if (sscanf(line, "upgrades %u", &w) == 1) {
-		daemon->upgrades = w + 1;
+		times->upgrades = w + 1;
 	}
 }
 
-/* The numbers of a queue that was opened anew go on where those of the one before have
- * stopped. */
-static void go_on_counting(struct worker *worker)
+/* The kernel numbers the packets of a new queue from 1 on. A negative base adds to
+ * that what the old queue had received, so that the sums of stats --check still hold. */
+static void continue_numbers(struct worker *worker)
 {
 	const uint64_t counted = stats_get(&worker->stats, STATS_QUEUE_RECEIVED) +
 				 stats_get(&worker->stats, STATS_QUEUE_MISSED);
@@ -101,9 +99,9 @@ static void go_on_counting(struct worker *worker)
 		worker->queue.base_id = -(uint32_t)counted;
 }
 
-/* Takes a state over; closes fd. Call it when the queues are open, before the
- * workers run. */
-void state_load(struct daemon *daemon, int fd)
+/* Reads a state that state_save() has written, and closes fd. Call it when the queues are open, and
+ * before the workers run. What it does not know, it leaves out. */
+void state_load(struct state_times *times, struct workers *workers, int fd)
 {
 	FILE *in = fdopen(fd, "r");
 	char line[256];
@@ -114,8 +112,8 @@ void state_load(struct daemon *daemon, int fd)
 	}
 	rewind(in);
 	while (fgets(line, sizeof(line), in))
-		take_line(daemon, line);
-	for (unsigned w = 0; w < daemon->n_workers; w++)
-		go_on_counting(&daemon->workers[w]);
+		take_line(times, workers, line);
+	for (unsigned w = 0; w < workers->n; w++)
+		continue_numbers(&workers->worker[w]);
 	fclose(in);
 }

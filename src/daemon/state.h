@@ -6,9 +6,18 @@
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
 
-struct daemon;
+#include <time.h>
 
-int state_save(const struct daemon *daemon);
-void state_load(struct daemon *daemon, int fd);
+#include "engine/workers.h"
+
+/* How long the daemon has served, upgrades included. */
+struct state_times {
+	time_t started;		  /* Unix time */
+	time_t started_monotonic; /* seconds of CLOCK_MONOTONIC, for the uptime */
+	unsigned upgrades;	  /* programs that have taken over since then */
+};
+
+int state_save(const struct state_times *times, const struct workers *workers);
+void state_load(struct state_times *times, struct workers *workers, int fd);
 
 #endif

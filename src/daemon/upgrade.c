@@ -1,98 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's queue belongs to its socket, and the tables of nft to theirs.
- * Whoever holds these goes on where another has stopped: packets wait in the
- * queue meanwhile, and in the socket's buffer, and none is lost.
+ * The next program gets the descriptors (handover.c) and the state (state.c) of this one. Packets
+ * wait meanwhile in the queue and in its socket's buffer, and none is lost.
  */
 #define _GNU_SOURCE
 #include "daemon/upgrade.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
-#include "daemon/guard.h"
-#include "io/inherit.h"
+#include "daemon/reload.h"
 #include "io/log.h"
 #include "io/notify.h"
-#include "daemon/state.h"
 
-/* Whether the file would do for a reload, and the program on the disk for a start
- * with it. If not, mistakes gets the reasons, one on a line. */
-bool upgrade_try(struct daemon *daemon, FILE *mistakes)
+/* Tells whether the file would do for a reload, and the program on the disk for a start with it. If
+ * not, the reasons are lines in mistakes. */
+bool upgrade_try(const struct upgrade_program *program, const struct workers *workers,
+	struct guard_client *guard, FILE *mistakes)
 {
-	struct policy *policy = daemon_load(daemon, mistakes);
-	int status;
+	struct policy *policy = reload_load(program->path, workers, mistakes);
 
 	if (!policy)
 		return false;
 	policy_free(policy);
 	notify_send("WATCHDOG=1"); /* the trial has its own patience */
-	status = guard_try(daemon->start.guard);
-	if (status == GUARD_TRY_GOOD)
+	switch (guard_try(guard)) {
+	case GUARD_TRIAL_GOOD:
 		return true;
-	if (status == GUARD_TRY_NONE)
+	case GUARD_TRIAL_BAD:
+		fprintf(mistakes, "%s --check failed: its reason is in the log\n", program->argv[0]);
+		break;
+	case GUARD_TRIAL_NONE:
 		fputs("the guard, which would try the new program, does not answer: restart the daemon\n",
 			mistakes);
-	else
-		fprintf(mistakes, "%s --check failed: its reason is in the log\n", daemon->start.argv[0]);
+		break;
+	}
 	return false;
 }
 
-static bool pass_worker(const struct worker *worker)
+/* Starts the program on the disk in place of this one, after upgrade_try(). Returns only if that
+ * failed: then this program has taken back what it had handed over, and serves again. False if
+ * even its threads could not be started. */
+bool upgrade_execute(const struct upgrade_program *program, const struct state_times *times,
+	struct workers *workers, struct handover *handover)
 {
-	char name[16];
+	int state;
+	bool serves;
 
-	snprintf(name, sizeof(name), "queue-%u", worker->queue.number);
-	return inherit_pass(name, queue_descriptor(&worker->queue));
+	notify_reloading();
+	guard_pause(handover->guard);
+	workers_pause(workers);
+	state = state_save(times, workers);
+	if (handover_pass_all(handover, state))
+		execv(program->argv[0], program->argv);
+	log_error("cannot start %s in place of this: %s; the old one goes on", program->argv[0],
+		strerror(errno));
+	handover_take_back(handover);
+	if (state >= 0)
+		close(state);
+	serves = workers_start(workers);
+	reload_notify_ready(workers);
+	guard_resume(handover->guard);
+	return serves;
 }
 
-static bool pass_descriptors(const struct daemon *daemon, int state)
-{
-	const int nftables = capture_descriptor(&daemon->capture);
-	bool good = state >= 0 && daemon->start.guard >= 0 && inherit_pass("state", state) &&
-		    inherit_pass("guard", daemon->start.guard) &&
-		    inherit_pass("control", control_descriptor(daemon->control));
-
-	if (daemon->counters >= 0)
-		good = good && inherit_pass("counters", daemon->counters);
-	if (nftables >= 0)
-		good = good && inherit_pass("nftables", nftables);
-	for (unsigned w = 0; good && w < daemon->n_workers; w++)
-		good = pass_worker(&daemon->workers[w]);
-	return good;
-}
-
-/* Starts the program on the disk in place of this one, after upgrade_try(). Only
- * returns if that failed; then all is as before. */
-void upgrade_execute(struct daemon *daemon)
+/* Stops the workers and leaves the state with the service manager, which has the other descriptors
+ * already, for the program that it starts next. */
+void upgrade_store_state(const struct state_times *times, struct workers *workers, struct handover *handover)
 {
 	int state;
 
-	notify_reloading();
-	guard_pause(daemon->start.guard);
-	daemon_pause(daemon);
-	state = state_save(daemon);
-	if (pass_descriptors(daemon, state))
-		execv(daemon->start.argv[0], daemon->start.argv);
-	log_error("cannot start %s in place of this: %s; the old one goes on", daemon->start.argv[0],
-		strerror(errno));
-	inherit_keep();
-	if (state >= 0)
-		close(state);
-	daemon_continue(daemon);
-	guard_resume(daemon->start.guard);
-}
-
-/* Leaves the state with the service manager, which has the other descriptors. */
-void upgrade_store_state(struct daemon *daemon)
-{
-	int state = state_save(daemon);
-
+	workers_pause(workers);
+	state = state_save(times, workers);
 	if (state < 0)
 		return;
-	notify_store("state", state);
+	handover_keep(handover, "state", state);
 	close(state);
 }

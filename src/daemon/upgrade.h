@@ -9,10 +9,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-struct daemon;
+#include "daemon/handover.h"
+#include "daemon/state.h"
+#include "engine/workers.h"
 
-bool upgrade_try(struct daemon *daemon, FILE *mistakes);
-void upgrade_execute(struct daemon *daemon);
-void upgrade_store_state(struct daemon *daemon);
+/* How this program was started. */
+struct upgrade_program {
+	char **argv;	  /* argv[0] is the path of the program */
+	const char *path; /* of the configuration */
+};
+
+bool upgrade_try(const struct upgrade_program *program, const struct workers *workers,
+	struct guard_client *guard, FILE *mistakes);
+bool upgrade_execute(const struct upgrade_program *program, const struct state_times *times,
+	struct workers *workers, struct handover *handover);
+void upgrade_store_state(const struct state_times *times, struct workers *workers, struct handover *handover);
 
 #endif

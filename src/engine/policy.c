@@ -9,25 +9,29 @@
 
 #include "io/log.h"
 
-/* Takes config over. NULL, and config still the caller's, if there is no memory. */
-struct policy *policy_new(struct config *config, unsigned n_workers, uint64_t generation)
+/* Makes a policy of a configuration, which it takes over. generation is 1 for the first policy of
+ * a process, and one more for each that replaces another. Returns it for policy_free(); NULL, and
+ * the configuration still the caller's, if there is no memory. */
+struct policy *policy_new(struct config *config, uint64_t generation)
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
 
 	if (!policy)
 		return NULL;
-	policy->hits = calloc(n_workers * config->n_entries + 1, sizeof(*policy->hits));
+	policy->hits = calloc(config->queue.workers * config->n_entries + 1, sizeof(*policy->hits));
 	if (!policy->hits) {
 		free(policy);
 		return NULL;
 	}
 	policy->config = config;
 	policy->generation = generation;
+	policy->loaded = time(NULL);
 	for (size_t i = 0; i < config->n_outside; i++)
 		policy->interfaces[i] = if_nametoindex(config->outside[i].name);
 	return policy;
 }
 
+/* Frees a policy and its configuration; NULL is fine. No worker may decide by it any more. */
 void policy_free(struct policy *policy)
 {
 	if (!policy)
@@ -42,7 +46,7 @@ static void log_missing(const char *name)
 	log_warning("outside interface %s is missing: nothing is translated on it until it comes", name);
 }
 
-/* Says which outside interfaces are missing. */
+/* Logs which outside interfaces are missing. */
 void policy_log_missing(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->config->n_outside; i++)
@@ -50,8 +54,8 @@ void policy_log_missing(const struct policy *policy)
 			log_missing(policy->config->outside[i].name);
 }
 
-/* Looks the indices of the outside interfaces up again: one may come late, or
- * come back with another index. Returns whether there is a new one, which the
+/* Looks up the indices of the outside interfaces again: an interface may come late, or come back
+ * with another index. Logs what has changed. Returns whether there is a new one, which the
  * capture rules do not know. */
 bool policy_find_interfaces(struct policy *policy)
 {
@@ -66,7 +70,7 @@ bool policy_find_interfaces(struct policy *policy)
 			log_missing(name);
 		else if (new != old)
 			log_info("outside interface %s is new", name);
-		found = found || (new && new != old);
+		found = found || (new &&new != old);
 	}
 	return found;
 }

@@ -9,17 +9,19 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "config/config.h"
 
 struct policy {
 	struct config *config;				 /* owned */
 	uint64_t generation;				 /* 1 for the first one */
+	time_t loaded;					 /* Unix time */
 	_Atomic unsigned interfaces[CONFIG_OUTSIDE_MAX]; /* index of each config->outside; 0: missing */
 	_Atomic uint64_t *hits;				 /* [worker][entry], one writer each */
 };
 
-struct policy *policy_new(struct config *config, unsigned n_workers, uint64_t generation);
+struct policy *policy_new(struct config *config, uint64_t generation);
 void policy_free(struct policy *policy);
 void policy_log_missing(const struct policy *policy);
 bool policy_find_interfaces(struct policy *policy);

@@ -17,7 +17,7 @@
 #include "core/decide.h"
 #include "io/clock.h"
 
-#define CLOSE_MICROSECONDS  50  /* between two errors, so that some gather */
+#define CLOSE_MICROSECONDS  50	/* between two errors, so that some gather */
 #define GATHER_MICROSECONDS 200 /* and a little more, by which the kernel comes late (PR_SET_TIMERSLACK) */
 
 /* The maps for errors that leave by an interface; NULL if it is not outside. */
@@ -184,7 +184,7 @@ static void log_refused_verdict(struct worker *worker)
 
 	if (log_allowed(&worker->refused_limit, &withheld))
 		log_warning("queue %u: the kernel refused a verdict: %s; see icmpnatctl stats for how many",
-			worker->queue.number, strerror(worker->queue.refused));
+			worker->queue.gate.number, strerror(worker->queue.refused));
 	worker->queue.refused = 0;
 }
 
@@ -196,7 +196,7 @@ static void log_receive_error(struct worker *worker)
 	unsigned withheld;
 
 	if (log_allowed(&worker->receive_limit, &withheld))
-		log_error("queue %u: receiving packets: %s", worker->queue.number, strerror(error));
+		log_error("queue %u: receiving packets: %s", worker->queue.gate.number, strerror(error));
 	nanosleep(&pause, NULL);
 }
 
@@ -273,16 +273,16 @@ int worker_start(struct worker *worker, bool pin)
  * this order, or packets would come behind the last that the worker looks for. */
 void worker_retire(struct worker *worker)
 {
-	queue_retire(&worker->queue);
+	queue_gate_retire(&worker->queue.gate);
 	atomic_store(&worker->order, WORKER_DRAIN);
-	queue_wake(&worker->queue);
+	queue_gate_wake(&worker->queue.gate);
 }
 
 /* Tells the worker to end; what the kernel has for it waits for another. */
 void worker_pause(struct worker *worker)
 {
 	atomic_store(&worker->order, WORKER_PAUSE);
-	queue_wake(&worker->queue);
+	queue_gate_wake(&worker->queue.gate);
 }
 
 /* Waits for a worker that was told to end. */
@@ -297,7 +297,7 @@ void worker_join(struct worker *worker)
 void worker_stop(struct worker *worker)
 {
 	worker_join(worker);
-	if (worker->queue.socket)
+	if (worker->queue.gate.socket)
 		queue_close(&worker->queue);
 	flow_close(worker->flows);
 	worker->flows = NULL;

@@ -33,7 +33,7 @@ struct worker {
 	_Atomic(struct policy *) held;	   /* the one that a batch is being decided by, or NULL */
 	_Atomic uint64_t beats;		   /* batches begun: what the watchdog looks at */
 	_Atomic enum worker_order order;
-	int64_t last_batch;		   /* when it came, in microseconds of clock.h */
+	int64_t last_batch; /* when it came, in microseconds of clock.h */
 	bool running;
 	pthread_t thread;
 	struct log_limit refused_limit, failed_limit, receive_limit;

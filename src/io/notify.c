@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #include "io/log.h"
+#include "io/passing.h"
 
 #define PATIENCE 5 /* seconds */
 
-/* The address of the service manager; its length, or 0 if there is none. */
+/* Puts the address of the service manager into *address. Returns its length, or 0 if there is no
+ * service manager. */
 static socklen_t manager(struct sockaddr_un *address)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -36,9 +38,9 @@ static socklen_t manager(struct sockaddr_un *address)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 }
 
-/* Waits for room with the manager, because no message is sent a second time, and
- * the kernel has room for ten (net.unix.max_dgram_qlen). After one did not find
- * it, the next ones do not wait: they would add up. -1 with errno. */
+/* Sends a message and waits for room with the service manager, because no message is sent a second
+ * time, and the kernel has room for ten (net.unix.max_dgram_qlen). After a message that found no
+ * room the following ones do not wait: their delays would add up. -1 with errno. */
 static int send_message(const struct msghdr *message)
 {
 	static const struct timeval timeout = {.tv_sec = PATIENCE};
@@ -57,30 +59,24 @@ static int send_message(const struct msghdr *message)
 	return sent < 0 ? -1 : 0;
 }
 
-/* Sends a text, with a descriptor (or -1). -1 with errno; nobody to send it to is
- * no error. */
+/* Sends a text, with a descriptor (-1: none). Returns 0, also where there is no service manager;
+ * -1 with errno. */
 static int send_text(const char *text, int passed)
 {
 	struct sockaddr_un address;
-	struct iovec part = {(void *)(uintptr_t)text, strlen(text)};
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(passed))];
-	} control = {.header = {CMSG_LEN(sizeof(passed)), SOL_SOCKET, SCM_RIGHTS}};
-	struct msghdr message = {
-		.msg_name = &address, .msg_namelen = manager(&address), .msg_iov = &part, .msg_iovlen = 1};
+	const socklen_t length = manager(&address);
+	struct passing message;
 
-	if (message.msg_namelen == 0)
+	if (length == 0)
 		return 0;
-	if (passed >= 0) {
-		*(int *)(void *)CMSG_DATA(&control.header) = passed;
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	return send_message(&message);
+	passing_prepare(&message, text, strlen(text), passed);
+	message.header.msg_name = &address;
+	message.header.msg_namelen = length;
+	return send_message(&message.header);
 }
 
-/* Sends "VARIABLE=value" lines. Nobody can be told if that fails, so nobody is. */
+/* Sends "VARIABLE=value" lines. A failure is not reported: the service manager is the one who would
+ * have to know. */
 void notify_send(const char *format, ...)
 {
 	char text[512];
@@ -92,7 +88,7 @@ void notify_send(const char *format, ...)
 	send_text(text, -1);
 }
 
-/* Whether there is a service manager. */
+/* Tells whether there is a service manager. */
 bool notify_is_heard(void)
 {
 	struct sockaddr_un address;
@@ -100,9 +96,9 @@ bool notify_is_heard(void)
 	return manager(&address) > 0;
 }
 
-/* Gives the service manager a descriptor to keep, for the next start, or logs why
- * it does not. It is not to look at it: a netlink socket that has overrun would
- * seem broken. */
+/* Gives the service manager a descriptor to keep for the next start, under a name, or logs why it
+ * does not. FDPOLL=0 tells it not to poll the descriptor: a netlink socket whose buffer has
+ * overrun would seem broken to it. */
 void notify_store(const char *name, int fd)
 {
 	const char *reason;
@@ -115,13 +111,13 @@ void notify_store(const char *name, int fd)
 	log_warning("the service manager did not take %s (%s): a restart loses what it holds", name, reason);
 }
 
-/* Makes it close what it keeps under a name. */
+/* Makes the service manager close the descriptors that it keeps under a name. */
 void notify_forget(const char *name)
 {
 	notify_send("FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
-/* A reload has begun; READY=1 ends it. */
+/* Tells the service manager that a reload has begun. READY=1 ends it. */
 void notify_reloading(void)
 {
 	struct timespec now;
@@ -131,8 +127,8 @@ void notify_reloading(void)
 		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 }
 
-/* Microseconds between two signs of life that the service manager wants: half
- * of what it waits for, as sd_watchdog_enabled(3) advises. 0: none. */
+/* Returns the microseconds between two signs of life that the service manager wants: half of its
+ * patience, as sd_watchdog_enabled(3) advises. 0: it wants none. */
 uint64_t notify_watchdog_interval(void)
 {
 	const char *microseconds = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");

@@ -19,20 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "io/attribute.h"
-#include "io/queue_counters.h"
 
 #define MESSAGE_MAX  4096 /* a packet of QUEUE_PACKET_MAX with all attributes, or an error */
 #define VERDICT_MAX  (QUEUE_PACKET_MAX + 64)
 #define KERNEL_TRUTH 2304 /* bytes of receive buffer that a queued message is charged for */
-#define AT_ONCE	     128  /* packets that are let go in one piece */
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 /* Written by the kernel, or for it. */
 struct queue_buffers {
@@ -52,34 +45,6 @@ static struct queue_buffers *buffers_new(void)
 		b->headers[i].msg_hdr.msg_iovlen = 1;
 	}
 	return b;
-}
-
-static struct nlmsghdr *start_message(char *buffer, const struct queue *queue, int type, uint32_t sequence)
-{
-	struct nlmsghdr *message = nfq_nlmsg_put(buffer, type, queue->number);
-
-	message->nlmsg_seq = sequence;
-	return message;
-}
-
-static bool send_messages(const struct queue *queue, const void *messages, size_t length)
-{
-	ssize_t sent;
-
-	do
-		sent = mnl_socket_sendto(queue->socket, messages, length);
-	while (sent < 0 && errno == EINTR);
-	return sent >= 0;
-}
-
-/* Lets every packet up to an id go, as the kernel made it. */
-static void accept_up_to(const struct queue *queue, uint32_t id)
-{
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_VERDICT_BATCH, 0);
-
-	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
-	send_messages(queue, message, message->nlmsg_len);
 }
 
 /* Sorts the answer to a verdict that the kernel refused into its counter. */
@@ -201,7 +166,7 @@ static void count_packets(struct queue *queue, unsigned first)
 		return;
 	if (!queue->numbered) {
 		queue_number(queue, queue->packets[first].id - 1, queue->packets[first].id - 1);
-		accept_up_to(queue, queue->last_id);
+		queue_gate_accept_up_to(&queue->gate, queue->last_id);
 	}
 	last = queue->packets[queue->n_packets - 1].id;
 	stats_add(queue->stats, STATS_QUEUE_RECEIVED, received);
@@ -215,7 +180,7 @@ static int receive_more(struct queue *queue, int flags)
 	struct queue_buffers *b = queue->buffers;
 	unsigned first = queue->n_messages, packets = queue->n_packets;
 	int n = recvmmsg(
-		mnl_socket_get_fd(queue->socket), b->headers + first, QUEUE_BATCH - first, flags, NULL);
+		mnl_socket_get_fd(queue->gate.socket), b->headers + first, QUEUE_BATCH - first, flags, NULL);
 
 	for (int i = 0; i < n; i++)
 		take_message(queue, (void *)b->in[first + i], b->headers[first + i].msg_len);
@@ -261,7 +226,7 @@ static inline struct verdict *add_verdict(
 			.nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT,
 			.nlmsg_flags = NLM_F_REQUEST,
 			.nlmsg_seq = ++queue->sequence},
-		.family = {AF_UNSPEC, NFNETLINK_V0, htons(queue->number)},
+		.family = {AF_UNSPEC, NFNETLINK_V0, htons(queue->gate.number)},
 		.attribute = {sizeof(v->attribute) + sizeof(v->verdict), NFQA_VERDICT_HDR},
 		.verdict = {htonl(verdict), htonl(packet->id)},
 	};
@@ -305,7 +270,7 @@ static void send_singly(struct queue *queue)
 	for (uint32_t at = 0; at < queue->verdicts;) {
 		const struct nlmsghdr *message = (const void *)(out + at);
 
-		if (!send_messages(queue, message, message->nlmsg_len))
+		if (!queue_gate_send(&queue->gate, message, message->nlmsg_len))
 			stats_add(queue->stats, STATS_VERDICT_UNSENT, 1);
 		at += MNL_ALIGN(message->nlmsg_len);
 	}
@@ -315,7 +280,7 @@ static void send_singly(struct queue *queue)
  * those that it refuses are counted when its answers are received. */
 void queue_flush(struct queue *queue)
 {
-	if (queue->verdicts && !send_messages(queue, queue->buffers->out, queue->verdicts))
+	if (queue->verdicts && !queue_gate_send(&queue->gate, queue->buffers->out, queue->verdicts))
 		send_singly(queue);
 	queue->verdicts = 0;
 }
@@ -326,7 +291,7 @@ static int configure(struct queue *queue, struct nlmsghdr *message)
 {
 	message->nlmsg_flags |= NLM_F_ACK;
 	queue->awaited = message->nlmsg_seq;
-	if (!send_messages(queue, message, message->nlmsg_len))
+	if (!queue_gate_send(&queue->gate, message, message->nlmsg_len))
 		return -1;
 	while (queue->awaited && queue->n_messages < QUEUE_BATCH)
 		if (receive_more(queue, MSG_WAITFORONE) < 0 && errno != EINTR)
@@ -335,23 +300,18 @@ static int configure(struct queue *queue, struct nlmsghdr *message)
 	return errno ? -1 : 0;
 }
 
-static void put_flag(struct nlmsghdr *message, uint32_t flag, bool on)
-{
-	mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(on ? flag : 0));
-	mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flag));
-}
-
 /* Binds the queue and sets it up in one message, so that no packet meets a
  * queue that is bound but copies nothing. */
 static int bind_queue(struct queue *queue)
 {
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, ++queue->sequence);
+	char buffer[QUEUE_GATE_MESSAGE];
+	struct nlmsghdr *message =
+		queue_gate_message(&queue->gate, buffer, NFQNL_MSG_CONFIG, ++queue->sequence);
 
 	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
 	nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, QUEUE_PACKET_MAX);
-	nfq_nlmsg_cfg_put_qmaxlen(message, queue->length);
-	put_flag(message, NFQA_CFG_F_FAIL_OPEN, queue->overload_pass);
+	nfq_nlmsg_cfg_put_qmaxlen(message, queue->gate.length);
+	queue_gate_put_flag(message, NFQA_CFG_F_FAIL_OPEN, queue->gate.overload_pass);
 	return configure(queue, message);
 }
 
@@ -359,10 +319,11 @@ static int bind_queue(struct queue *queue)
  * the whole message that carries this flag. */
 static bool attach_flows(struct queue *queue)
 {
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, ++queue->sequence);
+	char buffer[QUEUE_GATE_MESSAGE];
+	struct nlmsghdr *message =
+		queue_gate_message(&queue->gate, buffer, NFQNL_MSG_CONFIG, ++queue->sequence);
 
-	put_flag(message, NFQA_CFG_F_CONNTRACK, true);
+	queue_gate_put_flag(message, NFQA_CFG_F_CONNTRACK, true);
 	return configure(queue, message) == 0;
 }
 
@@ -386,19 +347,20 @@ static uint32_t set_receive_buffer(int fd, uint32_t length)
  * dropped, and looks as if it had been served. */
 static int set_up_socket(struct queue *queue, const struct queue_options *options)
 {
-	const int fd = mnl_socket_get_fd(queue->socket), one = 1, size = (int)sizeof(queue->buffers->out) * 2;
+	const int fd = mnl_socket_get_fd(queue->gate.socket), one = 1,
+		  size = (int)sizeof(queue->buffers->out) * 2;
 	const uint32_t room = set_receive_buffer(fd, options->length);
 
-	queue->length = options->length < room ? options->length : room;
-	queue->overload_pass = options->overload_pass;
+	queue->gate.length = options->length < room ? options->length : room;
+	queue->gate.overload_pass = options->overload_pass;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	return setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one));
 }
 
 static int open_socket(struct queue *queue, const struct queue_options *options)
 {
-	queue->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!queue->socket || mnl_socket_bind(queue->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+	queue->gate.socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!queue->gate.socket || mnl_socket_bind(queue->gate.socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -1;
 	return set_up_socket(queue, options);
 }
@@ -410,7 +372,7 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 {
 	int error;
 
-	*queue = (struct queue){.number = options->number, .stats = stats, .buffers = buffers_new()};
+	*queue = (struct queue){.gate.number = options->number, .stats = stats, .buffers = buffers_new()};
 	if (!queue->buffers || open_socket(queue, options) < 0 || bind_queue(queue) < 0) {
 		error = errno;
 		queue_close(queue);
@@ -428,12 +390,12 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
  * flows are attached shows when packets come. Returns 0; -1 with errno, and the socket is closed. */
 int queue_adopt(struct queue *queue, int fd, const struct queue_options *options, struct stats *stats)
 {
-	*queue = (struct queue){.number = options->number, .stats = stats, .buffers = buffers_new()};
-	queue->socket = queue->buffers ? mnl_socket_fdopen(fd) : NULL;
+	*queue = (struct queue){.gate.number = options->number, .stats = stats, .buffers = buffers_new()};
+	queue->gate.socket = queue->buffers ? mnl_socket_fdopen(fd) : NULL;
 	queue->adopted = true;
-	if (queue->socket) {
+	if (queue->gate.socket) {
 		set_up_socket(queue, options);
-		queue_resume(queue);
+		queue_gate_resume(&queue->gate);
 		return 0;
 	}
 	queue_close(queue);
@@ -442,101 +404,11 @@ int queue_adopt(struct queue *queue, int fd, const struct queue_options *options
 	return -1;
 }
 
-static void send_unawaited(const struct queue *queue, struct nlmsghdr *message)
-{
-	message->nlmsg_flags |= NLM_F_ACK;
-	send_messages(queue, message, message->nlmsg_len);
-}
-
-/* Makes a queue_receive() that waits in another thread return: an obsolete
- * command that changes nothing makes the kernel send an acknowledgement. */
-void queue_wake(const struct queue *queue)
-{
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
-
-	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_PF_UNBIND);
-	send_unawaited(queue, message);
-}
-
-/* Lets no packet enter the queue any more: a length of 0 is always exceeded, and
- * what exceeds it passes as it is, as it will when the queue is closed. When
- * this returns, the socket has all packets that will ever come. */
-void queue_retire(const struct queue *queue)
-{
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
-
-	nfq_nlmsg_cfg_put_qmaxlen(message, 0);
-	put_flag(message, NFQA_CFG_F_FAIL_OPEN, true);
-	send_unawaited(queue, message);
-}
-
-/* Lets all go that is parked, a few at a time: a device takes no thousands at once.
- * Ids wrap, and the kernel compares them so: without its counters (a descriptor, or
- * -1), two ids reach all. */
-void queue_let_go(const struct queue *queue, int counters)
-{
-	const struct timespec pause = {.tv_nsec = 1000 * 1000};
-	struct queue_counters c;
-
-	if (!queue_counters_read(counters, queue->number, &c)) {
-		accept_up_to(queue, INT32_MAX);
-		accept_up_to(queue, UINT32_MAX);
-		return;
-	}
-	for (uint32_t left = c.waiting; left > 0; left -= left < AT_ONCE ? left : AT_ONCE) {
-		accept_up_to(queue, c.id_sequence - left);
-		nanosleep(&pause, NULL);
-	}
-	accept_up_to(queue, c.id_sequence);
-}
-
-/* Lets packets enter the queue again, after queue_retire(). */
-void queue_resume(const struct queue *queue)
-{
-	char buffer[256];
-	struct nlmsghdr *message = start_message(buffer, queue, NFQNL_MSG_CONFIG, 0);
-
-	nfq_nlmsg_cfg_put_qmaxlen(message, queue->length);
-	put_flag(message, NFQA_CFG_F_FAIL_OPEN, queue->overload_pass);
-	send_messages(queue, message, message->nlmsg_len);
-}
-
-/* Whether the socket of a queue belongs to the network namespace of this process
- * (Linux 5.14; before, all are taken to). */
-bool queue_is_here(int fd)
-{
-	uint64_t its, ours;
-	socklen_t size = sizeof(its);
-	const int one = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const bool known = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &its, &size) == 0 &&
-			   getsockopt(one, SOL_SOCKET, SO_NETNS_COOKIE, &ours, &size) == 0;
-
-	if (one >= 0)
-		close(one);
-	return !known || its == ours;
-}
-
-/* Makes a queue of another process's socket, fit for queue_retire() and
- * queue_let_go(). */
-bool queue_borrow(struct queue *queue, uint16_t number, int fd)
-{
-	*queue = (struct queue){.number = number, .socket = mnl_socket_fdopen(fd)};
-	return queue->socket;
-}
-
-int queue_descriptor(const struct queue *queue)
-{
-	return mnl_socket_get_fd(queue->socket);
-}
-
-/* Closes the queue; the kernel drops what it still has parked. */
+/* Closes the queue and frees its buffers. The kernel drops what is still parked there, unless
+ * another process holds the socket, too. */
 void queue_close(struct queue *queue)
 {
-	if (queue->socket)
-		mnl_socket_close(queue->socket);
+	queue_gate_close(&queue->gate);
 	free(queue->buffers);
-	queue->socket = NULL;
 	queue->buffers = NULL;
 }

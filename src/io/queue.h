@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 #include "core/stats.h"
+#include "io/queue_gate.h"
 
 #define QUEUE_BATCH	 64   /* packets in one system call */
 #define QUEUE_PACKET_MAX 2048 /* bytes; an ICMP error has at most 1280 (RFC 4443, 2.4c) */
 
 struct nlattr;
-struct mnl_socket;
 
 struct queue_packet {
 	uint8_t *bytes;		   /* from the outer IP header on; may be changed in place */
@@ -34,9 +34,7 @@ struct queue_options {
 };
 
 struct queue {
-	uint16_t number;
-	uint32_t length; /* packets that the kernel may park: as many as find room */
-	bool overload_pass;
+	struct queue_gate gate;
 	bool attaches_flows; /* the kernel agreed to */
 	int refused;	     /* errno of the last refused verdict; 0: none */
 	uint32_t last_id;    /* of the packets received */
@@ -47,7 +45,6 @@ struct queue {
 	unsigned n_packets;
 	struct queue_packet packets[QUEUE_BATCH];
 
-	struct mnl_socket *socket;
 	struct stats *stats;
 	struct queue_buffers *buffers;
 	uint32_t sequence; /* of the last message sent */
@@ -65,13 +62,6 @@ void queue_accept(struct queue *queue, const struct queue_packet *packet);
 void queue_rewrite(struct queue *queue, const struct queue_packet *packet);
 void queue_drop(struct queue *queue, const struct queue_packet *packet);
 void queue_flush(struct queue *queue);
-void queue_wake(const struct queue *queue);
-void queue_retire(const struct queue *queue);
-void queue_let_go(const struct queue *queue, int counters);
-void queue_resume(const struct queue *queue);
-bool queue_is_here(int fd);
-bool queue_borrow(struct queue *queue, uint16_t number, int fd);
-int queue_descriptor(const struct queue *queue);
 void queue_close(struct queue *queue);
 
 #endif

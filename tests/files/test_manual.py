@@ -219,8 +219,8 @@ def test_an_example_shows_every_setting(tmp_path):
 
 def messages():
     """A pattern for every line that the daemon logs as an error or a warning, or says on a reload."""
-    for name in ("daemon/daemon.c", "daemon/guard.c", "daemon/run.c", "daemon/upgrade.c", "engine/policy.c",
-                 "engine/worker.c", "io/notify.c", "rules/own.c"):
+    for name in ("daemon/daemon.c", "daemon/guard.c", "daemon/queues.c", "daemon/reload.c", "daemon/run.c",
+                 "daemon/upgrade.c", "engine/policy.c", "engine/worker.c", "engine/workers.c", "io/notify.c", "rules/own.c"):
         body = re.sub(r'" PRIu32\s*"', "u", source(f"src/{name}"))
         body = re.sub(r'(?<!\\)"\s*"', "", body)  # strings in a row are one
         for message in re.findall(rf"(?:log_error|log_warning|fputs)\(\s*{STRING}", body):

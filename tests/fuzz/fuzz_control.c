@@ -122,7 +122,7 @@ static struct policy *load(void)
 	struct config *config = config_load(FILE_NAME, &errors);
 
 	EXPECT(config);
-	return policy_new(config, 2, 1);
+	return policy_new(config, 1);
 }
 
 /* The control socket's own file is removed at once: nobody connects to it. */
@@ -132,7 +132,7 @@ static void open_control(void)
 
 	EXPECT(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/control", directory);
-	fuzzed.control = control_open(path, "", report_answer, &fuzzed);
+	fuzzed.control = control_open(path, "", answer_request, &fuzzed);
 	EXPECT(fuzzed.control && unlink(path) == 0 && rmdir(directory) == 0);
 }
 
@@ -141,10 +141,11 @@ static void open_daemon(void)
 	if (fuzzed.control)
 		return;
 	memory_file(FILE_NUMBER);
-	fuzzed.start = (struct daemon_start){.path = FILE_NAME, .guard = -1};
-	fuzzed.workers = workers;
-	fuzzed.n_workers = 2;
-	workers[1].queue.number = 1;
+	fuzzed.program.path = FILE_NAME;
+	fuzzed.guard.fd = -1;
+	fuzzed.workers.worker = workers;
+	fuzzed.workers.n = 2;
+	workers[1].queue.gate.number = 1;
 	fuzzed.counters = memory_file(-1);
 	open_control();
 }
@@ -152,7 +153,7 @@ static void open_daemon(void)
 /* Everything is again as at the beginning, whatever the last input did. */
 static void reset(unsigned n_maps)
 {
-	struct policy *policy = atomic_load(&fuzzed.policy);
+	struct policy *policy = atomic_load(&fuzzed.workers.policy);
 	static const char counters[] = "    0   4242     3 2     2048     1     2        9  1\n"
 				       "    1   4243     0 2     2048     0     0        4  1\n";
 
@@ -161,7 +162,7 @@ static void reset(unsigned n_maps)
 		policy_free(policy);
 		maps = n_maps;
 		write_maps();
-		atomic_store(&fuzzed.policy, load());
+		atomic_store(&fuzzed.workers.policy, load());
 	}
 	for (unsigned i = 0; i < PEERS; i++)
 		peers[i] = (struct peer){.fd = -1};
@@ -284,7 +285,7 @@ static void change_file(struct script *script, unsigned which)
 	else if (!size || !memchr(bytes, '@', size))
 		write_file(FILE_NUMBER, bytes, size);
 	if (!(which & 1)) /* the next input begins with the old one again */
-		atomic_load(&fuzzed.policy)->generation++;
+		atomic_load(&fuzzed.workers.policy)->generation++;
 }
 
 static void operate(struct script *script)

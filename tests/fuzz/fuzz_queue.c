@@ -163,7 +163,7 @@ static void serve_all(struct queue *queue, const uint8_t choices[3])
 	EXPECT(kernel.raw || next == kernel.n_packets);
 	check_counters(queue->stats, packets);
 	sent.ignored = true;
-	queue_wake(queue);
+	queue_gate_wake(&queue->gate);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)

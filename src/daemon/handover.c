@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One table says which descriptors are handed over, and by which of three ways. The
+ * kernel's queue belongs to its socket, and a table of nft to its own: who holds these can go on
+ * where another program has stopped, and nothing that is queued is lost.
+ *
+ * Two environment variables say what came: LISTEN_FDNAMES what the service manager has kept
+ * (sd_listen_fds(3)), ICMPNATD_FDS what execve() has passed on: "name=3:name=4".
+ */
+#define _GNU_SOURCE
+#include "daemon/handover.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/notify.h"
+
+#define VARIABLE "ICMPNATD_FDS"
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+/* All pass over execve(). What is not stored is not taken from the store either, where any process
+ * of the service may have put things. A name that ends in "-" is followed by a number. */
+static const struct handover_kind {
+	const char *name;
+	bool stored;  /* the service manager keeps a copy */
+	bool guarded; /* the guard has a copy */
+} kinds[] = {
+	{"guard", false, false},
+	{"control", false, false},
+	{"counters", false, true},
+	{"queue-", true, true},
+	{"nftables", true, true},
+	{"state", true, false},
+};
+
+static const struct handover_kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const size_t length = strlen(kinds[i].name);
+
+		if (strncmp(kinds[i].name, name, length) == 0 &&
+			(kinds[i].name[length - 1] == '-' || name[length] == '\0'))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+/* Tells whether a name is that of a queue ("queue-3"), and puts its number into *number. */
+bool handover_is_queue(const char *name, unsigned *number)
+{
+	return sscanf(name, "queue-%u", number) == 1;
+}
+
+static void set_cloexec(int fd, bool on)
+{
+	fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0);
+}
+
+static void add_item(
+	struct handover *handover, const char *name, size_t length, int fd, enum handover_where where)
+{
+	struct handover_item *item = &handover->items[handover->n];
+
+	if (handover->n == HANDOVER_MAX || length >= sizeof(item->name) || fcntl(fd, F_GETFD) < 0)
+		return;
+	memcpy(item->name, name, length);
+	item->name[length] = '\0';
+	item->fd = fd;
+	item->where = where;
+	set_cloexec(fd, true);
+	handover->n++;
+}
+
+static void read_passed(struct handover *handover, const char *text)
+{
+	while (text && *text) {
+		const char *equals = strchr(text, '=');
+
+		if (!equals)
+			break;
+		add_item(handover, text, (size_t)(equals - text), atoi(equals + 1), HANDOVER_PASSED);
+		text = strchr(equals, ':');
+		text = text ? text + 1 : NULL;
+	}
+}
+
+static void read_stored(struct handover *handover, const char *names, const char *pid, const char *count)
+{
+	int n = count ? atoi(count) : 0;
+
+	if (!names || !pid || strtol(pid, NULL, 10) != (long)getpid())
+		return;
+	for (int i = 0; i < n; i++) {
+		size_t length = strcspn(names, ":");
+
+		add_item(handover, names, length, FIRST_FD + i, HANDOVER_STORED);
+		names += length + (names[length] == ':');
+	}
+}
+
+/* Reads from the environment what was handed over to this process, and removes it there. Call it
+ * before other descriptors are opened. */
+void handover_init(struct handover *handover)
+{
+	handover->n = 0;
+	read_passed(handover, getenv(VARIABLE));
+	read_stored(handover, getenv("LISTEN_FDNAMES"), getenv("LISTEN_PID"), getenv("LISTEN_FDS"));
+	unsetenv(VARIABLE);
+	unsetenv("LISTEN_FDNAMES");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+}
+
+/* Tells whether an item waits to be taken, and may be. */
+static bool is_offered(const struct handover_item *item)
+{
+	const struct handover_kind *kind = find_kind(item->name);
+
+	return item->where == HANDOVER_PASSED || (item->where == HANDOVER_STORED && kind && kind->stored);
+}
+
+/* Returns the descriptor that was handed over under a name, which is the caller's now; -1 if
+ * there is none. */
+int handover_take(struct handover *handover, const char *name)
+{
+	for (unsigned i = 0; i < handover->n; i++) {
+		struct handover_item *item = &handover->items[i];
+
+		if (is_offered(item) && strcmp(item->name, name) == 0) {
+			item->where = HANDOVER_TAKEN;
+			return item->fd;
+		}
+	}
+	return -1;
+}
+
+/* Takes any queue that is left. Returns its name and puts its descriptor, which is the caller's
+ * now, into *fd; NULL if there is none. */
+const char *handover_take_queue(struct handover *handover, int *fd)
+{
+	unsigned number;
+
+	for (unsigned i = 0; i < handover->n; i++) {
+		struct handover_item *item = &handover->items[i];
+
+		if (is_offered(item) && handover_is_queue(item->name, &number)) {
+			item->where = HANDOVER_TAKEN;
+			*fd = item->fd;
+			return item->name;
+		}
+	}
+	return NULL;
+}
+
+/* Hands a descriptor, which stays the caller's, on to those who shall have a copy: the next program
+ * in this process, and the service manager and the guard as the table says, unless they have
+ * it already. False if the guard does not listen. */
+bool handover_keep(struct handover *handover, const char *name, int fd)
+{
+	const struct handover_kind *kind = find_kind(name);
+	bool known = false;
+
+	for (unsigned i = 0; i < handover->n; i++)
+		known = known || (handover->items[i].where == HANDOVER_TAKEN && handover->items[i].fd == fd);
+	if (!known)
+		add_item(handover, name, strlen(name), fd, HANDOVER_OPENED);
+	if (kind->stored && !known)
+		notify_store(name, fd);
+	return !kind->guarded || (known && handover->upgraded) || guard_give(handover->guard, name, fd);
+}
+
+static bool is_in_use(const struct handover_item *item)
+{
+	return item->where == HANDOVER_TAKEN || item->where == HANDOVER_OPENED;
+}
+
+/* Makes the service manager close what it keeps under a name, and does not hand it on any more. The
+ * descriptor itself stays the caller's. */
+void handover_forget(struct handover *handover, const char *name)
+{
+	notify_forget(name);
+	for (unsigned i = 0; i < handover->n; i++)
+		if (strcmp(handover->items[i].name, name) == 0 && is_in_use(&handover->items[i]))
+			handover->items[i].where = HANDOVER_CLOSED;
+}
+
+/* Makes the service manager close all that is in use here: this program ends, and no other shall go
+ * on with it. */
+void handover_forget_all(struct handover *handover)
+{
+	notify_forget("state");
+	for (unsigned i = 0; i < handover->n; i++)
+		if (is_in_use(&handover->items[i]) && find_kind(handover->items[i].name)->stored)
+			notify_forget(handover->items[i].name);
+}
+
+static void close_offered(struct handover *handover, bool forget)
+{
+	for (unsigned i = 0; i < handover->n; i++) {
+		struct handover_item *item = &handover->items[i];
+
+		if (item->where > HANDOVER_STORED)
+			continue;
+		if (forget && item->where == HANDOVER_STORED)
+			notify_forget(item->name);
+		close(item->fd);
+		item->where = HANDOVER_CLOSED;
+	}
+}
+
+/* Closes what nobody has taken; the service manager does so, too. */
+void handover_end(struct handover *handover)
+{
+	close_offered(handover, true);
+}
+
+/* Closes what was handed over, for a process that has no use for it. */
+void handover_drop(struct handover *handover)
+{
+	close_offered(handover, false);
+}
+
+/* Lets a descriptor stay open over execve() and appends its name to a text. */
+static void pass_item(FILE *out, const char *name, int fd)
+{
+	fprintf(out, "%s%s=%d", ftell(out) > 0 ? ":" : "", name, fd);
+	set_cloexec(fd, false);
+}
+
+/* Passes everything that is in use on to the program that execve() will start, and a state
+ * (state_save(), or -1). False if there is no memory, no state or no guard: then nothing may be
+ * executed, and handover_take_back() undoes it. */
+bool handover_pass_all(struct handover *handover, int state)
+{
+	static char text[HANDOVER_MAX * (GUARD_NAME_MAX + 8)];
+	FILE *out = state >= 0 && handover->guard->fd >= 0 ? fmemopen(text, sizeof(text), "w") : NULL;
+
+	if (!out)
+		return false;
+	pass_item(out, "state", state);
+	for (unsigned i = 0; i < handover->n; i++)
+		if (is_in_use(&handover->items[i]))
+			pass_item(out, handover->items[i].name, handover->items[i].fd);
+	return fclose(out) == 0 && setenv(VARIABLE, text, 1) == 0;
+}
+
+/* Takes back what was passed on: execve() has failed. */
+void handover_take_back(struct handover *handover)
+{
+	for (unsigned i = 0; i < handover->n; i++)
+		if (handover->items[i].where != HANDOVER_CLOSED)
+			set_cloexec(handover->items[i].fd, true);
+	unsetenv(VARIABLE);
+}

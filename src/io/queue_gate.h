@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The gate of an NFQUEUE: the socket that the kernel's queue belongs to, and whether
+ * packets may enter and leave. Enough for a process that holds a queue without serving it.
+ */
+#ifndef IO_QUEUE_GATE_H
+#define IO_QUEUE_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mnl_socket;
+struct nlmsghdr;
+
+#define QUEUE_GATE_MESSAGE 256 /* bytes that a message without a packet may take */
+
+struct queue_gate {
+	uint16_t number;
+	uint32_t length;	   /* packets that the kernel may park */
+	bool overload_pass;	   /* a full queue passes packets instead of dropping them */
+	struct mnl_socket *socket; /* NULL: none is open */
+};
+
+bool queue_gate_borrow(struct queue_gate *gate, uint16_t number, int fd);
+int queue_gate_descriptor(const struct queue_gate *gate);
+bool queue_gate_is_here(int fd);
+void queue_gate_wake(const struct queue_gate *gate);
+void queue_gate_retire(const struct queue_gate *gate);
+void queue_gate_resume(const struct queue_gate *gate);
+void queue_gate_let_go(const struct queue_gate *gate, int counters);
+void queue_gate_close(struct queue_gate *gate);
+
+/* For io/queue.c, which sends more than these. */
+struct nlmsghdr *queue_gate_message(const struct queue_gate *gate, char *buffer, int type, uint32_t sequence);
+void queue_gate_put_flag(struct nlmsghdr *message, uint32_t flag, bool on);
+bool queue_gate_send(const struct queue_gate *gate, const void *messages, size_t length);
+void queue_gate_accept_up_to(const struct queue_gate *gate, uint32_t id);
+
+#endif
