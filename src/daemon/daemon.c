@@ -21,10 +21,10 @@
 #include "io/log.h"
 #include "io/notify.h"
 
-/* Reads the configuration again: reload(). */
+/* Reads the configuration again: reload_config(). */
 bool daemon_reload(struct daemon *daemon, FILE *mistakes)
 {
-	return reload(daemon->program.path, &daemon->workers, &daemon->capture, mistakes);
+	return reload_config(daemon->program.path, &daemon->workers, &daemon->capture, mistakes);
 }
 
 /* Has the program on the disk take over at the end of this turn of the loop, if it is able to.

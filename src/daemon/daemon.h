@@ -27,6 +27,7 @@ struct daemon {
 	bool keep;		     /* stop, but leave the queues to the next program */
 };
 
+int daemon_run(struct daemon *daemon, struct config *config); /* in run.c */
 bool daemon_loop(struct daemon *daemon);
 bool daemon_reload(struct daemon *daemon, FILE *mistakes);
 bool daemon_upgrade(struct daemon *daemon, FILE *mistakes);

@@ -58,8 +58,6 @@ struct guard {
 static void release(struct guard *guard)
 {
 	for (unsigned i = 0; i < guard->n_queues; i++)
-		queue_gate_retire(&guard->queues[i].gate);
-	for (unsigned i = 0; i < guard->n_queues; i++)
 		queue_gate_let_go(&guard->queues[i].gate, guard->counters);
 	guard->released = true;
 }
@@ -229,7 +227,7 @@ static bool become_guard(struct handover *handover)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	prctl(PR_SET_NAME, "icmpnatd-guard");
-	handover_drop(handover);
+	handover_close_rest(handover, false);
 	return privilege_shed() == 0;
 }
 

@@ -47,18 +47,9 @@ ssize_t guard_message_receive(int socket, struct guard_message *message, int *fd
 bool guard_give(const struct guard_client *guard, const char *name, int fd)
 {
 	struct guard_message message = {.kind = GUARD_MESSAGE_GIVE};
-	struct passing passing;
 
 	snprintf(message.name, sizeof(message.name), "%s", name);
-	passing_prepare(&passing, &message, sizeof(message), fd);
-	return sendmsg(guard->fd, &passing.header, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(message);
-}
-
-static enum guard_news end_talk(struct guard_client *guard)
-{
-	close(guard->fd);
-	guard->fd = -1;
-	return GUARD_GONE;
+	return passing_send(guard->fd, NULL, 0, &message, sizeof(message), fd, MSG_DONTWAIT);
 }
 
 /* Returns what the guard has to say, without waiting. Answers to trials that nobody waits for any
@@ -74,8 +65,11 @@ enum guard_news guard_hear(struct guard_client *guard)
 		return GUARD_RELEASED;
 	}
 	n = guard_message_receive(guard->fd, &message, &fd);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		return end_talk(guard);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		close(guard->fd);
+		guard->fd = -1;
+		return GUARD_GONE;
+	}
 	return n > 0 && message.kind == GUARD_MESSAGE_RELEASED ? GUARD_RELEASED : GUARD_SILENT;
 }
 

@@ -137,21 +137,15 @@ int handover_take(struct handover *handover, const char *name)
 	return -1;
 }
 
-/* Takes any queue that is left. Returns its name and puts its descriptor, which is the caller's
- * now, into *fd; NULL if there is none. */
-const char *handover_take_queue(struct handover *handover, int *fd)
+/* Finds a queue that was handed over and that nobody has taken. Returns its name for
+ * handover_take(); NULL if there is none. */
+const char *handover_next_queue(const struct handover *handover)
 {
 	unsigned number;
 
-	for (unsigned i = 0; i < handover->n; i++) {
-		struct handover_item *item = &handover->items[i];
-
-		if (is_offered(item) && handover_is_queue(item->name, &number)) {
-			item->where = HANDOVER_TAKEN;
-			*fd = item->fd;
-			return item->name;
-		}
-	}
+	for (unsigned i = 0; i < handover->n; i++)
+		if (is_offered(&handover->items[i]) && handover_is_queue(handover->items[i].name, &number))
+			return handover->items[i].name;
 	return NULL;
 }
 
@@ -197,30 +191,19 @@ void handover_forget_all(struct handover *handover)
 			notify_forget(handover->items[i].name);
 }
 
-static void close_offered(struct handover *handover, bool forget)
+/* Closes what was handed over and nobody has taken. forget makes the service manager do so, too. */
+void handover_close_rest(struct handover *handover, bool forget)
 {
 	for (unsigned i = 0; i < handover->n; i++) {
 		struct handover_item *item = &handover->items[i];
 
-		if (item->where > HANDOVER_STORED)
+		if (item->where != HANDOVER_PASSED && item->where != HANDOVER_STORED)
 			continue;
 		if (forget && item->where == HANDOVER_STORED)
 			notify_forget(item->name);
 		close(item->fd);
 		item->where = HANDOVER_CLOSED;
 	}
-}
-
-/* Closes what nobody has taken; the service manager does so, too. */
-void handover_end(struct handover *handover)
-{
-	close_offered(handover, true);
-}
-
-/* Closes what was handed over, for a process that has no use for it. */
-void handover_drop(struct handover *handover)
-{
-	close_offered(handover, false);
 }
 
 /* Lets a descriptor stay open over execve() and appends its name to a text. */

@@ -37,12 +37,11 @@ struct handover {
 void handover_init(struct handover *handover);
 bool handover_is_queue(const char *name, unsigned *number);
 int handover_take(struct handover *handover, const char *name);
-const char *handover_take_queue(struct handover *handover, int *fd);
+const char *handover_next_queue(const struct handover *handover);
 bool handover_keep(struct handover *handover, const char *name, int fd);
 void handover_forget(struct handover *handover, const char *name);
 void handover_forget_all(struct handover *handover);
-void handover_end(struct handover *handover);
-void handover_drop(struct handover *handover);
+void handover_close_rest(struct handover *handover, bool forget);
 bool handover_pass_all(struct handover *handover, int state);
 void handover_take_back(struct handover *handover);
 

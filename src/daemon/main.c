@@ -13,7 +13,7 @@
 
 #include "daemon/explain.h"
 #include "daemon/guard.h"
-#include "daemon/run.h"
+#include "daemon/daemon.h"
 #include "io/log.h"
 #include "rules/rules.h"
 
@@ -208,5 +208,5 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (only_answers(&options))
 		return answer(&options, config);
-	return run(&daemon, config);
+	return daemon_run(&daemon, config);
 }

@@ -79,7 +79,6 @@ static void end_queue(unsigned number, int socket, int counters)
 		close(socket);
 		return;
 	}
-	queue_gate_retire(&gate);
 	queue_gate_let_go(&gate, counters);
 	queue_gate_close(&gate);
 }
@@ -143,12 +142,13 @@ bool queues_open(struct workers *workers, struct handover *handover, int counter
 void queues_end_rest(struct handover *handover, int counters)
 {
 	const char *name;
-	unsigned number;
-	int socket;
+	unsigned number = 0;
 
-	while ((name = handover_take_queue(handover, &socket))) {
+	while ((name = handover_next_queue(handover))) {
+		const int socket = handover_take(handover, name);
+
 		handover_forget(handover, name);
-		if (handover_is_queue(name, &number))
-			end_queue(number, socket, counters);
+		handover_is_queue(name, &number);
+		end_queue(number, socket, counters);
 	}
 }

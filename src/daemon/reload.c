@@ -77,7 +77,7 @@ static void log_reload(const char *path, const struct policy *policy)
 
 /* Reads the configuration again. When this returns true, the new one is in force; when it returns
  * false, the old one is. Mistakes and warnings are lines in mistakes. */
-bool reload(const char *path, struct workers *workers, struct capture *capture, FILE *mistakes)
+bool reload_config(const char *path, struct workers *workers, struct capture *capture, FILE *mistakes)
 {
 	struct policy *policy;
 

@@ -5,7 +5,7 @@
  * what is queued when their chains go, and no packet stays behind in a queue.
  */
 #define _GNU_SOURCE
-#include "daemon/run.h"
+#include "daemon/daemon.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -144,7 +144,7 @@ static bool open_all(struct daemon *daemon)
 static void end_rest(struct daemon *daemon)
 {
 	queues_end_rest(&daemon->handover, daemon->counters);
-	handover_end(&daemon->handover);
+	handover_close_rest(&daemon->handover, true);
 }
 
 /* Does what can wait until everything is served. */
@@ -211,7 +211,7 @@ static bool serve(struct daemon *daemon)
 
 /* Runs a daemon, of which the program, the guard and what was handed over are known, with a
  * configuration, which it takes over, until it is told to stop. Returns an exit status. */
-int run(struct daemon *daemon, struct config *config)
+int daemon_run(struct daemon *daemon, struct config *config)
 {
 	bool good;
 

@@ -214,7 +214,7 @@ static void gather(struct worker *worker, int n)
 }
 
 /* Serves until told otherwise. */
-static void *run(void *argument)
+static void *worker_run(void *argument)
 {
 	struct worker *worker = argument;
 	enum worker_order order;
@@ -255,12 +255,12 @@ static void pin_to_processor(const struct worker *worker)
 		}
 }
 
-/* Starts the thread of a worker whose queue and flow socket are open. Returns 0
- * or -1 with errno. */
+/* Starts the thread of a worker whose queue and flow socket are open; pin ties it to a processor.
+ * Returns 0 or -1 with errno. */
 int worker_start(struct worker *worker, bool pin)
 {
 	atomic_store(&worker->order, WORKER_SERVE);
-	errno = pthread_create(&worker->thread, NULL, run, worker);
+	errno = pthread_create(&worker->thread, NULL, worker_run, worker);
 	if (errno)
 		return -1;
 	worker->running = true;
@@ -269,23 +269,18 @@ int worker_start(struct worker *worker, bool pin)
 	return 0;
 }
 
-/* Tells the worker to finish what the kernel has for it; new packets pass by. In
- * this order, or packets would come behind the last that the worker looks for. */
-void worker_retire(struct worker *worker)
+/* Tells the worker to end, at once (WORKER_PAUSE) or when it has answered for all that the kernel has
+ * queued (WORKER_DRAIN): then the queue is closed to new packets first, or some would come behind
+ * the last that the worker looks for. */
+void worker_end(struct worker *worker, enum worker_order order)
 {
-	queue_gate_retire(&worker->queue.gate);
-	atomic_store(&worker->order, WORKER_DRAIN);
+	if (order == WORKER_DRAIN)
+		queue_gate_retire(&worker->queue.gate);
+	atomic_store(&worker->order, order);
 	queue_gate_wake(&worker->queue.gate);
 }
 
-/* Tells the worker to end; what the kernel has for it waits for another. */
-void worker_pause(struct worker *worker)
-{
-	atomic_store(&worker->order, WORKER_PAUSE);
-	queue_gate_wake(&worker->queue.gate);
-}
-
-/* Waits for a worker that was told to end. */
+/* Waits for a worker that was told to end. Returns at once if it does not run. */
 void worker_join(struct worker *worker)
 {
 	if (worker->running)
@@ -293,17 +288,7 @@ void worker_join(struct worker *worker)
 	worker->running = false;
 }
 
-/* The same, and closes its sockets. */
-void worker_stop(struct worker *worker)
-{
-	worker_join(worker);
-	if (worker->queue.gate.socket)
-		queue_close(&worker->queue);
-	flow_close(worker->flows);
-	worker->flows = NULL;
-}
-
-/* Returns when no batch is being decided by a policy that is no longer in force. */
+/* Waits until no batch is being decided by a policy that is no longer in force. */
 void worker_wait_for_release(const struct worker *worker, const struct policy *policy)
 {
 	const struct timespec pause = {.tv_nsec = 100 * 1000};

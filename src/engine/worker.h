@@ -40,10 +40,8 @@ struct worker {
 };
 
 int worker_start(struct worker *worker, bool pin);
-void worker_retire(struct worker *worker);
-void worker_pause(struct worker *worker);
+void worker_end(struct worker *worker, enum worker_order order);
 void worker_join(struct worker *worker);
-void worker_stop(struct worker *worker);
 void worker_wait_for_release(const struct worker *worker, const struct policy *policy);
 
 #endif

@@ -50,36 +50,36 @@ bool workers_start(struct workers *workers)
 void workers_pause(struct workers *workers)
 {
 	for (unsigned w = 0; w < workers->n; w++)
-		worker_pause(&workers->worker[w]);
+		worker_end(&workers->worker[w], WORKER_PAUSE);
 	for (unsigned w = 0; w < workers->n; w++)
 		worker_join(&workers->worker[w]);
 }
 
-/* Lets a queue that no thread serves, because a start has failed, go as the kernel made it. */
-static void retire_unserved(struct worker *worker, int counters)
-{
-	if (!worker->queue.gate.socket)
-		return;
-	queue_gate_retire(&worker->queue.gate);
-	queue_gate_let_go(&worker->queue.gate, counters);
-}
-
-/* Tells each worker to answer for what the kernel has queued for it, and to end then. counters is
- * queue_counters_open()'s, or -1. workers_fini() waits for that. */
+/* Has each worker answer for what the kernel has queued for it, and end then: workers_close() waits
+ * for that. Where no thread runs, because a start has failed, packets leave as the kernel made them.
+ * counters is queue_counters_open()'s, or -1. */
 void workers_retire(struct workers *workers, int counters)
 {
-	for (unsigned w = 0; w < workers->n; w++)
-		if (workers->worker[w].running)
-			worker_retire(&workers->worker[w]);
-		else
-			retire_unserved(&workers->worker[w], counters);
+	for (unsigned w = 0; w < workers->n; w++) {
+		struct worker *worker = &workers->worker[w];
+
+		if (worker->running)
+			worker_end(worker, WORKER_DRAIN);
+		else if (worker->queue.gate.socket)
+			queue_gate_let_go(&worker->queue.gate, counters);
+	}
 }
 
-/* Waits until the workers, which were told to end, have ended, and closes their queues. */
+/* Waits until the workers, which were told to end, have ended, and closes their sockets. */
 void workers_close(struct workers *workers)
 {
-	for (unsigned w = 0; w < workers->n; w++)
-		worker_stop(&workers->worker[w]);
+	for (unsigned w = 0; w < workers->n; w++) {
+		struct worker *worker = &workers->worker[w];
+
+		worker_join(worker);
+		queue_close(&worker->queue);
+		flow_close(worker->flows);
+	}
 }
 
 /* Frees closed workers and the policy in force. */

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,41 +37,26 @@ static socklen_t manager(struct sockaddr_un *address)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 }
 
-/* Sends a message and waits for room with the service manager, because no message is sent a second
- * time, and the kernel has room for ten (net.unix.max_dgram_qlen). After a message that found no
- * room the following ones do not wait: their delays would add up. -1 with errno. */
-static int send_message(const struct msghdr *message)
+/* Sends a text, with a descriptor (-1: none), and waits for room with the service manager, because no
+ * message is sent a second time, and the kernel has room for ten (net.unix.max_dgram_qlen). After a
+ * message that found no room the following ones do not wait: their delays would add up. Returns 0,
+ * also where there is no service manager; else an errno. */
+static int send_text(const char *text, int passed)
 {
 	static const struct timeval timeout = {.tv_sec = PATIENCE};
 	static bool deaf;
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
-	ssize_t sent;
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	sent = sendmsg(fd, message, MSG_NOSIGNAL | (deaf ? MSG_DONTWAIT : 0));
-	error = errno;
-	deaf = sent < 0 && error == EAGAIN;
-	close(fd);
-	errno = error;
-	return sent < 0 ? -1 : 0;
-}
-
-/* Sends a text, with a descriptor (-1: none). Returns 0, also where there is no service manager;
- * -1 with errno. */
-static int send_text(const char *text, int passed)
-{
 	struct sockaddr_un address;
 	const socklen_t length = manager(&address);
-	struct passing message;
+	int fd = length > 0 ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1, error = 0;
 
-	if (length == 0)
-		return 0;
-	passing_prepare(&message, text, strlen(text), passed);
-	message.header.msg_name = &address;
-	message.header.msg_namelen = length;
-	return send_message(&message.header);
+	if (fd < 0)
+		return length > 0 ? errno : 0;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (!passing_send(fd, &address, length, text, strlen(text), passed, deaf ? MSG_DONTWAIT : 0))
+		error = errno;
+	deaf = error == EAGAIN;
+	close(fd);
+	return error;
 }
 
 /* Sends "VARIABLE=value" lines. A failure is not reported: the service manager is the one who would
@@ -101,14 +85,14 @@ bool notify_is_heard(void)
  * overrun would seem broken to it. */
 void notify_store(const char *name, int fd)
 {
-	const char *reason;
 	char text[64];
+	int error;
 
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
-	if (send_text(text, fd) == 0)
-		return;
-	reason = errno == EAGAIN ? "it does not read" : strerror(errno);
-	log_warning("the service manager did not take %s (%s): a restart loses what it holds", name, reason);
+	error = send_text(text, fd);
+	if (error)
+		log_warning("the service manager did not take %s (%s): a restart loses what it holds", name,
+			error == EAGAIN ? "it does not read" : strerror(error));
 }
 
 /* Makes the service manager close the descriptors that it keeps under a name. */

@@ -6,32 +6,43 @@
 
 #include <stdint.h>
 
-/* Fills passing->header for sendmsg(): length bytes, which must stay where they are, and a copy of
- * a descriptor (-1: none). */
-void passing_prepare(struct passing *passing, const void *bytes, size_t length, int fd)
+union passing_control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* Sends length bytes, and a copy of a descriptor (-1: none), to an address (NULL: to the other end of
+ * the socket). flags are those of send(2); no signal is raised. False with errno. */
+bool passing_send(int socket, const struct sockaddr_un *to, socklen_t to_length, const void *bytes,
+	size_t length, int fd, int flags)
 {
-	*passing = (struct passing){.part = {(void *)(uintptr_t)bytes, length}};
-	passing->header = (struct msghdr){.msg_iov = &passing->part, .msg_iovlen = 1};
-	if (fd < 0)
-		return;
-	passing->control.header = (struct cmsghdr){CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS};
-	*(int *)(void *)CMSG_DATA(&passing->control.header) = fd;
-	passing->header.msg_control = &passing->control;
-	passing->header.msg_controllen = sizeof(passing->control);
+	struct iovec part = {(void *)(uintptr_t)bytes, length};
+	union passing_control control = {.header = {CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr message = {.msg_name = (void *)(uintptr_t)to,
+		.msg_namelen = to_length,
+		.msg_iov = &part,
+		.msg_iovlen = 1};
+
+	if (fd >= 0) {
+		*(int *)(void *)CMSG_DATA(&control.header) = fd;
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(socket, &message, flags | MSG_NOSIGNAL) == (ssize_t)length;
 }
 
 /* Receives a message of at most size bytes, and its descriptor into *fd (-1: none came), without
  * waiting. Returns as recvmsg() does. */
 ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd)
 {
-	struct passing p = {.part = {bytes, size}};
-	ssize_t n;
-
-	p.header = (struct msghdr){.msg_iov = &p.part,
+	struct iovec part = {bytes, size};
+	union passing_control control;
+	struct msghdr message = {.msg_iov = &part,
 		.msg_iovlen = 1,
-		.msg_control = &p.control,
-		.msg_controllen = sizeof(p.control)};
-	n = recvmsg(socket, &p.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	*fd = n > 0 && CMSG_FIRSTHDR(&p.header) ? *(int *)(void *)CMSG_DATA(&p.control.header) : -1;
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	*fd = n > 0 && CMSG_FIRSTHDR(&message) ? *(int *)(void *)CMSG_DATA(&control.header) : -1;
 	return n;
 }

@@ -5,19 +5,12 @@
 #ifndef IO_PASSING_H
 #define IO_PASSING_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
-struct passing {
-	struct msghdr header; /* for sendmsg() */
-	struct iovec part;
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-};
-
-void passing_prepare(struct passing *passing, const void *bytes, size_t length, int fd);
+bool passing_send(int socket, const struct sockaddr_un *to, socklen_t to_length, const void *bytes,
+	size_t length, int fd, int flags);
 ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd);
 
 #endif
