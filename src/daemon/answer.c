@@ -105,12 +105,9 @@ static bool answer_explain(struct daemon *daemon, struct control_request *reques
 		fprintf(out, "%s\t%s\t%s%s%s\n", text->group, text->name, text->sentence,
 			text->fate ? "\t" : "", text->fate ? text->fate : "");
 	}
-	fputs("kernel\twaiting\tpackets that are in the kernel's queue now\n"
-	      "kernel\tqueue-dropped\tpackets that the kernel dropped because the queue was full\n"
-	      "kernel\tuser-dropped\tpackets that the kernel dropped because the socket's buffer was full\n"
-	      "kernel\tid-sequence\tpackets that entered the kernel's queue since the daemon counts (wraps "
-	      "at 2^32)\n",
-		out);
+#define QUEUE_COUNTER(name, sentence) fputs("kernel\t" name "\t" sentence "\n", out);
+#include "io/queue_counters.def"
+#undef QUEUE_COUNTER
 	return end_answer(out);
 }
 

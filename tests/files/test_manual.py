@@ -3,7 +3,7 @@
 
 What the program knows is read from its lists of counters and messages, or asked of the program itself.
 Both directions are compared, so that the manual holds nothing that is gone. Needs mandoc, and the
-daemon's path in ICMPNATD.
+daemon's path in ICMPNATD: icmpnatctl(8), whose counters come from their lists, stands beside it in the build directory.
 """
 import functools
 import os
@@ -18,6 +18,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 DAEMON = os.environ.get("ICMPNATD", "")
 needs_daemon = pytest.mark.skipif(not DAEMON, reason="ICMPNATD does not name the daemon")
 STRING = r'"((?:[^"\\]|\\.)*)"'
+CTL = str(pathlib.Path(DAEMON).resolve().parents[1] / "man/icmpnatctl.8") if DAEMON else ""
 UNKNOWN = "zzzzzzzz"  # resembles no setting, so that the program lists all that it knows
 
 
@@ -72,15 +73,17 @@ def assert_described(page, title, name, sentence):
     assert f" {name} {sentence}" in " " + shown, f"{page}, {title}: no \"{name} {sentence}\""
 
 
+@needs_daemon
 def test_every_outcome_has_its_sentence():
     for _, name, _, sentence in entries("src/core/outcome.def", "OUTCOME", "wsws"):
-        assert_described("man/icmpnatd.8", "OUTCOMES", name, sentence)
+        assert_described(CTL, "OUTCOMES", name, sentence)
 
 
+@needs_daemon
 def test_every_outcome_stands_under_its_fate():
     fates = {name: fate for _, name, fate, _ in entries("src/core/outcome.def", "OUTCOME", "wsws")}
     described = {}
-    for part in re.split(r"^\.Ss ", section("man/icmpnatd.8", "OUTCOMES"), flags=re.M)[1:]:
+    for part in re.split(r"^\.Ss ", section(CTL, "OUTCOMES"), flags=re.M)[1:]:
         described.update((name, part.split(":")[0].upper()) for name in items(part, "Sy"))
     assert described == fates
 
@@ -89,30 +92,34 @@ def counters():
     """(group, name, sentence) of every counter that is no outcome and no ICMP type."""
     for group, _, name, sentence in entries("src/core/stats.def", "STAT", "wwss"):
         yield group.lower(), name, sentence
-    kernel = re.findall(r'"kernel\\t([\w-]+)\\t([^\\]+)\\n', source("src/daemon/answer.c"))
-    assert len(kernel) == 4, "src/daemon/answer.c is not what this test reads"
+    kernel = entries("src/io/queue_counters.def", "QUEUE_COUNTER", "ss")
+    assert len(kernel) == 4
     for name, sentence in kernel:
         yield "kernel", name, sentence
+    for _, version, number, name, _ in entries("src/core/icmp_type.def", "ICMP_TYPE", "wwwsw"):
+        v6 = version == "6"
+        yield "type", name + "-v6" * v6, f"ICMP{'v6' * v6} type {number}"
 
 
+@needs_daemon
 def test_every_counter_has_its_sentence():
     for _, name, sentence in counters():
-        assert_described("man/icmpnatd.8", "COUNTERS", name, sentence)
+        assert_described(CTL, "COUNTERS", name, sentence)
 
 
+@needs_daemon
 def test_every_counter_stands_in_its_group():
     described = set()
-    for part in re.split(r"^\.Ss ", section("man/icmpnatd.8", "COUNTERS"), flags=re.M)[1:]:
+    for part in re.split(r"^\.Ss ", section(CTL, "COUNTERS"), flags=re.M)[1:]:
         described.update((part.split("\n")[0], name) for name in items(part, "Sy"))
     assert described == {(group, name) for group, name, _ in counters()}
 
 
+@needs_daemon
 def test_every_icmp_type_is_named():
-    match = re.search(r"^\.Ss type\n(.*?)^\.Ss ", section("man/icmpnatd.8", "COUNTERS"), re.M | re.S)
-    named = re.findall(r"[a-z][\w-]+", " ".join(re.findall(r"^\.Sy (.*)$", match[1], re.M)))
-    types = re.findall(rf"^ICMP_TYPE\(\w+, (\d), \d+, {STRING}, \d+\)$", source("src/core/icmp_type.def"), re.M)
-    assert types
-    assert named == [name + ("-v6" if version == "6" else "") for version, name in types]
+    match = re.search(r"^\.Ss type\n(.*?)^\.Ss ", section(CTL, "COUNTERS"), re.M | re.S)
+    named = items(match[1], "Sy")
+    assert named == [name for group, name, _ in counters() if group == "type"]
 
 
 @needs_daemon
@@ -260,7 +267,7 @@ def test_the_pair_of_the_manual_is_the_one_that_is_tested(name):
 def test_who_may_what_is_what_is_tested():
     table = runpy.run_path(str(TOP / "tests/control/permissions.py"))
     rows = [row.split(" Ta ") for row in
-            re.findall(r"^\.It (.* Ta .*)$", section("man/icmpnatctl.8", "WHO MAY WHAT"), re.M)]
+            re.findall(r"^\.It (.* Ta .*)$", section("man/icmpnatctl.8.in", "WHO MAY WHAT"), re.M)]
     assert rows[0][1:] == [f"Sy {who}" for who in table["PEOPLE"]]
     assert rows[1:] == [[f"Li {request}", *("yes" if who in may else "no" for who in table["PEOPLE"])]
                         for request, may in table["REQUESTS"].items()]

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Completes a manual page with what the program's lists of counters (src/**/*.def) say. A line of the page
+#	@entries FILE WORD@
+# becomes a list of the entries of src/FILE that have WORD among their words outside of quotes: the first string
+# of an entry is the name of a counter, the second its sentence. An entry without a sentence is an ICMP type
+# (core/icmp_type.def), whose words are a name, the IP version and the type.
+# Usage: awk -v src=.../src -f counters.awk PAGE
+
+function fail(text) {
+	print "counters.awk: " text | "cat >&2"
+	failed = 1
+	exit 1
+}
+
+# Strings come with an escaped quote as \001, which split() does not take for their end.
+function print_entry(string, words, word) {
+	if (words ~ /^ICMP_TYPE/) {
+		split(words, word, ", ")
+		string[2] = string[2] (word[2] == 6 ? "-v6" : "")
+		string[4] = (word[2] == 6 ? "ICMPv6" : "ICMP") " type " word[3]
+	}
+	gsub(/\001/, "\"", string[4])
+	print ".It Sy " string[2]
+	print string[4]
+}
+
+function print_entries(file, wanted,    line, string, words, n) {
+	print ".Bl -tag -width Ds"
+	while ((getline line <file) > 0) {
+		gsub(/\\"/, "\001", line)
+		if (line !~ /^[A-Z_]+\(.*"/)
+			continue
+		split(line, string, "\"")
+		words = string[1] string[3]
+		if ((" " words) !~ ("[ (]" wanted "[,(]"))
+			continue
+		print_entry(string, words)
+		n++
+	}
+	close(file)
+	if (!n)
+		fail("no " wanted " in " file)
+	print ".El"
+}
+
+/^@entries .*@$/ {
+	sub(/@$/, "")
+	print_entries(src "/" $2, $3)
+	next
+}
+
+{ print }
+
+END { if (failed) exit 1 }
