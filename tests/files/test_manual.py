@@ -126,7 +126,7 @@ def test_every_icmp_type_is_named():
 def test_every_option_is_described():
     options = re.findall(r"^\s+(-\w), (--[\w-]+)", run("--help").stdout, re.M)
     assert len(options) >= 5
-    described = re.findall(r"^\.It Fl (\w)\b.* , Fl \\-([\w-]+)", section("man/icmpnatd.8", "DESCRIPTION"), re.M)
+    described = re.findall(r"^\.It Fl (\w)\b.* , Fl \\-([\w-]+)", section("man/icmpnatd.8", "OPTIONS"), re.M)
     assert [("-" + short, "--" + long) for short, long in described] == options
     synopsis = text("man/icmpnatd.8", "SYNOPSIS")
     assert all(re.search(rf"{short}\b", synopsis) for short, _ in options)
@@ -136,7 +136,7 @@ def test_every_option_is_described():
 def test_every_kind_of_rules_is_described():
     kinds = re.findall(r"^ {20,}([\w-]+)  ", run("--help").stdout, re.M)
     assert len(kinds) >= 3
-    assert items(section("man/icmpnatd.8", "CAPTURE RULES"), "Cm") == kinds
+    assert items(section("man/icmpnatd-rules.7", "KINDS OF RULES"), "Cm") == kinds
 
 
 def known_names(answer):
@@ -197,16 +197,17 @@ def test_what_needs_a_restart_is_described():
 
 
 def examples():
-    """The complete configurations among the displays of both manuals."""
-    for page in ("man/icmpnatd.8", "man/icmpnatd.conf.5"):
-        displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section(page, "EXAMPLES"), re.M | re.S)
+    """The complete configurations among the displays of the manuals."""
+    for page, title in (("man/icmpnatd.8", "EXAMPLES"), ("man/icmpnatd-rules.7", "SEVERAL UPLINKS"),
+                        ("man/icmpnatd-ha.7", "THE THREE FILES"), ("man/icmpnatd.conf.5", "EXAMPLES")):
+        displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section(page, title), re.M | re.S)
         for number, body in enumerate(displays):
             if re.search(r"^outside =", body, re.M):
                 yield pytest.param(body, id=f"{page}-{number}")
 
 
 def test_there_are_examples():
-    assert len(list(examples())) >= 6
+    assert len(list(examples())) >= 8
 
 
 @needs_daemon
@@ -258,7 +259,7 @@ def test_every_explained_message_exists():
 @pytest.mark.parametrize("name", ["icmpnatd.conf", "keepalived.conf", "conntrackd.conf"])
 def test_the_pair_of_the_manual_is_the_one_that_is_tested(name):
     """But for comments, which the manual has around the files."""
-    after = section("man/icmpnatd.8", "HIGH AVAILABILITY").split(f".Ss {name}\n")[1]
+    after = section("man/icmpnatd-ha.7", "THE THREE FILES").split(f".Ss {name}\n")[1]
     shown = re.search(r"^\.Bd -literal.*?\n(.*?)^\.Ed", after, re.M | re.S)[1]
     file = source(f"etc/examples/ha/{name}").splitlines()
     assert shown.splitlines() == [line for line in file if not line.strip().startswith("#")]

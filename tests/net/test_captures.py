@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What becomes of each class of error under each kind of capture rules: the table of icmpnatd(8), CAPTURE
-RULES, cell by cell. Whoever makes an error public, exactly one leaves, and it quotes what was sent.
+"""What becomes of each class of error under each kind of capture rules: the table of icmpnatd-rules(7),
+cell by cell. Whoever makes an error public, exactly one leaves, and it quotes what was sent.
 
    client ----- border ==(listening here)== firewall ----- dmz
                                             plain, nat, stateless
@@ -137,7 +137,7 @@ def daemon(network, request):
 
 
 def test_the_manual_has_this_table():
-    manual = (pathlib.Path(__file__).parents[2] / "man/icmpnatd.8").read_text()
+    manual = (pathlib.Path(__file__).parents[2] / "man/icmpnatd-rules.7").read_text()
     rows = re.search(r"^\.Ss What becomes of an error$.*?^\.It Em error about .*?\n(.*?)^\.El", manual, re.M | re.S)[1]
     assert [tuple(row.split(" Ta ")[1:]) for row in rows.splitlines()] == list(TABLE.values())
 
