@@ -12,20 +12,18 @@ function fail(text) {
 	exit 1
 }
 
-# Strings come with an escaped quote as \001, which split() does not take for their end.
-function print_entry(string, words, word) {
+# An item of the list; strings come with an escaped quote as \001, which split() does not take for their end.
+function item(string, words,    word) {
 	if (words ~ /^ICMP_TYPE/) {
 		split(words, word, ", ")
 		string[2] = string[2] (word[2] == 6 ? "-v6" : "")
 		string[4] = (word[2] == 6 ? "ICMPv6" : "ICMP") " type " word[3]
 	}
 	gsub(/\001/, "\"", string[4])
-	print ".It Sy " string[2]
-	print string[4]
+	return ".It Sy " string[2] "\n" string[4] "\n"
 }
 
-function print_entries(file, wanted,    line, string, words, n) {
-	print ".Bl -tag -width Ds"
+function print_entries(file, wanted,    line, string, words, list, longest) {
 	while ((getline line <file) > 0) {
 		gsub(/\\"/, "\001", line)
 		if (line !~ /^[A-Z_]+\(.*"/)
@@ -34,13 +32,14 @@ function print_entries(file, wanted,    line, string, words, n) {
 		words = string[1] string[3]
 		if ((" " words) !~ ("[ (]" wanted "[,(]"))
 			continue
-		print_entry(string, words)
-		n++
+		list = list item(string, words)
+		if (length(string[2]) > length(longest))
+			longest = string[2]
 	}
 	close(file)
-	if (!n)
+	if (list == "")
 		fail("no " wanted " in " file)
-	print ".El"
+	print ".Bl -tag -width " longest " -compact\n" list ".El"
 }
 
 /^@entries .*@$/ {
