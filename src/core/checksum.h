@@ -52,12 +52,6 @@ static inline uint64_t checksum_add_16(uint64_t sum, const uint8_t *bytes)
 		checksum_add_around(sum, checksum_read_8(bytes)), checksum_read_8(bytes + 8));
 }
 
-/* The sum of 20 bytes: an IPv4 header without options. */
-static inline uint64_t checksum_of_20(const uint8_t *bytes)
-{
-	return checksum_add_around(checksum_add_16(0, bytes), checksum_read_4(bytes + 16));
-}
-
 /* The sum as 16 bits, in memory order: its halves are added, each to the other, so
  * that the upper one has the carry of the lower. Folding keeps it modulo 0xffff; of
  * the two zeros of one's complement it leaves 0 only where nothing was added. */

@@ -1,38 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Parse, scope, flow, inner packet, outer source, sums. Each exit is an outcome.
- * There are two halves, and between them whoever can asks for the flow.
+ * There are two halves, and between them the caller asks for the flow.
  */
 #include "core/decide.h"
 
-static bool should_look_up(const struct decide_rules *rules, const struct translation *t)
+/* Whether the kernel's NAT could have changed the quoted packet: a map covers one
+ * of its addresses, or one is private. */
+static bool may_have_nat(const struct decision *d)
 {
-	return t->wants_flow ? rules->lookup != LOOKUP_NEVER : rules->lookup == LOOKUP_ALWAYS;
+	return d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE ||
+	       address_is_private(d->error.inner.source) || address_is_private(d->error.inner.destination);
+}
+
+static bool should_look_up(const struct decision *d, enum decide_lookup lookup)
+{
+	return lookup == LOOKUP_ALWAYS || (lookup == LOOKUP_AUTO && may_have_nat(d));
 }
 
 static enum outcome begin_sound(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes)
 {
-	struct translation *t = &d->translation;
-
 	if (!rules->maps)
 		return OUTCOME_NOT_OUTSIDE;
 	if (address_is_private(d->error.outer.destination))
 		return OUTCOME_PRIVATE_PEER;
-	translate_begin(t, &d->error, rules->maps);
-	t->extensions = rules->extensions;
-	d->wants_flow = should_look_up(rules, t) && flow_tuple_read(&d->seen, &d->error, bytes);
+	d->extensions = rules->extensions;
+	translate_find_maps(d, rules->maps);
+	d->wants_flow = should_look_up(d, rules->lookup) && flow_tuple_read(&d->seen, &d->error, bytes);
 	return OUTCOME_UNDECIDED;
 }
 
 /* Reads a packet of length bytes (at most 65535) that starts with its outer IP
- * header. If d->wants_flow afterwards, the flow of d->seen would help to decide. */
+ * header, and fills in *d. If d->wants_flow afterwards, the caller should look for
+ * the flow of d->seen before decide_finish(). */
 void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length)
 {
-	enum outcome outcome;
-
 	d->length = length;
 	d->modified = d->translated = d->wants_flow = false;
-	outcome = icmp_error_parse(&d->error, bytes, length);
-	d->sound = outcome == OUTCOME_UNDECIDED;
-	d->outcome = d->sound ? begin_sound(d, rules, bytes) : outcome;
+	d->outcome = icmp_error_parse(&d->error, bytes, length);
+	d->sound = d->outcome == OUTCOME_UNDECIDED;
+	if (d->sound)
+		d->outcome = begin_sound(d, rules, bytes);
+}
+
+/* Decides about the packet that decide_begin() read, and edits it in place; it
+ * never gets longer. flow is the one that was wanted, NULL if it is not known. */
+void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
+{
+	const struct flow_tuple *sent = NULL;
+
+	if (d->outcome != OUTCOME_UNDECIDED)
+		return;
+	if (flow && d->wants_flow && flow_has_nat(flow))
+		sent = flow_as_sent(flow, &d->seen);
+	translate(d, sent, bytes);
 }

@@ -27,7 +27,7 @@ static const uint8_t types[][TYPES] = {
 #undef ICMP_TYPE
 };
 
-/* False if it is none of ours. */
+/* Finds the error of an IP version and an ICMP type; false if it is not translated. */
 static bool find_type(enum icmp_type *found, uint8_t version, uint8_t type)
 {
 	const unsigned entry = type < TYPES ? types[version == 6][type] : 0;
@@ -36,22 +36,22 @@ static bool find_type(enum icmp_type *found, uint8_t version, uint8_t type)
 	return entry > 0;
 }
 
-static inline bool header_verifies(uint8_t version, const uint8_t *header)
+/* Whether the sum of an IPv4 header is right; IPv6 has none. */
+static bool header_verifies(const struct packet *p, const uint8_t *bytes)
 {
-	if (version == 6)
-		return true;
-	if (header[0] == 0x45) /* no options, as nearly always */
-		return checksum_verifies(checksum_of_20(header));
-	return checksum_verifies(checksum_add(0, header, (header[0] & 0xfu) * 4));
+	const uint8_t *header = bytes + p->begin;
+
+	return p->version == 6 || checksum_verifies(checksum_add(0, header, (header[0] & 0xfu) * 4));
 }
 
-/* ICMPv6 is summed with a pseudo-header (RFC 4443, 2.3; RFC 8200, 8.1). */
-static bool icmp_verifies(const struct packet *outer, uint8_t version, const uint8_t *bytes)
+/* Whether the sum of the ICMP message is right. ICMPv6 is summed with a
+ * pseudo-header (RFC 4443, 2.3; RFC 8200, 8.1). */
+static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
 {
 	size_t length = (size_t)outer->end - outer->transport;
 	uint64_t sum = checksum_add(0, bytes + outer->transport, length);
 
-	if (version == 6) {
+	if (outer->version == 6) {
 		sum = checksum_add(sum, bytes + packet_source(outer), 32);
 		sum = checksum_add_word(sum, (uint16_t)length);
 		sum = checksum_add_word(sum, IPPROTO_ICMPV6);
@@ -59,14 +59,13 @@ static bool icmp_verifies(const struct packet *outer, uint8_t version, const uin
 	return checksum_verifies(sum);
 }
 
-static bool is_icmp(uint8_t version, uint8_t protocol)
+static bool is_icmp(const struct packet *p)
 {
-	return protocol == (version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	return p->protocol == (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* The outer header and the ICMP header, up to the type. */
-static enum outcome parse_outer(
-	struct icmp_error *error, uint8_t version, const uint8_t *bytes, size_t length)
+/* Reads the outer header, and the type from the ICMP header. */
+static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, size_t length)
 {
 	struct packet *outer = &error->outer;
 
@@ -80,16 +79,17 @@ static enum outcome parse_outer(
 	}
 	if (outer->total_end != length)
 		return OUTCOME_OUTER_HEADER;
-	if (!header_verifies(version, bytes))
+	if (!header_verifies(outer, bytes))
 		return OUTCOME_OUTER_CHECKSUM;
-	if (outer->fragment && (is_icmp(version, outer->protocol) || outer->protocol == IPPROTO_FRAGMENT))
+	if (outer->fragment && (is_icmp(outer) || outer->protocol == IPPROTO_FRAGMENT))
 		return OUTCOME_FRAGMENT;
-	if (!is_icmp(version, outer->protocol))
+	if (!is_icmp(outer))
 		return OUTCOME_NOT_ERROR;
 	if (!packet_quotes(outer, 0, ICMP_ERROR_HEADER))
 		return OUTCOME_TRUNCATED;
-	return find_type(&error->type, version, bytes[outer->transport]) ? OUTCOME_UNDECIDED
-									 : OUTCOME_NOT_ERROR;
+	if (!find_type(&error->type, outer->version, bytes[outer->transport]))
+		return OUTCOME_NOT_ERROR;
+	return OUTCOME_UNDECIDED;
 }
 
 /* Offset of the length field of RFC 4884 (4.1 to 4.5), one byte. */
@@ -131,25 +131,19 @@ static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 
 /* Whether the quoted packet is itself an ICMP error (RFC 1122, 3.2.2; RFC 4443,
  * 2.4e: none is sent about one). */
-static bool quotes_error(const struct packet *inner, uint8_t version, const uint8_t *bytes)
+static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
 {
 	uint8_t type;
 
-	if (!is_icmp(version, inner->protocol) || !packet_quotes(inner, 0, 1))
+	if (!is_icmp(inner) || !packet_quotes(inner, 0, 1))
 		return false;
 	type = bytes[inner->transport];
-	if (version == 6)
+	if (inner->version == 6)
 		return type < 128;
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-static enum packet_status parse_as(
-	uint8_t version, struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
-{
-	return version == 4 ? packet_parse_v4(p, bytes, begin, end) : packet_parse_v6(p, bytes, begin, end);
-}
-
-static enum outcome parse_inner(struct icmp_error *error, uint8_t version, const uint8_t *bytes)
+static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 {
 	struct packet *inner = &error->inner;
 	size_t begin = error->outer.transport + ICMP_ERROR_HEADER;
@@ -157,21 +151,22 @@ static enum outcome parse_inner(struct icmp_error *error, uint8_t version, const
 
 	if (end == 0)
 		return OUTCOME_QUOTE_LENGTH;
-	if (begin < end && bytes[begin] >> 4 != version)
+	if (begin < end && bytes[begin] >> 4 != error->outer.version)
 		return OUTCOME_INNER_VERSION;
-	if (parse_as(version, inner, bytes, begin, end) != PACKET_OK)
+	if (packet_parse(inner, bytes, begin, end) != PACKET_OK)
 		return OUTCOME_INNER_HEADER;
-	if (!header_verifies(version, bytes + begin))
+	if (!header_verifies(inner, bytes))
 		return OUTCOME_INNER_CHECKSUM;
-	return quotes_error(inner, version, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
+	return quotes_error(inner, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
 }
 
 /* Whether an IPv6 header has an address of ::ffff:0:0/96, which is not for the
  * wire (RFC 4038, 4.2) and would here be taken for IPv4 (address.h). */
 static bool has_mapped_address(const struct icmp_error *error)
 {
-	return (address_is_v4(error->outer.source) || address_is_v4(error->outer.destination) ||
-		address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
+	return error->outer.version == 6 &&
+	       (address_is_v4(error->outer.source) || address_is_v4(error->outer.destination) ||
+		       address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
 }
 
 /* Reads the packet of length bytes (at most 65535) that starts with its outer
@@ -179,15 +174,14 @@ static bool has_mapped_address(const struct icmp_error *error)
  * *error filled in; else what it is, with *error undefined. */
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length)
 {
-	const uint8_t version = length > 0 ? bytes[0] >> 4 : 0; /* not read back from *error */
-	enum outcome outcome = parse_outer(error, version, bytes, length);
+	enum outcome outcome = parse_outer(error, bytes, length);
 
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	if (!icmp_verifies(&error->outer, version, bytes))
+	if (!icmp_verifies(&error->outer, bytes))
 		return OUTCOME_ICMP_CHECKSUM;
-	outcome = parse_inner(error, version, bytes);
+	outcome = parse_inner(error, bytes);
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	return version == 6 && has_mapped_address(error) ? OUTCOME_MAPPED_ADDRESS : OUTCOME_UNDECIDED;
+	return has_mapped_address(error) ? OUTCOME_MAPPED_ADDRESS : OUTCOME_UNDECIDED;
 }

@@ -5,14 +5,15 @@
  */
 #include "core/packet.h"
 
+#define IPV4_HEADER 20 /* bytes, without options */
 #define IPV6_HEADER 40
 /* RFC 7401, RFC 5533; not in libc. */
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140
 
-/* Whether the options have a source route (RFC 791: 131 loose, 137 strict) that
- * is not used up. Apart from its caller, which hardly ever meets an option. */
-bool packet_has_route_left(const uint8_t *options, size_t length)
+/* Whether IPv4 options hold a source route (RFC 791: 131 loose, 137 strict) that
+ * is not used up. */
+static bool has_route_left(const uint8_t *options, size_t length)
 {
 	enum { END = 0, NOP = 1, LOOSE = 131, STRICT = 137 };
 
@@ -43,6 +44,36 @@ static bool is_extension(uint8_t protocol)
 	return false;
 }
 
+static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
+{
+	const uint8_t *ip = bytes + begin;
+	size_t header, total_end;
+	uint16_t fragment;
+
+	if (end - begin < IPV4_HEADER)
+		return PACKET_TRUNCATED;
+	header = (ip[0] & 0xfu) * 4;
+	total_end = begin + packet_be16(ip + 2);
+	if (header < IPV4_HEADER || total_end < begin + header)
+		return PACKET_INCONSISTENT;
+	if (end - begin < header)
+		return PACKET_TRUNCATED;
+	fragment = packet_be16(ip + 6);
+	*p = (struct packet){
+		.begin = (uint16_t)begin,
+		.end = (uint16_t)(total_end < end ? total_end : end),
+		.transport = (uint16_t)(fragment & 0x1fff ? 0 : begin + header), /* 0: not the first one */
+		.total_end = (uint32_t)total_end,
+		.version = 4,
+		.protocol = ip[9],
+		.fragment = (fragment & 0x3fff) != 0, /* more fragments, or an offset */
+		.rerouted = has_route_left(ip + IPV4_HEADER, header - IPV4_HEADER),
+		.source = address_from_v4(ip + 12),
+		.destination = address_from_v4(ip + 16),
+	};
+	return PACKET_OK;
+}
+
 /* Walks the extension headers (RFC 8200, 4) from offset on to the transport
  * header. Where the chain is cut short, or the packet is a later fragment,
  * there is none to be seen. Each step is at least 8 bytes, so it ends. */
@@ -66,8 +97,7 @@ static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offse
 	p->transport = (uint16_t)(offset <= p->end ? offset : 0);
 }
 
-/* The same of version 6. */
-enum packet_status packet_parse_v6(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
+static enum packet_status parse_v6(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
 {
 	const uint8_t *ip = bytes + begin;
 	size_t total_end;
@@ -77,7 +107,7 @@ enum packet_status packet_parse_v6(struct packet *p, const uint8_t *bytes, size_
 	total_end = begin + IPV6_HEADER + packet_be16(ip + 4);
 	*p = (struct packet){
 		.begin = (uint16_t)begin,
-		.end = packet_smaller(total_end, end),
+		.end = (uint16_t)(total_end < end ? total_end : end),
 		.total_end = (uint32_t)total_end,
 		.version = 6,
 		.protocol = ip[6],
@@ -86,4 +116,20 @@ enum packet_status packet_parse_v6(struct packet *p, const uint8_t *bytes, size_
 	};
 	walk_extensions(p, bytes, begin + IPV6_HEADER);
 	return PACKET_OK;
+}
+
+/* Reads the IP header at bytes[begin] into *p, touching nothing from bytes[end]
+ * on; end is at most 65535. A packet that goes on beyond end is no mistake:
+ * p->end and p->total_end tell. *p is undefined unless PACKET_OK is returned. */
+enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
+{
+	if (begin >= end)
+		return PACKET_TRUNCATED;
+	switch (bytes[begin] >> 4) {
+	case 4:
+		return parse_v4(p, bytes, begin, end);
+	case 6:
+		return parse_v6(p, bytes, begin, end);
+	}
+	return PACKET_INCONSISTENT;
 }

@@ -30,80 +30,14 @@ struct packet {
 	struct address source, destination;
 };
 
-#define PACKET_V4_HEADER 20 /* bytes, without options */
-
 enum packet_status { PACKET_OK, PACKET_TRUNCATED, PACKET_INCONSISTENT };
 
-bool packet_has_route_left(const uint8_t *options, size_t length);
-enum packet_status packet_parse_v6(struct packet *p, const uint8_t *bytes, size_t begin, size_t end);
+enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end);
 
 /* The 16-bit number at p, which is in network order. */
 static inline uint16_t packet_be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint16_t packet_smaller(size_t a, size_t b)
-{
-	return (uint16_t)(a < b ? a : b);
-}
-
-/* Notes that p is a fragment, by the field that says so. */
-static inline void packet_note_fragment(struct packet *p, uint16_t field)
-{
-	p->fragment = true;
-	if (field & 0x1fff) /* not the first one */
-		p->transport = 0;
-}
-
-/* packet_parse(), where begin is not beyond end and version 4 is what must be there.
- * Here and not in packet.c, so that it is compiled into those who ask. */
-static inline enum packet_status packet_parse_v4(
-	struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
-{
-	const uint8_t *ip = bytes + begin;
-	size_t header, total;
-
-	if (end - begin < PACKET_V4_HEADER)
-		return PACKET_TRUNCATED;
-	header = (ip[0] & 0xfu) * 4;
-	total = packet_be16(ip + 2);
-	if (header < PACKET_V4_HEADER || total < header)
-		return PACKET_INCONSISTENT;
-	if (end - begin < header)
-		return PACKET_TRUNCATED;
-	p->begin = (uint16_t)begin;
-	p->end = packet_smaller(begin + total, end);
-	p->transport = (uint16_t)(begin + header);
-	p->total_end = (uint32_t)(begin + total);
-	p->version = 4;
-	p->protocol = ip[9];
-	p->fragment = false;
-	p->rerouted = false;
-	p->source = address_from_v4(ip + 12);
-	p->destination = address_from_v4(ip + 16);
-	if (packet_be16(ip + 6) & 0x3fff) /* more fragments, or an offset */
-		packet_note_fragment(p, packet_be16(ip + 6));
-	if (header > PACKET_V4_HEADER)
-		p->rerouted = packet_has_route_left(ip + PACKET_V4_HEADER, header - PACKET_V4_HEADER);
-	return PACKET_OK;
-}
-
-/* Reads the IP header at bytes[begin], of which nothing from bytes[end] on may
- * be touched; end is at most 65535. A packet that goes on beyond end is no
- * mistake: p->end and p->total_end tell. */
-static inline enum packet_status packet_parse(
-	struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
-{
-	if (begin >= end)
-		return PACKET_TRUNCATED;
-	switch (bytes[begin] >> 4) {
-	case 4:
-		return packet_parse_v4(p, bytes, begin, end);
-	case 6:
-		return packet_parse_v6(p, bytes, begin, end);
-	}
-	return PACKET_INCONSISTENT;
 }
 
 /* Where the addresses of the IP header are. */

@@ -90,11 +90,10 @@ static void set_inner_port(struct edit *edit, const struct packet *inner, unsign
 	edit->inner_changed = true;
 }
 
-/* Ports of SCTP, which are quoted if there is a tuple, and the CRC32c over them
- * where that can be told: not of a fragment, for its packet is longer than its
+/* Sets the ports of SCTP, which are quoted if there is a tuple, and the CRC32c over
+ * them where that can be told: not of a fragment, for its packet is longer than its
  * IP header says. */
-__attribute__((noinline)) static void set_sctp_ports(
-	struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
+static void set_sctp_ports(struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
 {
 	uint8_t *header = edit->bytes + inner->transport, change[4], crc[4];
 	uint32_t difference;
@@ -114,11 +113,8 @@ __attribute__((noinline)) static void set_sctp_ports(
 	edit->icmp += checksum_replace(header + 8, crc, 4);
 }
 
-/* Gives the inner packet the tuple with which its sender sent it. Apart from its
- * caller, as all that changes more than the outer source, which saves fewer
- * registers without it. */
-__attribute__((noinline)) static void set_inner_tuple(
-	struct edit *edit, const struct icmp_error *error, const struct flow_tuple *tuple)
+/* Gives the inner packet the tuple with which its sender sent it. */
+static void set_inner_tuple(struct edit *edit, const struct icmp_error *error, const struct flow_tuple *tuple)
 {
 	const struct packet *inner = &error->inner;
 
@@ -136,18 +132,18 @@ __attribute__((noinline)) static void set_inner_tuple(
 }
 
 /* Gives the inner packet the public addresses of the maps. */
-__attribute__((noinline)) static void set_inner_maps(struct edit *edit, const struct translation *t)
+static void set_inner_maps(struct edit *edit, const struct decision *d)
 {
-	const struct icmp_error *error = t->error;
+	const struct icmp_error *error = &d->error;
 	const struct packet *inner = &error->inner;
 
 	edit->transport = transport_of(inner, edit->bytes);
-	if (t->source_map != ADDRMAP_NONE)
+	if (d->source_map != ADDRMAP_NONE)
 		set_inner_address(edit, inner, packet_source(inner),
-			addrmap_apply(&t->entries[t->source_map], error->inner.source));
-	if (t->destination_map != ADDRMAP_NONE)
+			addrmap_apply(&d->entries[d->source_map], error->inner.source));
+	if (d->destination_map != ADDRMAP_NONE)
 		set_inner_address(edit, inner, packet_destination(inner),
-			addrmap_apply(&t->entries[t->destination_map], error->inner.destination));
+			addrmap_apply(&d->entries[d->destination_map], error->inner.destination));
 }
 
 /* A copy made by nft's dup or iptables' TEE has DF set, which the kernel's own
@@ -171,9 +167,9 @@ static uint64_t difference(uint64_t before, uint64_t after)
 }
 
 /* Lets the message end at new_end, and its headers say so. */
-static void shorten(struct edit *edit, struct translation *t, uint16_t new_end)
+static void shorten(struct edit *edit, struct decision *d, uint16_t new_end)
 {
-	const struct packet *outer = &t->error->outer;
+	const struct packet *outer = &d->error.outer;
 	uint16_t total = (uint16_t)(new_end - (outer->version == 4 ? 0 : 40));
 	const uint8_t text[2] = {(uint8_t)(total >> 8), (uint8_t)total};
 
@@ -181,47 +177,47 @@ static void shorten(struct edit *edit, struct translation *t, uint16_t new_end)
 		edit->outer_header += checksum_replace(edit->bytes + 2, text, 2);
 	else /* the length is in the pseudo-header, too */
 		edit->icmp += checksum_replace(edit->bytes + 4, text, 2);
-	t->length = new_end;
+	d->length = new_end;
 	edit->stripped = true;
 }
 
 /* Removes the extension and the padding before it: the length field becomes 0,
  * and what follows the ICMP header is all quoted packet (RFC 4884, 5). */
-static void remove_extension(struct edit *edit, struct translation *t)
+static void remove_extension(struct edit *edit, struct decision *d)
 {
-	const struct icmp_error *error = t->error;
+	const struct icmp_error *error = &d->error;
 	uint16_t field = icmp_error_length_field(error);
 	size_t begin = error->outer.transport;
 	uint64_t before = checksum_add(0, edit->bytes + begin, error->outer.end - begin);
 
 	edit->bytes[field] = 0;
 	edit->icmp += difference(before, checksum_add(0, edit->bytes + begin, error->inner.end - begin));
-	shorten(edit, t, error->inner.end);
+	shorten(edit, d, error->inner.end);
 }
 
 /* Removes only the objects that tell something private. */
-static void remove_private_objects(struct edit *edit, struct translation *t)
+static void remove_private_objects(struct edit *edit, struct decision *d)
 {
-	const struct icmp_error *error = t->error;
+	const struct icmp_error *error = &d->error;
 	uint8_t *extension = edit->bytes + error->extension;
 	size_t length = error->outer.end - error->extension, left;
 	uint64_t before = checksum_add(0, extension, length);
 
 	left = extension_strip_private(extension, length);
 	if (left == 0) {
-		remove_extension(edit, t);
+		remove_extension(edit, d);
 	} else if (left < length) {
 		edit->icmp += difference(before, checksum_add(0, extension, left));
-		shorten(edit, t, (uint16_t)(error->extension + left));
+		shorten(edit, d, (uint16_t)(error->extension + left));
 	}
 }
 
-__attribute__((noinline)) static void strip(struct edit *edit, struct translation *t)
+static void strip(struct edit *edit, struct decision *d)
 {
-	if (t->extensions == EXTENSION_STRIP)
-		remove_extension(edit, t);
+	if (d->extensions == EXTENSION_STRIP)
+		remove_extension(edit, d);
 	else
-		remove_private_objects(edit, t);
+		remove_private_objects(edit, d);
 }
 
 /* The inner transport checksum, where it is quoted. In UDP 0 says that there is
@@ -240,7 +236,7 @@ static void finish_transport(struct edit *edit, const struct packet *inner)
 		edit->icmp += checksum_replace(field, ones, 2);
 }
 
-__attribute__((noinline)) static void finish_inner(struct edit *edit, const struct packet *inner)
+static void finish_inner(struct edit *edit, const struct packet *inner)
 {
 	if (inner->version == 4)
 		edit->icmp += checksum_update(edit->bytes + inner->begin + 10, edit->inner_header);
@@ -268,13 +264,13 @@ static bool has_private_inner(const struct packet *inner, const uint8_t *bytes)
 }
 
 /* Names what was done, after a look at what is there now. */
-static enum outcome judge(const struct edit *edit, const struct translation *t)
+static enum outcome judge(const struct edit *edit, const struct icmp_error *error)
 {
-	const struct packet *outer = &t->error->outer;
+	const struct packet *outer = &error->outer;
 
 	if (address_is_private(packet_address(outer, edit->bytes, packet_source(outer))))
 		return OUTCOME_LEAKED_OUTER;
-	if ((t->wants_flow || edit->inner_changed) && has_private_inner(&t->error->inner, edit->bytes))
+	if (has_private_inner(&error->inner, edit->bytes))
 		return OUTCOME_LEAKED_INNER;
 	if (edit->outer_changed)
 		return edit->inner_changed ? OUTCOME_BOTH : OUTCOME_OUTER;
@@ -283,27 +279,39 @@ static enum outcome judge(const struct edit *edit, const struct translation *t)
 	return edit->stripped ? OUTCOME_STRIPPED : OUTCOME_ALREADY_RIGHT;
 }
 
-/* Translates the error that translate_begin() was told of, in place; sent is the
- * tuple that the inner packet was sent with, NULL if no flow with NAT tells.
- * t->length is less afterwards if an extension was removed, else what it was.
- * Maps that turn out not to be needed are set to ADDRMAP_NONE in *t. */
-enum outcome translate(struct translation *t, const struct flow_tuple *sent, uint8_t *bytes)
+/* Looks up the maps for d->error. maps are those of the interface that it leaves by. */
+void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS])
 {
-	const struct icmp_error *error = t->error;
+	const struct addrmap *inner = &maps[ADDRMAP_INNER];
+
+	d->entries = inner->entries;
+	d->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], d->error.outer.source);
+	d->source_map = addrmap_find(inner, d->error.inner.source);
+	d->destination_map = addrmap_find(inner, d->error.inner.destination);
+}
+
+/* Translates the sound error d->error in place, after translate_find_maps(). sent is
+ * the tuple that the inner packet was sent with, NULL if no flow with NAT tells.
+ * Fills in d->outcome, d->modified and d->length; sets maps that turn out not to be
+ * needed to ADDRMAP_NONE. */
+void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes)
+{
+	const struct icmp_error *error = &d->error;
 	struct edit edit = {.bytes = bytes};
 
-	if (error->extension != 0 && t->extensions != EXTENSION_PASS)
-		strip(&edit, t);
+	if (error->extension != 0 && d->extensions != EXTENSION_PASS)
+		strip(&edit, d);
 	if (sent) {
 		set_inner_tuple(&edit, error, sent);
-		t->source_map = t->destination_map = ADDRMAP_NONE;
-	} else if (t->source_map != ADDRMAP_NONE || t->destination_map != ADDRMAP_NONE) {
-		set_inner_maps(&edit, t);
+		d->source_map = d->destination_map = ADDRMAP_NONE;
+	} else if (d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE) {
+		set_inner_maps(&edit, d);
 	}
-	if (t->outer_map != ADDRMAP_NONE)
-		set_outer_source(&edit, error, addrmap_apply(&t->entries[t->outer_map], error->outer.source));
+	if (d->outer_map != ADDRMAP_NONE)
+		set_outer_source(&edit, error, addrmap_apply(&d->entries[d->outer_map], error->outer.source));
 	clear_df(&edit, &error->outer);
 	finish_sums(&edit, error);
-	t->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
-	return judge(&edit, t);
+	d->translated = true;
+	d->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
+	d->outcome = judge(&edit, error);
 }

@@ -126,10 +126,10 @@ static void print_decision(const struct reading *reading, const struct decision 
 
 	fprintf(out, "    %s (%s): %s\n", text->name, text->fate, text->sentence);
 	if (d->translated) {
-		print_change(reading, "outer source", error->outer.source, d->translation.outer_map);
-		print_change(reading, "inner source", error->inner.source, d->translation.source_map);
+		print_change(reading, "outer source", error->outer.source, d->outer_map);
+		print_change(reading, "inner source", error->inner.source, d->source_map);
 		print_change(reading, "inner destination", error->inner.destination,
-			d->translation.destination_map);
+			d->destination_map);
 	}
 	if (d->length < before)
 		fprintf(out, "    %zu bytes of extension and padding are removed\n", before - d->length);

@@ -54,9 +54,9 @@ static void count(struct worker *worker, _Atomic uint64_t *hits, const struct de
 		stats_add(&worker->stats, STATS_TYPE + d->error.type, 1);
 	if (!d->translated)
 		return;
-	count_hit(hits, d->translation.outer_map);
-	count_hit(hits, d->translation.source_map);
-	count_hit(hits, d->translation.destination_map);
+	count_hit(hits, d->outer_map);
+	count_hit(hits, d->source_map);
+	count_hit(hits, d->destination_map);
 }
 
 /* A batch in hand: what is decided about each packet, and the questions that

@@ -94,27 +94,25 @@ static bool read_question(struct question *question)
 /* Translates with one map, of the outer source that the packet has to the one that is wanted. */
 static enum outcome answer(struct question *question)
 {
-	struct icmp_error error;
-	struct translation translation;
-	struct flow_tuple seen;
+	struct decision d = {.length = question->length};
 	const struct flow_tuple *sent = NULL;
 	struct addrmap_entry entry = {.outside = ADDRMAP_ANY, .parts = 1 << ADDRMAP_OUTER};
 	struct addrmap_range ranges[ADDRMAP_RANGES(1)];
 	struct addrmap maps[ADDRMAP_PARTS] = {{.entries = &entry}, {.entries = &entry}};
-	enum outcome outcome = icmp_error_parse(&error, question->bytes, question->length);
+	enum outcome outcome = icmp_error_parse(&d.error, question->bytes, question->length);
 
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	entry.private = (struct prefix){error.outer.source, 128};
+	entry.private = (struct prefix){d.error.outer.source, 128};
 	entry.public = (struct prefix){question->outer, 128};
 	if (question->has_outer)
 		addrmap_build(&maps[ADDRMAP_OUTER], &entry, 1, ADDRMAP_OUTER, 0, ranges);
-	if (flow_has_nat(&question->flow) && flow_tuple_read(&seen, &error, question->bytes))
-		sent = flow_as_sent(&question->flow, &seen);
-	translate_begin(&translation, &error, maps);
-	outcome = translate(&translation, sent, question->bytes);
-	question->length = translation.length;
-	return outcome;
+	if (flow_has_nat(&question->flow) && flow_tuple_read(&d.seen, &d.error, question->bytes))
+		sent = flow_as_sent(&question->flow, &d.seen);
+	translate_find_maps(&d, maps);
+	translate(&d, sent, question->bytes);
+	question->length = d.length;
+	return d.outcome;
 }
 
 int main(void)

@@ -60,18 +60,17 @@ static const struct recipe v6 = {
 
 static enum outcome run(uint8_t *bytes, size_t length, const struct addrmap *with, const struct flow *flow)
 {
-	struct icmp_error error;
-	struct translation t;
-	struct flow_tuple seen;
+	struct decision d = {.length = length};
 	const struct flow_tuple *sent = NULL;
-	enum outcome outcome = icmp_error_parse(&error, bytes, length);
+	enum outcome outcome = icmp_error_parse(&d.error, bytes, length);
 
 	if (outcome != OUTCOME_UNDECIDED)
 		return outcome;
-	if (flow && flow_has_nat(flow) && flow_tuple_read(&seen, &error, bytes))
-		sent = flow_as_sent(flow, &seen);
-	translate_begin(&t, &error, with);
-	return translate(&t, sent, bytes);
+	if (flow && flow_has_nat(flow) && flow_tuple_read(&d.seen, &d.error, bytes))
+		sent = flow_as_sent(flow, &d.seen);
+	translate_find_maps(&d, with);
+	translate(&d, sent, bytes);
+	return d.outcome;
 }
 
 /* Translates what the recipe says and expects it to be, byte for byte, what the
