@@ -8,8 +8,7 @@
 
 #define V4(a, b, length)                                                                                     \
 	{                                                                                                    \
-		{0, (UINT64_C(0xffff) << 32) + (UINT64_C(a) << 24) + ((b) << 16)},                           \
-			ADDRESS_V4_BITS + (length)                                                           \
+		{0, ADDRESS_V4(a, b)}, ADDRESS_V4_BITS + (length)                                            \
 	}
 #define V6(first, length)                                                                                    \
 	{                                                                                                    \
@@ -21,17 +20,15 @@ static const struct {
 	struct prefix prefix;
 	const char *name;
 } not_public[] = {
-	{V4(10, 0, 8), "private, RFC 1918"},
-	{V4(172, 16, 12), "private, RFC 1918"},
-	{V4(192, 168, 16), "private, RFC 1918"},
-	{V4(100, 64, 10), "shared address space, RFC 6598"},
-	{V4(169, 254, 16), "link-local"},
+#define PRIVATE_V4(a, b, length, name)	{V4(a, b, length), name},
+#define PRIVATE_V6(first, length, name) {V6(0x##first, length), name},
+#include "core/private.def"
+#undef PRIVATE_V4
+#undef PRIVATE_V6
 	{V4(0, 0, 8), "this network"},
 	{V4(127, 0, 8), "loopback"},
 	{V4(224, 0, 4), "multicast"},
 	{V4(240, 0, 4), "reserved"},
-	{V6(0xfc00, 7), "unique local, RFC 4193"},
-	{V6(0xfe80, 10), "link-local"},
 	{V6(0xff00, 8), "multicast"},
 	{V6(0, 127), "unspecified and loopback"},
 };

@@ -79,30 +79,20 @@ static inline bool address_is_v4(struct address a)
 	return a.hi == 0 && a.lo >> 32 == 0xffff;
 }
 
-/* What the first five bits of a private IPv4 address may be, a bit for each. */
-#define ADDRESS_PRIVATE_FIFTHS (1u << 10 / 8 | 1u << 100 / 8 | 1u << 169 / 8 | 1u << 172 / 8 | 1u << 192 / 8)
+#define ADDRESS_V4(a, b) (UINT64_C(0xffff) << 32 | UINT64_C(a) << 24 | (b) << 16) /* lo of a.b.0.0 */
 
-/* Whether a belongs to a range that outside routers neither route nor let
- * pass as a source: RFC 1918, shared address space (RFC 6598), IPv4 link-local
- * (RFC 3927), unique local (RFC 4193) and IPv6 link-local (RFC 4291). */
-static inline bool address_is_private(struct address a)
+/* Whether an address belongs to a range of private.def. */
+static inline bool address_is_private(struct address address)
 {
-	if (a.hi != 0)
-		return a.hi >> 57 == 0xfc >> 1 || a.hi >> 54 == 0xfe80 >> 6;
-	if (!(ADDRESS_PRIVATE_FIFTHS >> (a.lo >> 27 & 31) & 1)) /* as that of most addresses is not */
-		return false;
-	switch (a.lo >> 24) {
-	case 0xffff00 | 10:
+#define PRIVATE_V4(a, b, length, name)                                                                       \
+	if (address.hi == 0 && address.lo >> (32 - (length)) == ADDRESS_V4(a, b) >> (32 - (length)))         \
 		return true;
-	case 0xffff00 | 100:
-		return (a.lo >> 22 & 3) == 1;
-	case 0xffff00 | 169:
-		return (a.lo >> 16 & 0xff) == 254;
-	case 0xffff00 | 172:
-		return (a.lo >> 20 & 0xf) == 1;
-	case 0xffff00 | 192:
-		return (a.lo >> 16 & 0xff) == 168;
-	}
+#define PRIVATE_V6(first, length, name)                                                                      \
+	if (address.hi >> (64 - (length)) == UINT64_C(0x##first) >> (16 - (length)))                         \
+		return true;
+#include "core/private.def"
+#undef PRIVATE_V4
+#undef PRIVATE_V6
 	return false;
 }
 

@@ -30,12 +30,25 @@ static const char *const types6[] = {
 #undef TYPE_6
 #undef ICMP_TYPE
 
+#define PRIVATE_V4(a, b, length, name) ", " #a "." #b ".0.0/" #length
+#define PRIVATE_V6(first, length, name)
+static const char private4[] =
+#include "core/private.def"
+	;
+#undef PRIVATE_V4
+#undef PRIVATE_V6
+#define PRIVATE_V4(a, b, length, name)
+#define PRIVATE_V6(first, length, name) ", " #first "::/" #length
+static const char private6[] =
+#include "core/private.def"
+	", ff00::/8"; /* multicast */
+#undef PRIVATE_V4
+#undef PRIVATE_V6
+
+/* The lists of private ranges begin behind their first comma. */
 const struct rules_family rules_families[RULES_FAMILIES] = {
-	{4, "ip", "icmp", "icmp", "iptables",
-		"10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16", "192.0.2.1",
-		types4},
-	{6, "ip6", "icmpv6", "ipv6-icmp", "ip6tables", "fc00::/7, fe80::/10, ff00::/8", "2001:db8::1",
-		types6},
+	{4, "ip", "icmp", "icmp", "iptables", private4 + 2, "192.0.2.1", types4},
+	{6, "ip6", "icmpv6", "ipv6-icmp", "ip6tables", private6 + 2, "2001:db8::1", types6},
 };
 
 static void print_types(FILE *out, const struct rules_family *family)

@@ -111,6 +111,30 @@ static void private_and_unroutable_addresses(void **state)
 	assert_false(address_is_unroutable(parse_address("::2")));
 }
 
+/* The first and the last address of each range of private.def, and their neighbours. */
+static void private_ranges_end_where_they_should(void **state)
+{
+	static const struct prefix ranges[] = {
+#define PRIVATE_V4(a, b, length, name) {{0, ADDRESS_V4(a, b)}, ADDRESS_V4_BITS + (length)},
+#define PRIVATE_V6(first, length, name) {{UINT64_C(0x##first) << 48, 0}, length},
+#include "core/private.def"
+#undef PRIVATE_V4
+#undef PRIVATE_V6
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		const struct address first = ranges[i].base, last = prefix_last(ranges[i]);
+		const struct address before = {first.hi - (first.lo == 0), first.lo - 1};
+		const struct address behind = {last.hi + (last.lo == UINT64_MAX), last.lo + 1};
+
+		assert_true(address_is_private(first) && prefix_contains(ranges[i], first));
+		assert_true(address_is_private(last) && prefix_contains(ranges[i], last));
+		assert_false(address_is_private(before) || prefix_contains(ranges[i], before));
+		assert_false(address_is_private(behind) || prefix_contains(ranges[i], behind));
+	}
+}
+
 static void addresses_survive_a_round_trip(void **state)
 {
 	uint8_t bytes[16], back[16];
@@ -466,6 +490,7 @@ int main(void)
 		cmocka_unit_test(checksums_verify_as_they_fold),
 		cmocka_unit_test(checksum_update_equals_reference),
 		cmocka_unit_test(private_and_unroutable_addresses),
+		cmocka_unit_test(private_ranges_end_where_they_should),
 		cmocka_unit_test(addresses_survive_a_round_trip),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(a_sound_error_is_read),
