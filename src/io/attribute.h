@@ -34,13 +34,14 @@ static inline unsigned attribute_type(const struct nlattr *attribute)
 	return attribute->nla_type & NLA_TYPE_MASK;
 }
 
-/* Attributes that have not been read yet. */
+/* A run of attributes. */
 struct attributes {
-	const struct nlattr *next;
-	ptrdiff_t left; /* bytes; below 0 where the last attribute lacks its padding */
+	const struct nlattr *first;
+	ptrdiff_t length; /* bytes; below 0 where the last attribute lacks its padding */
 };
 
-/* Those of a message, behind its own header and another one. */
+/* The attributes of a message, which follow its own header and another one of
+ * so many bytes. */
 static inline struct attributes message_attributes(const struct nlmsghdr *message, size_t header)
 {
 	const size_t begin = NLMSG_HDRLEN + NLMSG_ALIGN(header);
@@ -49,30 +50,20 @@ static inline struct attributes message_attributes(const struct nlmsghdr *messag
 		(ptrdiff_t)message->nlmsg_len - (ptrdiff_t)begin};
 }
 
-/* The next one, NULL at the end. What is behind one that does not fit is not read. */
-static inline const struct nlattr *attributes_next(struct attributes *rest)
-{
-	const struct nlattr *attribute = rest->next;
-	unsigned step;
-
-	if (rest->left < NLA_HDRLEN || attribute->nla_len < NLA_HDRLEN || attribute->nla_len > rest->left)
-		return NULL;
-	step = NLA_ALIGN(attribute->nla_len);
-	rest->left -= step;
-	rest->next = (const void *)((const char *)attribute + step);
-	return attribute;
-}
-
-/* Finds those of the types below n: found[type] is the last one of its type, NULL
- * if there is none. */
+/* Finds the attributes of the types below n: found[type] is the last one of its
+ * type, NULL if there is none. What follows one that does not fit is not read. */
 static inline void attributes_find(struct attributes all, const struct nlattr *found[], unsigned n)
 {
-	const struct nlattr *attribute;
-
 	memset(found, 0, n * sizeof(found[0]));
-	while ((attribute = attributes_next(&all)))
-		if (attribute_type(attribute) < n)
-			found[attribute_type(attribute)] = attribute;
+	while (all.length >= NLA_HDRLEN && all.first->nla_len >= NLA_HDRLEN &&
+		all.first->nla_len <= all.length) {
+		const unsigned type = attribute_type(all.first), step = NLA_ALIGN(all.first->nla_len);
+
+		if (type < n)
+			found[type] = all.first;
+		all.length -= step;
+		all.first = (const void *)((const char *)all.first + step);
+	}
 }
 
 #endif

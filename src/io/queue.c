@@ -88,49 +88,22 @@ static uint32_t read_be32(const struct nlattr *attribute)
 	return ntohl(value_be);
 }
 
-/* The attributes of a packet that matter here; NULL where there is none. */
-struct packet_attributes {
-	const struct nlattr *header, *interface, *payload, *flow, *cut;
-};
-
-/* Of two attributes of one type, the last one. No table by type as in
- * attributes_find(): to clear it would cost as much as to fill it. */
-static struct packet_attributes find_attributes(const struct nlmsghdr *message)
-{
-	struct attributes rest = message_attributes(message, sizeof(struct nfgenmsg));
-	const struct nlattr *attribute;
-	struct packet_attributes found = {NULL};
-
-	while ((attribute = attributes_next(&rest))) {
-		const unsigned type = attribute_type(attribute);
-
-		if (type == NFQA_PAYLOAD)
-			found.payload = attribute;
-		else if (type == NFQA_IFINDEX_OUTDEV)
-			found.interface = attribute;
-		else if (type == NFQA_PACKET_HDR)
-			found.header = attribute;
-		else if (type == NFQA_CT)
-			found.flow = attribute;
-		else if (type == NFQA_CAP_LEN)
-			found.cut = attribute;
-	}
-	return found;
-}
-
+/* Reads a packet out of its message; false if it has no number, or is too long. */
 static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *message)
 {
-	const struct packet_attributes found = find_attributes(message);
-	const struct nlattr *payload = found.payload;
+	const struct nlattr *found[NFQA_CAP_LEN + 1], *header, *payload;
 
-	if (!found.header || attribute_length(found.header) < sizeof(struct nfqnl_msg_packet_hdr))
+	attributes_find(message_attributes(message, sizeof(struct nfgenmsg)), found, NFQA_CAP_LEN + 1);
+	header = found[NFQA_PACKET_HDR];
+	payload = found[NFQA_PAYLOAD];
+	if (!header || attribute_length(header) < sizeof(struct nfqnl_msg_packet_hdr))
 		return false;
-	packet->id = read_be32(found.header); /* its first field */
-	packet->interface = read_be32(found.interface);
-	packet->flow = found.flow;
+	packet->id = read_be32(header); /* its first field */
+	packet->interface = read_be32(found[NFQA_IFINDEX_OUTDEV]);
+	packet->flow = found[NFQA_CT];
 	packet->bytes = payload ? (uint8_t *)(uintptr_t)attribute_payload(payload) : NULL;
 	packet->length = payload ? (uint32_t)attribute_length(payload) : 0;
-	packet->whole = payload && !found.cut;
+	packet->whole = payload && !found[NFQA_CAP_LEN];
 	return packet->length <= QUEUE_PACKET_MAX;
 }
 
