@@ -11,7 +11,7 @@ SOURCE = pathlib.Path(__file__).parent.parent / "src"
 NETFILTER = re.compile(r"libmnl/|libnetfilter_|linux/netfilter|linux/netlink")
 NETLINK = ("io/", "doctor/route.")
 # From the ground up.
-FLOORS = [{"core", "client"}, {"io"}, {"config"}, {"rules", "engine"}, {"daemon", "doctor"}, {"ctl"}]
+FLOORS = [{"core"}, {"io", "client"}, {"config"}, {"rules", "engine"}, {"daemon", "doctor"}, {"ctl"}]
 # What the core may have from outside: types, and memory functions. netinet/in.h is protocol numbers.
 CORE = {"stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "netinet/in.h"}
 # The only files that may include these.

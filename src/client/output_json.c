@@ -9,6 +9,7 @@
 
 #include "client/output.h"
 #include "client/text.h"
+#include "core/utf8.h"
 
 static struct {
 	enum output_report report;
@@ -23,7 +24,7 @@ static void put_string(const char *text)
 {
 	putchar('"');
 	for (size_t length; *text; text += length ? length : 1) {
-		length = text_utf8(text);
+		length = utf8_length(text);
 		if (length == 0)
 			fputs("\\ufffd", stdout);
 		else if ((unsigned char)*text < 0x20)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "client/output.h"
-#include "client/text.h"
+#include "core/utf8.h"
 
 /* The metric whose head was printed last. */
 static char metric[128];
@@ -21,7 +21,7 @@ static char metric[128];
 static void put_escaped(const char *text, const char *special)
 {
 	for (size_t length; *text; text += length ? length : 1) {
-		length = text_utf8(text);
+		length = utf8_length(text);
 		if (length == 0)
 			fputs("\xef\xbf\xbd", stdout);
 		else

@@ -9,15 +9,20 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 #define NAME_MAX_SUGGESTED 15
 #define DISTANCE_MAX	   2	/* slips of the pen */
 #define TEXT_MAX	   4096 /* of what is said about a mistake, with a name of a file in it */
 
-/* What a file says may be shown on a terminal, whose control characters it may have. */
+/* Prints what a file says, without what a terminal would act on. */
 static void print_visible(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+	for (size_t length; *text;) {
+		const char *shown = utf8_visible(&text, &length);
+
+		fwrite(shown, 1, length, out);
+	}
 }
 
 /* Writes "file:line: KIND text". */

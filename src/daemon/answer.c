@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
 #include "io/clock.h"
 #include "io/queue_counters.h"
 
@@ -196,11 +197,14 @@ static bool answer_help(struct daemon *daemon, struct control_request *request, 
 	return end_answer(out);
 }
 
-/* What was asked, fit to be shown: one line of printable ASCII. */
+/* Prints what was asked, fit to be shown between quotes, in ASCII. */
 static void quote(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		fputc(*text >= ' ' && *text <= '~' && *text != '"' ? *text : '?', out);
+	for (size_t length; *text;) {
+		const char *shown = utf8_visible(&text, &length);
+
+		fputc(length == 1 && *shown != '"' ? *shown : '?', out);
+	}
 }
 
 /* The callback of the control socket (control.h). */

@@ -19,7 +19,7 @@
 
 #include "ctl/command.h"
 #include "client/output.h"
-#include "client/text.h"
+#include "core/utf8.h"
 #include "fuzz.h"
 
 static struct {
@@ -98,7 +98,7 @@ static void check_text(const struct capture *capture)
 	size_t n;
 
 	for (const char *p = capture->text; p < end; p += n) {
-		n = text_utf8(p);
+		n = utf8_length(p);
 		EXPECT(n > 0 && *p != '\0' && ((unsigned char)*p >= 0x20 || *p == '\n') && *p != 0x7f);
 		EXPECT(n != 2 || p[0] != '\xc2' || (unsigned char)p[1] >= 0xa0);
 	}

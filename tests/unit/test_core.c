@@ -16,6 +16,7 @@
 #include "core/flow.h"
 #include "core/icmp_error.h"
 #include "core/transport.h"
+#include "core/utf8.h"
 #include "packets.h"
 
 static const struct recipe v4 = {
@@ -458,6 +459,63 @@ static void the_sent_tuple_is_found(void **state)
 	assert_null(flow_as_sent(&dnat, &stranger));
 }
 
+/* Writes a character in so many bytes, right or wrong. */
+static void encode(char text[5], uint32_t character, size_t length)
+{
+	static const uint8_t marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+	memset(text, 0, 5);
+	for (size_t i = length - 1; i > 0; i--, character >>= 6)
+		text[i] = (char)(0x80 | (character & 0x3f));
+	text[0] = (char)(marks[length] | character);
+}
+
+static bool is_character(uint32_t c, size_t length)
+{
+	const size_t least = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	return length == least && (c < 0xd800 || c > 0xdfff) && c < 0x110000;
+}
+
+/* Every character and some that are none, in every length that can hold them. */
+static void only_utf8_is_read(void **state)
+{
+	static const uint32_t most[] = {0, 0x7f, 0x7ff, 0xffff, 0x1fffff};
+	char text[5];
+
+	(void)state;
+	for (size_t length = 1; length <= 4; length++)
+		for (uint32_t c = 1; c <= most[length]; c++) {
+			encode(text, c, length);
+			assert_int_equal(utf8_length(text), is_character(c, length) ? length : 0);
+			text[length - 1] = '\0';
+			if (length > 1)
+				assert_int_equal(utf8_length(text), 0);
+		}
+	assert_int_equal(utf8_length("\x80"), 0);
+	assert_int_equal(utf8_length("\xf8\x88\x80\x80\x80"), 0);
+}
+
+static void terminals_are_not_acted_on(void **state)
+{
+	static const char *const texts[][2] = {{"", ""}, {" ~ \xc3\xa9 \xe2\x82\xac", " ~ \xc3\xa9 \xe2\x82\xac"},
+		{"\x1b[2J\t\n", "?[2J??"}, {"\x7f\xc2\x80\xc2\x9f\xc2\xa0", "???\xc2\xa0"},
+		{"\x9b\xff\xc3", "???"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *rest = texts[i][0];
+		char shown[32] = "";
+
+		for (size_t length; *rest;) {
+			const char *next = utf8_visible(&rest, &length);
+
+			strncat(shown, next, length);
+		}
+		assert_string_equal(shown, texts[i][1]);
+	}
+}
+
 /* A packet that differs in a single field is not the flow's. */
 static void every_field_of_a_tuple_counts(void **state)
 {
@@ -491,6 +549,8 @@ int main(void)
 		cmocka_unit_test(checksum_update_equals_reference),
 		cmocka_unit_test(private_and_unroutable_addresses),
 		cmocka_unit_test(private_ranges_end_where_they_should),
+		cmocka_unit_test(only_utf8_is_read),
+		cmocka_unit_test(terminals_are_not_acted_on),
 		cmocka_unit_test(addresses_survive_a_round_trip),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(a_sound_error_is_read),
