@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bash completion for icmpnatd.
+# bash completion for icmpnatd. Options and kinds of rules are read from the
+# program's own help, so that this file need not know them.
+
+# What the lines of the help that match a pattern offer.
+_icmpnatd_offer()
+{
+	"$1" --help 2>/dev/null | sed -nE "s/$2/\\1/p"
+}
 
 _icmpnatd()
 {
@@ -14,10 +21,8 @@ _icmpnatd()
 	fi
 	case $before in
 	-c | --config | -e | --explain) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	--print-rules) mapfile -t COMPREPLY < <(compgen -W "nft mixed direct iptables iptables-direct none" -- "$word") ;;
-	*)
-		mapfile -t COMPREPLY < <(compgen -W "--config --check --print-rules --explain --interface --version --help" -- "$word")
-		;;
+	--print-rules) mapfile -t COMPREPLY < <(compgen -W "$(_icmpnatd_offer "$1" '^ {20,}([a-z-]+) .*')" -- "$word") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$(_icmpnatd_offer "$1" '^  -., (--[a-z-]+).*')" -- "$word") ;;
 	esac
 }
 

@@ -19,26 +19,6 @@
 
 #define EXIT_USAGE 2
 
-static const char usage[] =
-	"Usage: icmpnatd [OPTION]...\n"
-	"Gives the ICMP errors of this firewall public addresses. Runs in the foreground.\n"
-	"\n"
-	"  -c, --config FILE          read FILE instead of " ICMPNATD_CONFIG "\n"
-	"  -n, --check                say what is wrong with the file, or \"configuration OK\"\n"
-	"  -r, --print-rules[=KIND]   print the capture rules that go with the file:\n"
-	"                               nft              for nft -f - (the default)\n"
-	"                               mixed            for sh: nft copies, iptables queues\n"
-	"                               direct           for nft -f -: no copies, see icmpnatd-rules(7)\n"
-	"                               iptables         for sh: iptables copies and queues\n"
-	"                               iptables-direct  for sh: no copies, see icmpnatd-rules(7)\n"
-	"                               none             for sh: removes any of them\n"
-	"  -e, --explain CAPTURE      say what would become of the ICMP errors in a pcap file\n"
-	"  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
-	"  -V, --version              print the version\n"
-	"  -h, --help                 print this\n"
-	"\n"
-	"SIGHUP reloads the file. See icmpnatd(8), icmpnatd.conf(5), icmpnatctl(8).\n";
-
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"check", no_argument, NULL, 'n'},
@@ -64,6 +44,27 @@ static int finish_output(void)
 	return EXIT_FAILURE;
 }
 
+/* Prints the help; its lines are also what completion is made from. */
+static void print_usage(void)
+{
+	fputs("Usage: icmpnatd [OPTION]...\n"
+	      "Gives the ICMP errors of this firewall public addresses. Runs in the foreground.\n"
+	      "\n"
+	      "  -c, --config FILE          read FILE instead of " ICMPNATD_CONFIG "\n"
+	      "  -n, --check                say what is wrong with the file, or \"configuration OK\"\n"
+	      "  -r, --print-rules[=KIND]   print the capture rules that go with the file:\n",
+		stdout);
+	for (const struct rules_kind *kind = rules_kinds; kind->name; kind++)
+		printf("%31s%-16s for %s%s\n", "", kind->name, kind->loader, kind->sentence);
+	fputs("  -e, --explain PCAP         say what would become of the ICMP errors in a pcap file\n"
+	      "  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
+	      "  -V, --version              print the version\n"
+	      "  -h, --help                 print this\n"
+	      "\n"
+	      "SIGHUP reloads the file. See icmpnatd(8), icmpnatd.conf(5), icmpnatctl(8).\n",
+		stdout);
+}
+
 _Noreturn static void exit_usage(void)
 {
 	fputs("Try icmpnatd --help.\n", stderr);
@@ -75,10 +76,9 @@ static void parse_rules_format(struct options *options, const char *text)
 	options->print_rules = true;
 	if (!text || rules_format_parse(&options->format, text))
 		return;
-	fprintf(stderr,
-		"icmpnatd: unknown kind of rules \"%s\": expected nft, mixed, direct, iptables, "
-		"iptables-direct or none\n",
-		text);
+	fprintf(stderr, "icmpnatd: unknown kind of rules \"%s\": expected ", text);
+	for (const struct rules_kind *kind = rules_kinds; kind->name; kind++)
+		fprintf(stderr, "%s%s", kind->name, !kind[1].name ? "\n" : kind[2].name ? ", " : " or ");
 	exit_usage();
 }
 
@@ -108,7 +108,7 @@ static struct options parse_options(int argc, char **argv)
 			puts("icmpnatd " PACKAGE_VERSION);
 			exit(finish_output());
 		case 'h':
-			fputs(usage, stdout);
+			print_usage();
 			exit(finish_output());
 		default:
 			exit_usage();

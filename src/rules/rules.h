@@ -9,17 +9,22 @@
 #include <stdio.h>
 
 #include "config/config.h"
+#include "rules/kind.h"
 
+/* The rows of rules_kinds. Those before RULES_NONE bring errors to the daemon. */
 enum rules_format {
-	RULES_NFT,	       /* for nft -f -: needs a kernel with CONFIG_NFT_QUEUE */
-	RULES_MIXED,	       /* for sh: nft copies, iptables queues */
-	RULES_DIRECT,	       /* for nft -f -: queues in output, without a copy */
-	RULES_IPTABLES,	       /* for sh: iptables copies (TEE) and queues */
-	RULES_IPTABLES_DIRECT, /* for sh: iptables queues in output, without a copy */
-	RULES_NONE,	       /* for sh: removes what any of them loaded */
-	RULES_OWN,	       /* for libnftables: tables that vanish with the socket that made them */
-	RULES_OWN_AGAIN,       /* the same, where this socket has made them before */
+	RULES_NFT,
+	RULES_MIXED,
+	RULES_DIRECT,
+	RULES_IPTABLES,
+	RULES_IPTABLES_DIRECT,
+	RULES_NONE,	 /* removes the rules of any other kind */
+	RULES_OWN,	 /* the daemon's own tables, for libnftables */
+	RULES_OWN_AGAIN, /* the daemon's own tables, where this socket has loaded them before */
+	RULES_FORMATS
 };
+
+extern const struct rules_kind rules_kinds[RULES_FORMATS]; /* those with a name come first */
 
 bool rules_format_parse(enum rules_format *format, const char *text);
 void rules_print(FILE *out, const struct config *config, enum rules_format format);

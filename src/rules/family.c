@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two families. Their ICMP errors come from core/icmp_type.def.
+ */
+#include "rules/family.h"
+
+#define ICMP_TYPE(name, version, type, text, unit) TYPE_##version(", " text)
+#define TYPE_4(text)				   text
+#define TYPE_6(text)
+static const char types4[] =
+#include "core/icmp_type.def"
+	;
+#undef TYPE_4
+#undef TYPE_6
+#define TYPE_4(text)
+#define TYPE_6(text) text
+static const char types6[] =
+#include "core/icmp_type.def"
+	;
+
+#define PRIVATE_V4(a, b, length, name) ", " #a "." #b ".0.0/" #length
+#define PRIVATE_V6(first, length, name)
+static const char private4[] =
+#include "core/private.def"
+	;
+#undef PRIVATE_V4
+#undef PRIVATE_V6
+#define PRIVATE_V4(a, b, length, name)
+#define PRIVATE_V6(first, length, name) ", " #first "::/" #length
+static const char private6[] =
+#include "core/private.def"
+	", ff00::/8"; /* multicast */
+
+#define FIRST 2 /* bytes in front of the first name: ", " */
+
+const struct rules_family rules_families[RULES_FAMILIES] = {
+	{4, "ip", "icmp", "icmp", "iptables", private4 + FIRST, "192.0.2.1", types4 + FIRST},
+	{6, "ip6", "icmpv6", "ipv6-icmp", "ip6tables", private6 + FIRST, "2001:db8::1", types6 + FIRST},
+};
+
+/* Returns the family of an address. */
+const struct rules_family *rules_family_of(struct address a)
+{
+	return &rules_families[address_is_v4(a) ? 0 : 1];
+}
