@@ -21,6 +21,8 @@
 
 #include "io/library.h"
 
+#define ERRNO_MAX 4095 /* of the kernel (MAX_ERRNO in linux/err.h) */
+
 #define FUNCTIONS(F)                                                                                         \
 	F(nft_ctx_new)                                                                                       \
 	F(nft_ctx_free)                                                                                      \
@@ -38,8 +40,8 @@ struct nftables {
 	} lib;
 };
 
-/* The library does not tell its socket. It is the descriptor that was free before
- * the context was made, if that is what it looks like. */
+/* Returns the socket of the library, which does not tell it: the descriptor that
+ * was free before the context was made, if that is what it looks like; else -1. */
 static int find_socket(int candidate)
 {
 	int protocol = -1;
@@ -69,8 +71,8 @@ static void make_context(struct nftables *nftables)
 	nftables->fd = nftables->context && candidate >= 0 ? find_socket(candidate) : -1;
 }
 
-/* Returns a handle for nftables_close(), or NULL and one line of reason: this
- * program was built without libnftables, or it is not installed. */
+/* Opens libnftables. Returns a handle for nftables_close(); NULL with one line of
+ * reason if this program was built without the library, or it is not installed. */
 struct nftables *nftables_open(char *reason, size_t size)
 {
 	static const char *const names[] = {FUNCTIONS(LIBRARY_NAME) NULL};
@@ -90,8 +92,8 @@ struct nftables *nftables_open(char *reason, size_t size)
 	return NULL;
 }
 
-/* What nft says of the first mistake, without the place in a text that nobody
- * sees: "/dev/stdin:1:2-3: Error: reason". */
+/* Copies what nft says of the first mistake, without the place in a text that
+ * nobody sees: "/dev/stdin:1:2-3: Error: reason". */
 static void copy_reason(struct nftables *nftables, char *reason, size_t size)
 {
 	static const char mark[] = "Error: ";
@@ -103,36 +105,51 @@ static void copy_reason(struct nftables *nftables, char *reason, size_t size)
 	snprintf(reason, size, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-/* Whether the kernel would take a script, which changes nothing. If not, reason
- * gets one line. */
-bool nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size)
+/* Returns the errno that the kernel gave. The library tells it in words only, at
+ * the end of a reason: "Could not process rule: Operation not permitted". */
+static int read_errno(const char *reason)
 {
-	bool good;
+	const char *colon = strrchr(reason, ':');
+
+	for (int error = 1; colon && error <= ERRNO_MAX; error++)
+		if (strcmp(colon + 1 + strspn(colon + 1, " "), strerror(error)) == 0)
+			return error;
+	return EINVAL;
+}
+
+/* Asks whether the kernel would take a script, which changes nothing. Returns as
+ * nftables_load(). */
+int nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size)
+{
+	int error;
 
 	nftables->lib.nft_ctx_set_dry_run(nftables->context, true);
-	good = nftables_load(nftables, script, reason, size);
+	error = nftables_load(nftables, script, reason, size);
 	nftables->lib.nft_ctx_set_dry_run(nftables->context, false);
-	return good;
+	return error;
 }
 
-/* Loads a script, in one transaction: all of it is in force afterwards, or
- * nothing has changed and reason gets one line. */
-bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
+/* Loads a script in one transaction. Returns 0 when all of it is in force; else
+ * nothing has changed, reason gets one line, and the errno is the kernel's (EPERM:
+ * another process owns a table, EOPNOTSUPP: a table is there that has no owner), or
+ * EINVAL if nft itself refuses the script. */
+int nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
 {
 	if (nftables->lib.nft_run_cmd_from_buffer(nftables->context, script) == 0)
-		return true;
+		return 0;
 	copy_reason(nftables, reason, size);
-	return false;
+	return read_errno(reason);
 }
 
-/* The socket that the tables belong to; -1 if unknown. */
+/* Returns the socket that the tables belong to; -1 if unknown. */
 int nftables_descriptor(const struct nftables *nftables)
 {
 	return nftables ? nftables->fd : -1;
 }
 
-/* Takes over the tables that belong to another's socket, and closes fd. The
- * library has not bound its own yet, so that it does not know the difference. */
+/* Takes over the tables that belong to fd, a socket that another process has opened,
+ * and closes fd. The library has not bound its own socket yet, so it does not know
+ * the difference. */
 void nftables_adopt(struct nftables *nftables, int fd)
 {
 	if (nftables->fd >= 0)
@@ -140,7 +157,7 @@ void nftables_adopt(struct nftables *nftables, int fd)
 	close(fd);
 }
 
-/* The tables go. NULL is fine. */
+/* Closes the socket, with which its tables go. NULL is fine. */
 void nftables_close(struct nftables *nftables)
 {
 	if (!nftables)
@@ -160,16 +177,15 @@ struct nftables *nftables_open(char *reason, size_t size)
 	return NULL;
 }
 
-bool nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size)
+int nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size)
 {
-	(void)nftables, (void)script, (void)reason, (void)size;
-	return false;
+	return nftables_load(nftables, script, reason, size);
 }
 
-bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
+int nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
 {
 	(void)nftables, (void)script, (void)reason, (void)size;
-	return false;
+	return ENOSYS;
 }
 
 int nftables_descriptor(const struct nftables *nftables)

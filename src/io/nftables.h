@@ -6,14 +6,13 @@
 #ifndef IO_NFTABLES_H
 #define IO_NFTABLES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct nftables;
 
 struct nftables *nftables_open(char *reason, size_t size);
-bool nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size);
-bool nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size);
+int nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size);
+int nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size);
 int nftables_descriptor(const struct nftables *nftables);
 void nftables_adopt(struct nftables *nftables, int fd);
 void nftables_close(struct nftables *nftables);

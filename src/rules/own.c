@@ -14,47 +14,40 @@
 #include "io/log.h"
 #include "rules/rules.h"
 
-/* Everything of the rules that a kernel or its nft may lack. Never in force, and of no hook: a chain
- * of one is registered even for a trial, and when it goes, the kernel drops all that is queued. */
+/* Everything of the rules that a kernel or its nft may lack. It is only tried, and its
+ * chains have no hook: the kernel registers a chain with a hook even for a trial, and
+ * drops all that is queued when such a chain goes. */
 static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
 			    "dup to ip daddr device lo; queue flags bypass to 0; }; }\n"
 			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
 			    "dup to ip6 daddr device lo; queue flags bypass to 0; }; }\n";
 
-/* What the kernel refuses if somebody else has these tables. Tried before the rules are loaded, of
- * which it would take chains before it refuses all, with the same effect. */
+/* What the kernel refuses if somebody else has these tables. It is tried before the
+ * rules are loaded: of those the kernel would register chains before it refuses all,
+ * and drop what is queued when they go. */
 static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpnatd { flags owner; }\n";
 
-/* Loads the rules for a configuration. If that fails, reason says why. */
-static bool load(struct capture *capture, const struct config *config, enum rules_format format,
+/* Loads the rules for a configuration. Returns 0; or an errno, and reason says why. */
+static int own_load(struct capture *capture, const struct config *config, enum rules_format format,
 	char reason[CAPTURE_REASON_MAX])
 {
 	char *script = NULL;
 	size_t length;
 	FILE *out = open_memstream(&script, &length);
-	bool loaded = false;
+	int error = ENOMEM;
 
-	snprintf(reason, CAPTURE_REASON_MAX, "%s", strerror(ENOMEM));
+	snprintf(reason, CAPTURE_REASON_MAX, "%s", strerror(error));
 	if (out) {
 		rules_print(out, config, format);
 		if (fclose(out) == 0)
-			loaded = nftables_load(capture->nftables, script, reason, CAPTURE_REASON_MAX);
+			error = nftables_load(capture->nftables, script, reason, CAPTURE_REASON_MAX);
 	}
 	free(script);
-	return loaded;
+	return error;
 }
 
-/* Whether this program and this kernel can hold the rules themselves. */
-static bool is_able(struct capture *capture, char reason[CAPTURE_REASON_MAX])
-{
-	if (capture->nftables && nftables_try(capture->nftables, probe, reason, CAPTURE_REASON_MAX))
-		return true;
-	capture_close(capture);
-	return false;
-}
-
-/* Says why the rules are not our own. Returns whether the file is content with
- * that. */
+/* Says why the daemon holds no rules. Returns whether it may run all the same, with
+ * rules that the administrator loads. */
 static bool leave_external(const struct config *config, const char *reason)
 {
 	if (config->rules == CONFIG_RULES_AUTO)
@@ -66,27 +59,28 @@ static bool leave_external(const struct config *config, const char *reason)
 	return config->rules == CONFIG_RULES_AUTO;
 }
 
-/* Says why the kernel did not take the rules, although it can. */
-static bool fail(struct capture *capture, const struct config *config, const char *reason)
+/* Says why the kernel did not take the rules, which it can hold: an errno of
+ * nftables_load(). Returns whether the daemon may run all the same. */
+static bool own_refused(const struct config *config, int error, const char *reason)
 {
-	capture_close(capture);
-	if (strstr(reason, strerror(EOPNOTSUPP)))
+	if (error == EOPNOTSUPP)
 		return leave_external(config, "somebody has loaded the tables icmpnatd");
-	if (strstr(reason, strerror(EPERM)))
+	if (error == EPERM)
 		log_error("another program holds the tables icmpnatd: stop it, or set rules = \"external\"");
 	else
 		log_error("the capture rules cannot be loaded: %s", reason);
 	return false;
 }
 
-/* Loads the rules, if they are to be our own: a file that says so replaces what
- * somebody else has loaded, the default does not. What another icmpnatd has left
- * (inherited: its capture_descriptor(), or -1) is our own. False after a message
- * if that failed. */
+/* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what
+ * somebody else has loaded, the default does not. inherited is the
+ * capture_descriptor() of another icmpnatd, whose rules are taken over; or -1.
+ * Returns false after a message if the daemon must not run. */
 bool capture_open(struct capture *capture, const struct config *config, int inherited)
 {
 	const bool replace = config->rules == CONFIG_RULES_OWN && inherited < 0;
 	char reason[CAPTURE_REASON_MAX];
+	int error = 0;
 
 	if (config->rules == CONFIG_RULES_EXTERNAL) {
 		if (inherited >= 0)
@@ -96,34 +90,41 @@ bool capture_open(struct capture *capture, const struct config *config, int inhe
 	capture->nftables = nftables_open(reason, CAPTURE_REASON_MAX);
 	if (inherited >= 0 && capture->nftables)
 		nftables_adopt(capture->nftables, inherited);
-	if (!is_able(capture, reason))
+	if (!capture->nftables || nftables_try(capture->nftables, probe, reason, CAPTURE_REASON_MAX) != 0) {
+		capture_close(capture);
 		return leave_external(config, reason);
-	if (!replace && !nftables_try(capture->nftables, claim, reason, CAPTURE_REASON_MAX))
-		return fail(capture, config, reason);
-	return load(capture, config, replace ? RULES_OWN : RULES_OWN_AGAIN, reason) ||
-	       fail(capture, config, reason);
+	}
+	if (!replace)
+		error = nftables_try(capture->nftables, claim, reason, CAPTURE_REASON_MAX);
+	if (!error)
+		error = own_load(capture, config, replace ? RULES_OWN : RULES_OWN_AGAIN, reason);
+	if (!error)
+		return true;
+	capture_close(capture);
+	return own_refused(config, error, reason);
 }
 
-/* Loads the rules anew, for another configuration or other interfaces; without
- * a gap, because it is one transaction. False with a reason, and the old rules
- * in force, if that fails. Nothing happens if they are not our own. */
+/* Loads the rules anew, for another configuration or other interfaces; without a gap,
+ * because it is one transaction. Does nothing if the rules are external. Returns
+ * false with a reason if that failed; the old rules are then in force. */
 bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX])
 {
-	return !capture->nftables || load(capture, config, RULES_OWN_AGAIN, reason);
+	return !capture->nftables || own_load(capture, config, RULES_OWN_AGAIN, reason) == 0;
 }
 
-/* The descriptor that holds the rules, if they are our own; else -1. */
+/* Returns the descriptor that holds the rules; -1 if they are external. */
 int capture_descriptor(const struct capture *capture)
 {
 	return nftables_descriptor(capture->nftables);
 }
 
+/* Whether this process holds the rules. */
 bool capture_is_own(const struct capture *capture)
 {
 	return capture->nftables;
 }
 
-/* The rules go, if they are our own. */
+/* Removes the rules, if they are our own. */
 void capture_close(struct capture *capture)
 {
 	nftables_close(capture->nftables);
