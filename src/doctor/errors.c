@@ -311,7 +311,7 @@ static void go_all_ways(struct doctor *doctor, const char *flow, void (*check)(s
 	const struct config *config = doctor->config;
 	struct way way = {.doctor = doctor, .flow = flow};
 
-	if (prober_open(&way.prober, config, &doctor->twin) < 0) {
+	if (prober_open(&way.prober, doctor->config, &doctor->twin) < 0) {
 		doctor_say(doctor, DOCTOR_UNKNOWN, "modprobe nfnetlink_queue", "no queue can be bound: %s",
 			strerror(errno));
 		return;

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "core/checksum.h"
-#include "core/decide.h"
 
 #define PROBE_MAX 80
 #define DATA	  16 /* bytes of each datagram */
@@ -78,83 +77,53 @@ static size_t put_probe(uint8_t bytes[PROBE_MAX], const struct probe *probe)
 	return header + 8 + DATA;
 }
 
-/* Binds the queue of the twin, in which the caller is. Returns 0 or -1 with errno. */
-int prober_open(struct prober *prober, const struct config *config, const struct twin *twin)
+/* Binds the queue of the twin, in which the caller is, and makes a worker as the
+ * daemon has them. config must stay until prober_close(). Returns 0 or -1 with errno. */
+int prober_open(struct prober *prober, struct config *config, const struct twin *twin)
 {
 	const struct queue_options options = {
 		.number = config->queue.number, .length = 64, .overload_pass = true, .attach_flows = true};
+	struct worker *worker = &prober->worker;
 	int error;
 
-	*prober = (struct prober){.config = config, .twin = twin, .flows = flow_open()};
-	if (prober->flows && queue_open(&prober->queue, &options, &prober->stats) == 0)
+	*prober = (struct prober){.twin = twin, .policy = policy_new(config, 1)};
+	worker->current = &prober->policy;
+	worker->flows = flow_open();
+	if (prober->policy && worker->flows && queue_open(&worker->queue, &options, &worker->stats) == 0)
 		return 0;
 	error = errno;
-	flow_close(prober->flows);
+	prober_close(prober);
 	errno = error;
 	return -1;
 }
 
+/* Unbinds the queue. */
 void prober_close(struct prober *prober)
 {
-	queue_close(&prober->queue);
-	flow_close(prober->flows);
+	struct policy *policy = atomic_load(&prober->policy);
+
+	worker_close(&prober->worker);
+	if (policy)
+		policy->config = NULL; /* it is the caller's */
+	policy_free(policy);
 }
 
-static const struct addrmap *find_maps(const struct prober *prober, unsigned interface)
-{
-	const struct twin_link *link = twin_find_link(prober->twin, interface);
-
-	for (size_t i = 0; link && i < prober->config->n_outside; i++)
-		if (strcmp(prober->config->outside[i].name, link->name) == 0)
-			return prober->config->outside[i].maps;
-	return NULL;
-}
-
-/* Finds the flow that the decision wants, if it wants one; NULL if nobody knows it. */
-static const struct flow *find_flow(const struct prober *prober, const struct queue_packet *packet,
-	const struct decision *d, struct flow_question *question)
-{
-	if (!d->wants_flow)
-		return NULL;
-	if (packet->flow && flow_read_attached(packet->flow, &question->flow))
-		return &question->flow;
-	question->seen = d->seen;
-	flow_lookup(prober->flows, question, 1);
-	return question->error ? NULL : &question->flow;
-}
-
-/* Decides as a worker of the daemon does, and notes if it is about the probe: that
- * it goes to its source must do, for the inner packet is not translated yet. */
-static void decide_packet(
-	struct prober *prober, struct queue_packet *packet, const struct probe *probe, struct sight *sight)
-{
-	const struct decide_rules rules = {
-		.maps = find_maps(prober, packet->interface),
-		.lookup = prober->config->lookup,
-		.extensions = prober->config->extensions,
-	};
-	struct flow_question question;
-	struct decision d;
-
-	decide_begin(&d, &rules, packet->bytes, packet->length);
-	decide_finish(&d, find_flow(prober, packet, &d, &question), packet->bytes);
-	packet->length = (uint32_t)d.length;
-	if (d.modified)
-		queue_rewrite(&prober->queue, packet);
-	else
-		queue_accept(&prober->queue, packet);
-	if (d.sound && address_equal(d.error.outer.destination, probe->source)) {
-		sight->queued = true;
-		sight->meant_for = packet->interface;
-	}
-}
-
+/* Serves the queue as the daemon would, and notes an error about the probe: that it
+ * goes to the probe's source must do, for its inner packet may be translated. */
 static void serve_queue(struct prober *prober, const struct probe *probe, struct sight *sight)
 {
-	while (queue_receive(&prober->queue, false) > 0) {
-		for (unsigned i = 0; i < prober->queue.n_packets; i++)
-			decide_packet(prober, &prober->queue.packets[i], probe, sight);
-		queue_flush(&prober->queue);
+	const struct queue *queue = &prober->worker.queue;
+	struct icmp_error error;
+
+	while (queue_receive(&prober->worker.queue, false) > 0) {
+		worker_serve(&prober->worker);
+		for (const struct queue_packet *p = queue->packets; p < queue->packets + queue->n_packets;
+			p++)
+			if (icmp_error_parse(&error, p->bytes, p->length) == OUTCOME_UNDECIDED &&
+				address_equal(error.outer.destination, probe->source)) {
+				sight->queued = true;
+				sight->meant_for = p->interface;
+			}
 	}
 }
 

@@ -6,17 +6,13 @@
 #ifndef DOCTOR_PROBE_H
 #define DOCTOR_PROBE_H
 
-#include "config/config.h"
 #include "doctor/twin.h"
-#include "io/flow.h"
-#include "io/queue.h"
+#include "engine/worker.h"
 
 struct prober {
-	const struct config *config;
 	const struct twin *twin;
-	struct queue queue;
-	struct stats stats;
-	struct flow_socket *flows;
+	_Atomic(struct policy *) policy;
+	struct worker worker; /* has no thread */
 };
 
 struct probe {
@@ -34,7 +30,7 @@ struct sight {
 	bool right_quote;	 /* its inner packet is the probe */
 };
 
-int prober_open(struct prober *prober, const struct config *config, const struct twin *twin);
+int prober_open(struct prober *prober, struct config *config, const struct twin *twin);
 void prober_close(struct prober *prober);
 void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight);
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,

@@ -164,7 +164,11 @@ static void begin_batch(struct worker *worker, struct batch *batch)
 	batch->n_questions = 0;
 }
 
-static void serve_batch(struct worker *worker)
+/* Serves the packets that queue_receive() has put into the worker's queue, by the
+ * policy in force: decides about each, edits its bytes in place, counts, and sends
+ * the verdicts. Needs no thread. Until the next queue_receive(), worker->queue.packets
+ * are the packets as they left. */
+void worker_serve(struct worker *worker)
 {
 	struct batch batch;
 
@@ -225,7 +229,7 @@ static void *worker_run(void *argument)
 		order = atomic_load(&worker->order);
 		n = queue_receive(&worker->queue, order == WORKER_SERVE);
 		if (n > 0)
-			serve_batch(worker);
+			worker_serve(worker);
 		if (n > 0 && n < QUEUE_BATCH)
 			gather(worker, n);
 		if (n < 0)
@@ -286,6 +290,14 @@ void worker_join(struct worker *worker)
 	if (worker->running)
 		pthread_join(worker->thread, NULL);
 	worker->running = false;
+}
+
+/* Waits for a worker that was told to end, and closes its queue and its flow socket. */
+void worker_close(struct worker *worker)
+{
+	worker_join(worker);
+	queue_close(&worker->queue);
+	flow_close(worker->flows);
 }
 
 /* Waits until no batch is being decided by a policy that is no longer in force. */

@@ -40,8 +40,10 @@ struct worker {
 };
 
 int worker_start(struct worker *worker, bool pin);
+void worker_serve(struct worker *worker);
 void worker_end(struct worker *worker, enum worker_order order);
 void worker_join(struct worker *worker);
+void worker_close(struct worker *worker);
 void worker_wait_for_release(const struct worker *worker, const struct policy *policy);
 
 #endif

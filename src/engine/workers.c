@@ -73,13 +73,8 @@ void workers_retire(struct workers *workers, int counters)
 /* Waits until the workers, which were told to end, have ended, and closes their sockets. */
 void workers_close(struct workers *workers)
 {
-	for (unsigned w = 0; w < workers->n; w++) {
-		struct worker *worker = &workers->worker[w];
-
-		worker_join(worker);
-		queue_close(&worker->queue);
-		flow_close(worker->flows);
-	}
+	for (unsigned w = 0; w < workers->n; w++)
+		worker_close(&workers->worker[w]);
 }
 
 /* Frees closed workers and the policy in force. */
