@@ -7,13 +7,15 @@
 #ifndef CLIENT_OUTPUT_H
 #define CLIENT_OUTPUT_H
 
-#include "ctl/command.h"
+#include <stdbool.h>
+
 #include "client/report.h"
 
 enum output_report { OUTPUT_STATUS, OUTPUT_STATS, OUTPUT_MAPS, OUTPUT_DOCTOR };
 
 struct output {
-	void (*head)(enum output_report report, const struct options *options);
+	/* all: also counters that are 0, and a column for each worker; explain: what each counter counts. */
+	void (*head)(enum output_report report, bool all, bool explain);
 	void (*item)(const struct report_item *item);
 	void (*counter)(const struct report_counter *counter);
 	void (*map)(const struct report_map *map);

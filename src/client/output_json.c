@@ -54,21 +54,22 @@ static void begin_row(void)
 	fputs(json.rows++ ? ",\n" : "\n", stdout);
 }
 
-static void head(enum output_report report, const struct options *options)
+static void json_head(enum output_report report, bool all, bool explain)
 {
 	static const char *const begin[] = {[OUTPUT_STATUS] = "{",
 		[OUTPUT_STATS] = "{\"counters\": [",
 		[OUTPUT_MAPS] = "{\"maps\": [",
 		[OUTPUT_DOCTOR] = "["};
 
+	(void)all;
 	json.report = report;
-	json.explain = options->explain;
+	json.explain = explain;
 	json.in_outside = false;
 	json.rows = 0;
 	fputs(begin[report], stdout);
 }
 
-static void tail(void)
+static void json_tail(void)
 {
 	if (json.report != OUTPUT_STATUS || json.in_outside)
 		fputs("\n]", stdout);
@@ -153,9 +154,9 @@ static void put_finding(const struct report_finding *finding)
 	putchar('}');
 }
 
-const struct output output_json = {.head = head,
+const struct output output_json = {.head = json_head,
 	.item = put_item,
 	.counter = put_counter,
 	.map = put_map,
 	.finding = put_finding,
-	.tail = tail};
+	.tail = json_tail};

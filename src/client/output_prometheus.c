@@ -83,15 +83,16 @@ static void put_counter(const struct report_counter *counter)
 		put_sample(counter, i);
 }
 
-static void head(enum output_report report, const struct options *options)
+static void prometheus_head(enum output_report report, bool all, bool explain)
 {
 	(void)report;
-	(void)options;
+	(void)all, (void)explain;
 	metric[0] = '\0';
 }
 
-static void tail(void)
+static void prometheus_tail(void)
 {
 }
 
-const struct output output_prometheus = {.head = head, .counter = put_counter, .tail = tail};
+const struct output output_prometheus = {
+	.head = prometheus_head, .counter = put_counter, .tail = prometheus_tail};

@@ -55,14 +55,14 @@ static void put_coloured(const char *word, int width, uint64_t amount)
 	fputs(colour ? NORMAL : "", stdout);
 }
 
-static void head(enum output_report report, const struct options *options)
+static void text_head(enum output_report report, bool all, bool explain)
 {
 	const char *no_colour = getenv("NO_COLOR");
 
 	memset(&text, 0, sizeof(text));
 	text.report = report;
-	text.all = options->all;
-	text.explain = options->explain;
+	text.all = all;
+	text.explain = explain;
 	text.colour = isatty(STDOUT_FILENO) && (!no_colour || !*no_colour);
 	if (report == OUTPUT_MAPS)
 		printf("%-22s    %-22s %-5s %-10s %10s  %s\n", "private", "public", "part", "outside", "hits",
@@ -248,15 +248,15 @@ static void put_finding(const struct report_finding *finding)
 	putchar('\n');
 }
 
-static void tail(void)
+static void text_tail(void)
 {
 	if (text.report == OUTPUT_STATS)
 		put_totals();
 }
 
-const struct output output_text = {.head = head,
+const struct output output_text = {.head = text_head,
 	.item = put_item,
 	.counter = put_counter,
 	.map = put_map,
 	.finding = put_finding,
-	.tail = tail};
+	.tail = text_tail};

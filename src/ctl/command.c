@@ -25,7 +25,8 @@ struct printing {
 static void begin(struct printing *printing)
 {
 	if (!printing->begun)
-		printing->options->output->head(printing->report, printing->options);
+		printing->options->output->head(
+			printing->report, printing->options->all, printing->options->explain);
 	printing->begun = true;
 }
 
@@ -83,7 +84,7 @@ bool command_stats(const struct options *options)
 
 	if (!report_ask_counters(&counters, options->socket))
 		return false;
-	options->output->head(OUTPUT_STATS, options);
+	options->output->head(OUTPUT_STATS, options->all, options->explain);
 	for (size_t i = 0; i < counters.n; i++)
 		options->output->counter(&counters.counter[i]);
 	options->output->tail();

@@ -25,7 +25,6 @@ bool command_maps(const struct options *options);
 bool command_accounts(const struct options *options);
 bool command_reload(const struct options *options);
 bool command_upgrade(const struct options *options);
-bool command_doctor(const struct options *options); /* in doctor/ */
 bool command_watch(const struct options *options);
 
 #endif

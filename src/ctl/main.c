@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/command.h"
 #include "client/output.h"
+#include "ctl/command.h"
+#include "doctor/doctor.h"
 
 #ifndef ICMPNATD_SOCKET
 #define ICMPNATD_SOCKET "/run/icmpnatd/control"
@@ -20,6 +21,7 @@
 #define INTERVAL_MIN 0.1
 #define INTERVAL_MAX 86400
 
+static bool command_doctor(const struct options *options);
 static bool command_help(const struct options *options);
 
 /* takes: the letters of the options that a command knows. */
@@ -57,6 +59,11 @@ static const struct option_text {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool command_doctor(const struct options *options)
+{
+	return doctor_run(options->socket, options->output, options->config);
+}
 
 /* Prints the help; its lines are also what completion is made from. */
 static bool command_help(const struct options *options)

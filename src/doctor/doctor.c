@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #include "client/client.h"
-#include "ctl/command.h"
-#include "client/output.h"
 #include "doctor/route.h"
 
 static const struct check {
@@ -46,7 +44,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend
 	vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
 	doctor->problem = doctor->problem || state == DOCTOR_PROBLEM;
-	doctor->options->output->finding(
+	doctor->output->finding(
 		&(struct report_finding){doctor->check, names[state], sentence, mend ? mend : ""});
 }
 
@@ -60,13 +58,13 @@ static bool take_file(char *line, void *context)
 	return true;
 }
 
-/* The file that was named; else that of the daemon; else the default. */
-static char *find_file(const struct options *options)
+/* Returns the configuration file of the daemon; else the default. */
+static char *find_file(const char *socket)
 {
-	char *file = options->config ? strdup(options->config) : NULL;
+	char *file = NULL;
 
-	if (!file && access(options->socket, F_OK) == 0)
-		client_ask(options->socket, "status", take_file, &file);
+	if (access(socket, F_OK) == 0)
+		client_ask(socket, "status", take_file, &file);
 	return file ? file : strdup(ICMPNATD_CONFIG);
 }
 
@@ -94,18 +92,21 @@ static void run_checks(struct doctor *doctor)
 	}
 }
 
-/* Looks at everything, and says what is found. False if there is a problem. */
-bool command_doctor(const struct options *options)
+/* Looks at everything, and prints what is found. socket is the daemon's; file the
+ * configuration to be looked at, NULL: the daemon's. Returns false if a problem was
+ * found. */
+bool doctor_run(const char *socket, const struct output *output, const char *file)
 {
-	struct doctor doctor = {.options = options,
-		.path = find_file(options),
+	struct doctor doctor = {.socket = socket,
+		.output = output,
+		.path = file ? strdup(file) : find_file(socket),
 		.routes = route_open(),
 		.twin = {.home = -1, .there = -1}};
 
-	options->output->head(OUTPUT_DOCTOR, options);
+	output->head(OUTPUT_DOCTOR, false, false);
 	if (load_config(&doctor))
 		run_checks(&doctor);
-	options->output->tail();
+	output->tail();
 	twin_end(&doctor.twin);
 	ruleset_free(&doctor.ruleset);
 	route_close(doctor.routes);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "client/output.h"
 #include "config/config.h"
 #include "doctor/ruleset.h"
 #include "doctor/twin.h"
@@ -18,7 +19,8 @@ enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM, DOCTOR_UNKNOWN };
 #define DOCTOR_MEND_MAX 1024 /* bytes of a command that mends something */
 
 struct doctor {
-	const struct options *options;
+	const char *socket; /* of the daemon */
+	const struct output *output;
 	const char *check; /* the name of the one that speaks */
 	bool problem;	   /* one was found */
 	const char *path;
@@ -32,6 +34,8 @@ struct doctor {
 	bool copies;		/* .. which copy errors about new flows */
 	struct ruleset ruleset; /* of the host */
 };
+
+bool doctor_run(const char *socket, const struct output *output, const char *file);
 
 __attribute__((format(printf, 4, 5))) void doctor_say(
 	struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...);

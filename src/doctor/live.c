@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "client/client.h"
-#include "ctl/command.h"
 #include "client/report.h"
 #include "doctor/doctor.h"
 #include "io/flow.h"
@@ -50,7 +49,7 @@ static bool take_status(char *line, void *context)
 /* Whether a daemon answers, and with which file. */
 void check_daemon(struct doctor *doctor)
 {
-	const char *socket = doctor->options->socket;
+	const char *socket = doctor->socket;
 
 	if (access(socket, F_OK) == 0)
 		doctor->runs = client_ask(socket, "status", take_status, doctor);
@@ -120,7 +119,7 @@ void check_counters(struct doctor *doctor)
 	static struct report_counters counters;
 	bool clean = true;
 
-	if (!doctor->runs || !report_ask_counters(&counters, doctor->options->socket))
+	if (!doctor->runs || !report_ask_counters(&counters, doctor->socket))
 		return;
 	for (size_t i = 0; i < sizeof(suspicious) / sizeof(suspicious[0]); i++) {
 		const struct report_counter *c =
