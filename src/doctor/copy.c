@@ -80,116 +80,113 @@ void check_twin(struct doctor *doctor)
 	doctor_say(doctor, DOCTOR_OK, NULL, "a twin of this host has its interfaces, routes and rules");
 }
 
-/* The kinds of rules, the best first, and how each is loaded. */
-static const struct {
-	enum rules_format format;
-	const char *load;
-	bool copies; /* errors about new flows, which a queue would lose */
-} kinds[] = {
-	{RULES_NFT, "=nft | nft -f -", true},
-	{RULES_MIXED, "=mixed | sh", true},
-	{RULES_IPTABLES, "=iptables | sh", true},
-	{RULES_DIRECT, "=direct | nft -f -", false},
-	{RULES_IPTABLES_DIRECT, "=iptables-direct | sh", false},
+#define N_KINDS RULES_NONE /* that bring errors to the daemon */
+
+/* What became of the rules of one kind, in the twin. */
+struct trial {
+	bool loads;
+	bool same; /* as the host has them */
 };
 
-#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-/* Loads the rules of a kind in the twin. Returns them as text to be compared; NULL
- * if they are refused. */
-static char *load_kind(struct doctor *doctor, size_t kind, char **complaint)
+/* Removes the capture rules from the twin, and loads those of a kind. */
+static bool load_kind(const struct config *config, size_t kind, char **complaint)
 {
+	ruleset_load(config, RULES_NONE, complaint);
+	return ruleset_load(config, (enum rules_format)kind, complaint);
+}
+
+/* Tries the rules of one kind; present is what the host has. Keeps in *complaint
+ * what was said about the first kind that was refused. */
+static struct trial try_kind(struct doctor *doctor, size_t kind, const char *present, char **complaint)
+{
+	struct trial trial = {.loads = false};
 	struct ruleset ruleset;
-	char *text = NULL;
+	char *text, *said = NULL;
 
-	if (!ruleset_load(doctor->config, kinds[kind].format, complaint))
-		return NULL;
-	if (ruleset_read(&ruleset) == 0)
-		text = ruleset_own(&ruleset);
-	ruleset_free(&ruleset);
-	return text;
-}
-
-/* Removes what is loaded, and loads the rules of a kind: for one queue, whatever
- * the number of workers. */
-static bool load_for_probes(struct doctor *doctor, size_t kind)
-{
-	struct config one = *doctor->config;
-	char *complaint = NULL;
-	bool loaded;
-
-	one.queue.workers = 1;
-	ruleset_load(&one, RULES_NONE, &complaint);
-	loaded = ruleset_load(&one, kinds[kind].format, &complaint);
-	free(complaint);
-	return loaded;
-}
-
-/* Loads one kind after the other in the twin, until there is one like what is
- * present on the host. Returns it, or N_KINDS. *best is then the best one that the
- * kernel takes, with *complaint about the first that it does not. */
-static size_t find_kind(struct doctor *doctor, const char *present, size_t *best, char **complaint)
-{
-	char *last = NULL;
-	bool same = false;
-	size_t kind;
-
-	*best = N_KINDS;
-	for (kind = 0; kind < N_KINDS && !same && (*present || *best == N_KINDS); kind++) {
-		char *text;
-
-		if (kind == 0 || *best < N_KINDS)
-			ruleset_load(doctor->config, RULES_NONE, &last);
-		text = load_kind(doctor, kind, &last);
-		same = text && strcmp(text, present) == 0;
-		if (text && *best == N_KINDS)
-			*best = kind;
-		if (!text && !*complaint)
-			*complaint = last ? strdup(last) : NULL;
+	trial.loads = load_kind(doctor->config, kind, &said);
+	if (trial.loads) {
+		text = ruleset_read(&ruleset) == 0 ? ruleset_own(&ruleset) : NULL;
+		trial.same = text && strcmp(text, present) == 0;
+		ruleset_free(&ruleset);
 		free(text);
 	}
-	free(last);
-	return same ? kind - 1 : N_KINDS;
+	if (trial.loads || *complaint)
+		free(said);
+	else
+		*complaint = said;
+	return trial;
 }
 
-static void say_rules(struct doctor *doctor, size_t kind, size_t best, bool present, char *complaint)
+/* Returns the kind that the host has, or N_KINDS. */
+static size_t find_same(const struct trial trials[N_KINDS])
+{
+	size_t kind = 0;
+
+	while (kind < N_KINDS && !trials[kind].same)
+		kind++;
+	return kind;
+}
+
+/* Returns the first kind that loads and does, or does not, copy errors about new flows;
+ * or N_KINDS. */
+static size_t find_loading(const struct trial trials[N_KINDS], bool copies)
+{
+	size_t kind = 0;
+
+	while (kind < N_KINDS && !(trials[kind].loads && (rules_kinds[kind].copies != NULL) == copies))
+		kind++;
+	return kind;
+}
+
+/* Says what is wrong with the capture rules, if anything is: same is the kind that the
+ * host has, best the best one that it could have; complaint is what was said about
+ * another. */
+static void say_rules(struct doctor *doctor, size_t same, size_t best, bool present, char *complaint)
 {
 	char mend[DOCTOR_MEND_MAX] = "systemctl restart icmpnatd";
 
 	if (!doctor->own_rules && best < N_KINDS)
-		snprintf(mend, sizeof(mend), "icmpnatd --config %s --print-rules%s", doctor->path,
-			kinds[best].load);
+		snprintf(mend, sizeof(mend), "icmpnatd --config %s --print-rules=%s | %s", doctor->path,
+			rules_kinds[best].name, rules_kinds[best].loader);
 	if (best == N_KINDS)
 		doctor_say(doctor, DOCTOR_PROBLEM, "icmpnatd --print-rules | nft -c -f -",
 			"this kernel, or its nft, refuses the capture rules (%s)", first_line(complaint));
 	else if (!present)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend, "the capture rules are not loaded");
-	else if (kind == N_KINDS)
+	else if (same == N_KINDS)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend,
 			"the capture rules are not those that go with %s and the interfaces", doctor->path);
-	else if (!kinds[kind].copies)
-		doctor_say(doctor, DOCTOR_NOTE, "man icmpnatd",
+	else if (!rules_kinds[same].copies)
+		doctor_say(doctor, DOCTOR_NOTE, rules_kinds[best].copies ? mend : NULL,
 			"the capture rules are in force, of a kind that leaves errors about new flows alone");
 	else
 		doctor_say(doctor, DOCTOR_OK, NULL, "the capture rules of %s are in force", doctor->path);
 }
 
-/* Whether the host has the rules that go with its configuration. */
+/* Tries every kind of capture rules in the twin, and says whether the host has those
+ * that go with its configuration. Leaves in the twin those that the host has, or else
+ * the best ones: for one queue, whatever the number of workers. */
 void check_rules(struct doctor *doctor)
 {
 	char *present = doctor->has_twin ? ruleset_own(&doctor->ruleset) : NULL, *complaint = NULL;
-	size_t kind, best, used;
+	struct trial trials[N_KINDS];
+	struct config one = *doctor->config;
+	size_t same, best, used;
 
 	if (!present)
 		return;
 	twin_enter(&doctor->twin);
-	kind = find_kind(doctor, present, &best, &complaint);
-	used = kind < N_KINDS ? kind : best;
-	doctor->has_rules = used < N_KINDS && ((kind < N_KINDS && doctor->config->queue.workers == 1) ||
-						      load_for_probes(doctor, used));
-	doctor->copies = doctor->has_rules && kinds[used].copies;
+	for (size_t kind = 0; kind < N_KINDS; kind++)
+		trials[kind] = try_kind(doctor, kind, present, &complaint);
+	same = find_same(trials);
+	best = find_loading(trials, true);
+	best = best < N_KINDS ? best : find_loading(trials, false);
+	used = same < N_KINDS ? same : best;
+	say_rules(doctor, same, best, *present, complaint);
+	one.queue.workers = 1;
+	doctor->has_rules = used < N_KINDS && load_kind(&one, used, &complaint);
+	doctor->copies = doctor->has_rules && rules_kinds[used].copies;
 	twin_leave(&doctor->twin);
-	say_rules(doctor, kind, best, *present, complaint);
 	free(present);
 	free(complaint);
 }

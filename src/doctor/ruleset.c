@@ -112,15 +112,15 @@ static void print_loadable(FILE *out, const struct ruleset *ruleset)
 	}
 }
 
-/* Feeds a program; false if it refuses, with what it says in *complaint, which is
- * the caller's. */
+/* Runs a program with input. Returns false if it refuses, with what it says in
+ * *complaint, which the caller frees. */
 static bool feed(const char *const arguments[], const char *input, char **complaint)
 {
 	int status;
 
 	free(*complaint);
 	status = run_program(arguments, input, NULL, complaint);
-	if (status == RUN_MISSING && asprintf(complaint, "%s is missing", arguments[0]) < 0)
+	if (status == RUN_MISSING && !*complaint && asprintf(complaint, "%s is missing", arguments[0]) < 0)
 		*complaint = NULL;
 	return status == 0;
 }
@@ -147,10 +147,11 @@ bool ruleset_copy(const struct ruleset *ruleset, char **complaint)
 	return good;
 }
 
-/* Loads (or removes) the capture rules. */
+/* Loads the capture rules of a kind; RULES_NONE removes them. Returns false if they
+ * are refused, with what was said in *complaint, which the caller frees. */
 bool ruleset_load(const struct config *config, enum rules_format format, char **complaint)
 {
-	const char *const nft[] = {"nft", "-f", "-", NULL}, *const sh[] = {"sh", NULL};
+	const char *const load[] = {"sh", "-c", rules_kinds[format].loader, NULL};
 	char *script = NULL;
 	size_t length;
 	FILE *out = open_memstream(&script, &length);
@@ -159,7 +160,7 @@ bool ruleset_load(const struct config *config, enum rules_format format, char **
 	if (out) {
 		rules_print(out, config, format);
 		fclose(out);
-		good = feed(format == RULES_NFT || format == RULES_DIRECT ? nft : sh, script, complaint);
+		good = feed(load, script, complaint);
 		free(script);
 	}
 	return good;
