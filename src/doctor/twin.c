@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "doctor/twin.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -34,17 +35,23 @@ static const char *const lifted[][2] = {{"ipv4/icmp_ratemask", "0"}, {"ipv6/icmp
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What is opened or started from here on belongs to the twin. */
-void twin_enter(const struct twin *twin)
+/* Ends the program if that fails: what it did next would be done in the wrong place. */
+static void enter(int namespace, const char *whose)
 {
-	if (setns(twin->there, CLONE_NEWNET) < 0)
-		abort();
+	if (setns(namespace, CLONE_NEWNET) < 0)
+		err(EXIT_FAILURE, "the network namespace of %s cannot be entered", whose);
 }
 
+/* Enters the twin: what is opened or started from here on belongs to it. */
+void twin_enter(const struct twin *twin)
+{
+	enter(twin->there, "this host's twin");
+}
+
+/* Returns to the host. */
 void twin_leave(const struct twin *twin)
 {
-	if (setns(twin->home, CLONE_NEWNET) < 0)
-		abort();
+	enter(twin->home, "this host");
 }
 
 static int open_setting(const char *name, int flags)
