@@ -10,6 +10,7 @@
 
 #include "doctor/doctor.h"
 #include "doctor/route.h"
+#include "rules/family.h"
 
 #define TOLD_MAX 5 /* addresses; more say no more */
 
@@ -105,7 +106,7 @@ static bool maps_own_only(const struct doctor *doctor)
 /* The rule of nft that does what a map says. */
 static void print_map_rule(FILE *out, const struct config *config, const struct addrmap_entry *entry)
 {
-	const bool v4 = address_is_v4(entry->private.base);
+	const struct rules_family *f = rules_family_of(entry->private.base);
 	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];
 
 	config_prefix_text(entry->private, private);
@@ -114,8 +115,8 @@ static void print_map_rule(FILE *out, const struct config *config, const struct 
 	for (size_t i = 0; i < config->n_outside; i++)
 		if (entry->outside == ADDRMAP_ANY || entry->outside == i)
 			fprintf(out, " \"%s\",", config->outside[i].name);
-	fprintf(out, " } %s saddr %s %s type { %s } %s saddr set %s; ", v4 ? "ip" : "ip6", private,
-		v4 ? "icmp" : "icmpv6", v4 ? "3, 11, 12" : "1, 2, 3, 4", v4 ? "ip" : "ip6", public);
+	fprintf(out, " } %s saddr %s %s type { %s } %s saddr set %s; ", f->table, private, f->icmp, f->types,
+		f->table, public);
 }
 
 static void print_table(FILE *out, const struct config *config)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +16,23 @@
 #include "doctor/probe.h"
 #include "doctor/trace.h"
 #include "doctor/route.h"
+#include "rules/family.h"
 
 #define CHAINS_MAX 8  /* that drop one after the other */
 #define SENDS_MAX  20 /* until the trace says something */
 
 /* Two hosts on the Internet in each family; nothing gets out of the twin. */
-static const struct {
-	const char *name;
-	struct address hosts[2];
-} families[] = {
-	{"IPv4", {{0, 0xffff09090909}, {0, 0xffff01010101}}},
-	{"IPv6", {{0x262000fe00000000, 0x9}, {0x2606470047000000, 0x1111}}},
+static const struct address hosts[RULES_FAMILIES][2] = {
+	{{0, 0xffff09090909}, {0, 0xffff01010101}},
+	{{0x262000fe00000000, 0x9}, {0x2606470047000000, 0x1111}},
 };
 
 /* One way into the host: what comes by an outside interface in a family. */
 struct way {
 	struct doctor *doctor;
 	struct prober prober;
-	const char *interface, *family, *flow;
+	const char *interface, *flow;
+	const struct rules_family *family;
 	unsigned index, table; /* table: by which the client is reached; 0 if it is not */
 	struct address client, other;
 	struct address own; /* of this host, from which it answers by this way */
@@ -87,25 +87,32 @@ static void find_own(struct way *way)
 	freeifaddrs(list);
 }
 
-#define SAY(way, state, mend, format, ...)                                                                   \
-	doctor_say(                                                                                          \
-		(way)->doctor, state, mend, "%s, %s: " format, (way)->interface, (way)->family, __VA_ARGS__)
+/* Tells a finding about one way, as doctor_say(). */
+__attribute__((format(printf, 4, 5))) static void way_say(
+	const struct way *way, enum doctor_state state, const char *mend, const char *format, ...)
+{
+	char sentence[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	doctor_say(way->doctor, state, mend, "%s, IPv%d: %s", way->interface, way->family->version, sentence);
+}
 
 /* The command that lets errors pass a chain that drops them. */
 static void write_accept(char mend[DOCTOR_MEND_MAX], const struct way *way, const struct trace_chain *chain)
 {
-	const bool v4 = address_is_v4(way->client);
+	const struct rules_family *f = way->family;
 
 	if (ruleset_is_foreign(&way->doctor->ruleset, chain->family, chain->table))
 		snprintf(mend, DOCTOR_MEND_MAX,
 			"%s -t %s -I %s -p %s -m conntrack --ctstate INVALID,UNTRACKED -j ACCEPT",
-			v4 ? "iptables" : "ip6tables", chain->table, chain->chain, v4 ? "icmp" : "ipv6-icmp");
+			f->iptables, chain->table, chain->chain, f->protocol);
 	else
 		snprintf(mend, DOCTOR_MEND_MAX,
-			"nft 'insert rule %s %s %s ct state { invalid, untracked } %s type { "
-			"destination-unreachable, %stime-exceeded, parameter-problem } accept'",
-			chain->family, chain->table, chain->chain, v4 ? "icmp" : "icmpv6",
-			v4 ? "" : "packet-too-big, ");
+			"nft 'insert rule %s %s %s ct state { invalid, untracked } %s type { %s } accept'",
+			chain->family, chain->table, chain->chain, f->icmp, f->types);
 }
 
 /* The chains that were named about one probe. */
@@ -157,7 +164,7 @@ static unsigned find_drops(
 		const struct trace_chain *chain = &drops.chains[drops.n++];
 
 		write_accept(mend, way, chain);
-		SAY(way, DOCTOR_PROBLEM, mend, "%s of the chain %s %s %s drops an error about %s flow",
+		way_say(way, DOCTOR_PROBLEM, mend, "%s of the chain %s %s %s drops an error about %s flow",
 			chain->policy ? "the policy" : "a rule", chain->family, chain->table, chain->chain,
 			way->flow);
 		run_program((const char *const[]){"sh", "-c", mend, NULL}, NULL, NULL, NULL);
@@ -180,26 +187,26 @@ static void judge_error(struct way *way, const struct sight *sight)
 
 	config_prefix_text((struct prefix){sight->error.outer.source, 128}, source);
 	if (!sight->queued) {
-		SAY(way, DOCTOR_PROBLEM, "man icmpnatd",
+		way_say(way, DOCTOR_PROBLEM, "nft list ruleset",
 			"an error about %s flow leaves by %s and is not queued", way->flow,
 			name_of(way, sight->left_by));
 	} else if (sight->left_by != sight->meant_for) {
 		snprintf(mend, sizeof(mend), "ip %srule add from %s lookup %u",
 			address_is_v4(way->client) ? "" : "-6 ", source, way->table);
-		SAY(way, DOCTOR_PROBLEM, mend,
+		way_say(way, DOCTOR_PROBLEM, mend,
 			"policy routing sends an error about %s flow by %s once its source is %s, not by %s",
 			way->flow, name_of(way, sight->left_by), source, name_of(way, sight->meant_for));
 	} else if (address_is_private(sight->error.outer.source)) {
 		snprintf(mend, sizeof(mend), "editor %s # maps: { private = \"%s\"; public = \"...\"; }",
 			way->doctor->path, source);
-		SAY(way, DOCTOR_PROBLEM, mend,
+		way_say(way, DOCTOR_PROBLEM, mend,
 			"an error about %s flow leaves by %s from %s, which no map covers", way->flow,
 			name_of(way, sight->left_by), source);
 	} else if (!sight->right_quote) {
-		SAY(way, DOCTOR_PROBLEM, "icmpnatctl maps",
+		way_say(way, DOCTOR_PROBLEM, "icmpnatctl maps",
 			"an error about %s flow does not quote what the client sent", way->flow);
 	} else {
-		SAY(way, DOCTOR_OK, NULL, "an error about %s flow is queued, and leaves by %s from %s",
+		way_say(way, DOCTOR_OK, NULL, "an error about %s flow is queued, and leaves by %s from %s",
 			way->flow, name_of(way, sight->left_by), source);
 	}
 }
@@ -217,7 +224,8 @@ static bool judge(struct way *way, unsigned interface, const struct probe *probe
 	if (sight.left_by && !drops)
 		judge_error(way, &sight);
 	else if (sight.queued && !drops)
-		SAY(way, DOCTOR_PROBLEM, "man icmpnatd",
+		way_say(way, DOCTOR_PROBLEM,
+			"iptables-legacy-save; ip6tables-legacy-save; ip rule; ip -6 rule",
 			"an error about %s flow is lost after the queue, and no chain of nft says so",
 			way->flow);
 	return sight.left_by || sight.queued || drops;
@@ -245,9 +253,8 @@ static void say_copy_route(const struct way *way)
 	else
 		snprintf(mend, sizeof(mend), "%s route add default via ... dev %s metric 2000", ip,
 			way->interface);
-	SAY(way, DOCTOR_PROBLEM, mend,
-		"%s of errors about new flows are lost: no gateway is found by the interface alone",
-		"copies");
+	way_say(way, DOCTOR_PROBLEM, mend,
+		"copies of errors about new flows are lost: no gateway is found by the interface alone");
 }
 
 /* An error about a new flow: of a router about a packet that may make no further
@@ -266,14 +273,14 @@ static void check_way_new(struct way *way)
 	if ((sight.queued ? sight.meant_for : sight.left_by) != way->index && !way->leads && way->has_own)
 		probe = (struct probe){way->client, way->own, 40001, 33434, 64};
 	else if (sight.left_by && !sight.queued && sight.left_by != way->index) {
-		SAY(way, DOCTOR_NOTE, "ip rule", "an error about %s flow leaves by %s", way->flow,
+		way_say(way, DOCTOR_NOTE, "ip rule", "an error about %s flow leaves by %s", way->flow,
 			name_of(way, sight.left_by));
 		return;
 	}
 	if (judge(way, way->index, &probe))
 		return;
-	SAY(way, DOCTOR_UNKNOWN, NULL, "nothing that comes in provokes an error about %s flow: not looked at",
-		way->flow);
+	way_say(way, DOCTOR_UNKNOWN, NULL,
+		"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }
 
 /* About a flow that this host has opened, if that leaves this way. */
@@ -285,12 +292,12 @@ static void check_way_established(struct way *way)
 	if ((!way->leads && !way->has_own) || (way->doctor->copies && !has_copy_route(way)))
 		return;
 	if (!prober_be_opened(&way->prober, way->client, way->leads ? NULL : &way->own, &answer, &interface))
-		SAY(way, DOCTOR_UNKNOWN, NULL,
+		way_say(way, DOCTOR_UNKNOWN, NULL,
 			"the filter lets no question about the time out, or no answer in: %s flow was not "
 			"looked at",
 			way->flow);
 	else if (interface == way->index && !judge(way, interface, &answer))
-		SAY(way, DOCTOR_UNKNOWN, NULL,
+		way_say(way, DOCTOR_UNKNOWN, NULL,
 			"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }
 
@@ -303,7 +310,7 @@ static void go(struct way *way, void (*check)(struct way *way))
 	if (way->leads || way->has_own || way->numbered)
 		check(way);
 	else if (check == check_way_new)
-		SAY(way, DOCTOR_NOTE, NULL, "no %s leads out this way: nothing to look at", "route");
+		way_say(way, DOCTOR_NOTE, NULL, "no route leads out this way: nothing to look at");
 }
 
 static void go_all_ways(struct doctor *doctor, const char *flow, void (*check)(struct way *way))
@@ -316,11 +323,11 @@ static void go_all_ways(struct doctor *doctor, const char *flow, void (*check)(s
 			strerror(errno));
 		return;
 	}
-	for (size_t i = 0; i < config->n_outside * 2; i++) {
-		way.interface = config->outside[i / 2].name;
-		way.family = families[i % 2].name;
-		way.client = families[i % 2].hosts[0];
-		way.other = families[i % 2].hosts[1];
+	for (size_t i = 0; i < config->n_outside * RULES_FAMILIES; i++) {
+		way.interface = config->outside[i / RULES_FAMILIES].name;
+		way.family = &rules_families[i % RULES_FAMILIES];
+		way.client = hosts[i % RULES_FAMILIES][0];
+		way.other = hosts[i % RULES_FAMILIES][1];
 		way.index = if_nametoindex(way.interface);
 		if (way.index)
 			go(&way, check);

@@ -201,13 +201,20 @@ void check_reverse_path(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, NULL, "no reverse path filter is in the way");
 }
 
+/* A bit for each type of ICMPv4 errors, as in net.ipv4.icmp_ratemask. */
+#define BIT_4(type) | 1L << type
+#define BIT_6(type)
+#define ICMP_TYPE(name, version, type, text, unit) BIT_##version(type)
+static const long types_v4 = 0
+#include "core/icmp_type.def"
+	;
+
 /* The kernel's limit on errors, in IPv4 for the types in a mask (default 0x1818). */
 void check_rate(struct doctor *doctor)
 {
 	long pause = read_setting(".", "icmp_ratelimit"), types = read_setting(".", "icmp_ratemask");
-	const long ours = 1 << 3 | 1 << 11 | 1 << 12;
 
-	if (pause > 0 && types > 0 && types & ours)
+	if (pause > 0 && types > 0 && types & types_v4)
 		doctor_say(doctor, DOCTOR_NOTE, "sysctl -w net.ipv4.icmp_ratelimit=100",
 			"the kernel emits at most one error in %ld ms to each peer", pause);
 	else

@@ -9,20 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN "icmpnatd" /* all our tables begin so */
+#include "rules/family.h"
 
-static const char mark[] = "table inet " OWN "_trace { chain output {\n"
-			   "type filter hook output priority -450;\n"
-			   "icmp type { 3, 11, 12 } meta nftrace set 1\n"
-			   "icmpv6 type { 1, 2, 3, 4 } meta nftrace set 1\n"
-			   "}\n}\n";
+#define OWN "icmpnatd" /* all our tables begin so */
 
 /* Starts to trace in the namespace that the caller is in. False if nft cannot. */
 bool trace_start(struct trace *trace)
 {
 	const char *const load[] = {"nft", "-f", "-", NULL};
 	const char *const monitor[] = {"nft", "monitor", "trace", NULL};
+	char mark[512];
 
+	snprintf(mark, sizeof(mark),
+		"table inet " OWN "_trace { chain output {\n"
+		"type filter hook output priority -450;\n"
+		"%s type { %s } meta nftrace set 1\n%s type { %s } meta nftrace set 1\n}\n}\n",
+		rules_families[0].icmp, rules_families[0].types, rules_families[1].icmp,
+		rules_families[1].types);
 	trace->read = 0;
 	return run_program(load, mark, NULL, NULL) == 0 && run_start(&trace->monitor, monitor, NULL) == 0;
 }
