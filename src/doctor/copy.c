@@ -163,20 +163,21 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, bool pres
 		doctor_say(doctor, DOCTOR_OK, NULL, "the capture rules of %s are in force", doctor->path);
 }
 
-/* Tries every kind of capture rules in the twin, and says whether the host has those
- * that go with its configuration. Leaves in the twin those that the host has, or else
- * the best ones: for one queue, whatever the number of workers. */
+/* Tries one kind of capture rules after the other in the twin, until one is what the
+ * host has, and says whether the host's rules go with its configuration. Leaves in
+ * the twin the kind that the host has, or else the best one that loads: for one queue,
+ * whatever the number of workers. */
 void check_rules(struct doctor *doctor)
 {
 	char *present = doctor->has_twin ? ruleset_own(&doctor->ruleset) : NULL, *complaint = NULL;
-	struct trial trials[N_KINDS];
+	struct trial trials[N_KINDS] = {{.loads = false}};
 	struct config one = *doctor->config;
 	size_t same, best, used;
 
 	if (!present)
 		return;
 	twin_enter(&doctor->twin);
-	for (size_t kind = 0; kind < N_KINDS; kind++)
+	for (size_t kind = 0; kind < N_KINDS && find_same(trials) == N_KINDS; kind++)
 		trials[kind] = try_kind(doctor, kind, present, &complaint);
 	same = find_same(trials);
 	best = find_loading(trials, true);
