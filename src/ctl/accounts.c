@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/command.h"
 #include "client/report.h"
+#include "ctl/command.h"
 #include "doctor/ruleset.h"
 
 #define READINGS 20 /* until nothing moves between two */
@@ -39,18 +39,33 @@ struct account {
 	bool has_kernel;
 };
 
-static uint64_t sum(const struct report_counters *counters, const char *group, const char *names)
+/* The counters that make each amount. */
+static const struct {
+	enum amount amount;
+	const char *group, *name; /* NULL: all of the group */
+} parts[] = {
+	{OVERFLOW, "kernel", "queue-dropped"},
+	{MISSED, "queue", "missed"},
+	{RECEIVED, "queue", "received"},
+	{OUTCOMES, "outcome", NULL},
+	{VERDICTS, "verdict", "accepted"},
+	{VERDICTS, "verdict", "rewritten"},
+	{VERDICTS, "verdict", "dropped"},
+	{REFUSED, "verdict", "refused-gone"},
+	{REFUSED, "verdict", "refused-permission"},
+	{REFUSED, "verdict", "refused-memory"},
+	{REFUSED, "verdict", "refused-other"},
+	{UNSENT, "verdict", "unsent"},
+	{WAITING, "kernel", "waiting"},
+};
+
+/* Adds a counter to the amount that it is part of, if there is one. */
+static void add_counter(uint64_t amount[AMOUNTS], const struct report_counter *counter)
 {
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < counters->n; i++) {
-		const struct report_counter *c = &counters->counter[i];
-		const char *found = names ? strstr(names, c->name) : c->name;
-
-		if (strcmp(c->group, group) == 0 && found)
-			total += c->total;
-	}
-	return total;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcmp(counter->group, parts[i].group) == 0 &&
+			(!parts[i].name || strcmp(counter->name, parts[i].name) == 0))
+			amount[parts[i].amount] += counter->total;
 }
 
 static uint64_t value(const struct report_counter *counter, size_t queue)
@@ -82,25 +97,17 @@ static bool read_account(struct account *account, const char *socket)
 {
 	static struct report_counters counters;
 	struct ruleset ruleset;
-	uint64_t *a = account->amount;
 
 	*account = (struct account){.has_rules = ruleset_read(&ruleset) == 0};
 	if (account->has_rules)
-		account->has_rules = ruleset_queued(&ruleset, &a[HANDED]);
+		account->has_rules = ruleset_queued(&ruleset, &account->amount[HANDED]);
 	ruleset_free(&ruleset);
 	if (!report_ask_counters(&counters, socket))
 		return false;
 	account->has_kernel = report_find(&counters, "kernel", "waiting");
-	a[OVERFLOW] = sum(&counters, "kernel", "queue-dropped");
-	a[MISSED] = sum(&counters, "queue", "missed");
-	a[RECEIVED] = sum(&counters, "queue", "received");
+	for (size_t i = 0; i < counters.n; i++)
+		add_counter(account->amount, &counters.counter[i]);
 	read_queues(account, &counters);
-	a[OUTCOMES] = sum(&counters, "outcome", NULL);
-	a[VERDICTS] = sum(&counters, "verdict", "accepted rewritten dropped");
-	a[REFUSED] =
-		sum(&counters, "verdict", "refused-gone refused-permission refused-memory refused-other");
-	a[UNSENT] = sum(&counters, "verdict", "unsent");
-	a[WAITING] = sum(&counters, "kernel", "waiting");
 	return true;
 }
 

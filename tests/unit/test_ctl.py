@@ -253,6 +253,21 @@ def test_check_after_the_guard_has_let_go_what_was_not_sent(daemon):
     assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
 
 
+@pytest.mark.parametrize("counter", [
+    ("verdict", "accept"), ("verdict", "refused"), ("queue", "receive"), ("kernel", "wait"), ("kernel", "queue")])
+def test_check_does_not_add_a_counter_whose_name_is_part_of_another(daemon, counter):
+    """Of a newer daemon, say, whose counters this client does not know."""
+    group, name = counter
+    if group == "kernel":
+        daemon.answers["stats"] = balanced(**{name: 7})
+    else:
+        daemon.answers["stats"] = stats({**BALANCED, counter: (7, 0)}, *BALANCED_KERNEL)
+    said = ask(daemon, "stats", "--check")
+    daemon.answers["stats"] = balanced()
+    assert said == ask(daemon, "stats", "--check")
+    assert said.endswith("every packet is accounted for\n")
+
+
 MANY = 5 << 32  # the kernel's sequence of each queue has wrapped
 
 
