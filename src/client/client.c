@@ -56,7 +56,7 @@ static void explain_connect(const char *path)
 }
 
 /* A connected socket that waits so many seconds at most, or -1 after a message. */
-static int connect_to(const char *path, int patience)
+static int client_connect(const char *path, int patience)
 {
 	const struct timeval timeout = {.tv_sec = patience};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -108,7 +108,7 @@ static void explain_end(const struct inbox *in, ssize_t received, bool answered)
 
 /* Receives at least one more byte; false after a message. answered: whether
  * a line was handed out already. */
-static bool receive(struct inbox *in, bool answered)
+static bool client_receive(struct inbox *in, bool answered)
 {
 	ssize_t received;
 
@@ -137,7 +137,7 @@ static char *next_line(struct inbox *in, bool answered)
 	char *line, *newline;
 
 	while (!(newline = memchr(in->bytes + in->begin, '\n', in->end - in->begin)))
-		if (!receive(in, answered))
+		if (!client_receive(in, answered))
 			return NULL;
 	line = in->bytes + in->begin;
 	in->begin = (size_t)(newline - in->bytes) + 1;
@@ -157,7 +157,7 @@ static void warn_text(const char *before, const char *text)
 }
 
 /* Hands out the data lines; true when the closing line says ok. */
-static bool read_answer(struct inbox *in, client_line *each, void *context)
+static bool client_read_answer(struct inbox *in, client_line *each, void *context)
 {
 	char *line;
 
@@ -185,10 +185,10 @@ bool client_ask_patiently(
 	static struct inbox in;
 	bool ok;
 
-	in = (struct inbox){.fd = connect_to(path, patience), .patience = patience};
+	in = (struct inbox){.fd = client_connect(path, patience), .patience = patience};
 	if (in.fd < 0)
 		return false;
-	ok = send_request(in.fd, request) && read_answer(&in, each, context);
+	ok = send_request(in.fd, request) && client_read_answer(&in, each, context);
 	close(in.fd);
 	return ok;
 }

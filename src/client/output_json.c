@@ -76,7 +76,7 @@ static void json_tail(void)
 	puts(json.report == OUTPUT_STATUS ? "\n}" : json.report == OUTPUT_DOCTOR ? "" : "}");
 }
 
-static void put_value(const struct report_item *item)
+static void json_value(const struct report_item *item)
 {
 	enum report_kind kind = report_kind(item->key);
 	uint64_t number;
@@ -100,7 +100,7 @@ static void put_outside(const struct report_item *item)
 	putchar('}');
 }
 
-static void put_item(const struct report_item *item)
+static void json_item(const struct report_item *item)
 {
 	if (report_kind(item->key) == REPORT_OUTSIDE) {
 		put_outside(item);
@@ -112,10 +112,10 @@ static void put_item(const struct report_item *item)
 	begin_row();
 	put_member("", item->key);
 	fputs(": ", stdout);
-	put_value(item);
+	json_value(item);
 }
 
-static void put_counter(const struct report_counter *counter)
+static void json_counter(const struct report_counter *counter)
 {
 	begin_row();
 	put_member("  {\"group\": ", counter->group);
@@ -132,7 +132,7 @@ static void put_counter(const struct report_counter *counter)
 	putchar('}');
 }
 
-static void put_map(const struct report_map *map)
+static void json_map(const struct report_map *map)
 {
 	begin_row();
 	put_member("  {\"private\": ", map->private);
@@ -144,7 +144,7 @@ static void put_map(const struct report_map *map)
 	putchar('}');
 }
 
-static void put_finding(const struct report_finding *finding)
+static void json_finding(const struct report_finding *finding)
 {
 	begin_row();
 	put_member("  {\"check\": ", finding->check);
@@ -155,8 +155,8 @@ static void put_finding(const struct report_finding *finding)
 }
 
 const struct output output_json = {.head = json_head,
-	.item = put_item,
-	.counter = put_counter,
-	.map = put_map,
-	.finding = put_finding,
+	.item = json_item,
+	.counter = json_counter,
+	.map = json_map,
+	.finding = json_finding,
 	.tail = json_tail};

@@ -70,7 +70,7 @@ static void put_sample(const struct report_counter *counter, size_t i)
 		counter->instance[i], counter->value[i]);
 }
 
-static void put_counter(const struct report_counter *counter)
+static void prometheus_counter(const struct report_counter *counter)
 {
 	char name[sizeof(metric)];
 
@@ -95,4 +95,4 @@ static void prometheus_tail(void)
 }
 
 const struct output output_prometheus = {
-	.head = prometheus_head, .counter = put_counter, .tail = prometheus_tail};
+	.head = prometheus_head, .counter = prometheus_counter, .tail = prometheus_tail};

@@ -97,7 +97,7 @@ static void put_time(uint64_t seconds)
 		printf("%" PRIu64, seconds);
 }
 
-static void put_value(const struct report_item *item)
+static void text_value(const struct report_item *item)
 {
 	enum report_kind kind = report_kind(item->key);
 	uint64_t number = 0;
@@ -111,14 +111,14 @@ static void put_value(const struct report_item *item)
 }
 
 /* One line of the status; a key that repeats is named once. */
-static void put_item(const struct report_item *item)
+static void text_item(const struct report_item *item)
 {
 	char label[32];
 
 	snprintf(label, sizeof(label), "%s:", strcmp(item->key, text.key) == 0 ? "" : item->key);
 	snprintf(text.key, sizeof(text.key), "%s", item->key);
 	text_put(stdout, label[1] ? label : "", 16);
-	put_value(item);
+	text_value(item);
 	if (item->state[0]) {
 		putchar(' ');
 		put_coloured(item->state, 0, 1);
@@ -186,7 +186,7 @@ static void put_remarks(const struct report_counter *counter)
 	}
 }
 
-static void put_counter(const struct report_counter *counter)
+static void text_counter(const struct report_counter *counter)
 {
 	if (counter->fate[0])
 		add_to_fate(counter);
@@ -205,7 +205,7 @@ static void put_counter(const struct report_counter *counter)
 
 /* Prints one map; the columns are fixed, because there may be 100,000s of rows
  * and the first one is not to wait for the last. */
-static void put_map(const struct report_map *map)
+static void text_map(const struct report_map *map)
 {
 	text_put(stdout, map->private, 22);
 	fputs(" -> ", stdout);
@@ -235,7 +235,7 @@ static void put_totals(void)
 }
 
 /* Prints one finding, and below it what mends it. */
-static void put_finding(const struct report_finding *finding)
+static void text_finding(const struct report_finding *finding)
 {
 	put_coloured(finding->state, 8, 1);
 	text_put(stdout, finding->check, 18);
@@ -255,8 +255,8 @@ static void text_tail(void)
 }
 
 const struct output output_text = {.head = text_head,
-	.item = put_item,
-	.counter = put_counter,
-	.map = put_map,
-	.finding = put_finding,
+	.item = text_item,
+	.counter = text_counter,
+	.map = text_map,
+	.finding = text_finding,
 	.tail = text_tail};

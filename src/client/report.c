@@ -94,7 +94,8 @@ static bool copy(char *to, size_t size, const char *from)
 
 /* Adds an empty counter behind the last one of its group. NULL: there are too
  * many, or a name is too long. */
-static struct report_counter *add(struct report_counters *counters, const char *group, const char *name)
+static struct report_counter *report_add(
+	struct report_counters *counters, const char *group, const char *name)
 {
 	struct report_counter *at = counters->counter + counters->n;
 
@@ -116,7 +117,7 @@ static struct report_counter *find_or_add(
 {
 	struct report_counter *counter = report_find(counters, group, name);
 
-	return counter ? counter : add(counters, group, name);
+	return counter ? counter : report_add(counters, group, name);
 }
 
 /* Takes "group name sentence [fate]" of the answer to explain. */

@@ -169,7 +169,7 @@ static bool check(const struct account *first, const struct account *last)
 	return right;
 }
 
-static void print(const char *what, uint64_t n)
+static void print_amount(const char *what, uint64_t n)
 {
 	printf("%-54s %12" PRIu64 "\n", what, n);
 }
@@ -202,9 +202,10 @@ static void print_handed(const struct account *first, const struct account *last
 	} else if (are_rules_younger(first, last)) {
 		puts("the capture rules were loaded after the daemon had begun to count");
 	} else {
-		print("handed over by the capture rules", last->amount[HANDED]);
+		print_amount("handed over by the capture rules", last->amount[HANDED]);
 		if (last->has_kernel)
-			print("  passed by, or handed over before the daemon counted", passed_by(last));
+			print_amount(
+				"  passed by, or handed over before the daemon counted", passed_by(last));
 	}
 }
 
@@ -213,20 +214,20 @@ static void print_account(const struct account *account)
 	const uint64_t *a = account->amount;
 
 	if (account->has_kernel) {
-		print("  dropped: the queue was full", a[OVERFLOW]);
-		print("  entered the queue", a[NUMBERED]);
+		print_amount("  dropped: the queue was full", a[OVERFLOW]);
+		print_amount("  entered the queue", a[NUMBERED]);
 	} else {
 		puts("the kernel's counters are not known to the daemon");
 	}
-	print("    passed or dropped: the socket was full", a[MISSED]);
-	print("    received", a[RECEIVED]);
-	print("      outcomes", a[OUTCOMES]);
-	print("      verdicts", a[VERDICTS]);
-	print("        refused by the kernel", a[REFUSED]);
-	print("        not sent: the guard lets their packets go", a[UNSENT]);
-	print("        accepted by the kernel", a[VERDICTS] - a[REFUSED] - a[UNSENT]);
+	print_amount("    passed or dropped: the socket was full", a[MISSED]);
+	print_amount("    received", a[RECEIVED]);
+	print_amount("      outcomes", a[OUTCOMES]);
+	print_amount("      verdicts", a[VERDICTS]);
+	print_amount("        refused by the kernel", a[REFUSED]);
+	print_amount("        not sent: the guard lets their packets go", a[UNSENT]);
+	print_amount("        accepted by the kernel", a[VERDICTS] - a[REFUSED] - a[UNSENT]);
 	if (account->has_kernel)
-		print("  in the queue now", a[WAITING]);
+		print_amount("  in the queue now", a[WAITING]);
 }
 
 /* What can be said of accounts that are right. */

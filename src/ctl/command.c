@@ -22,7 +22,7 @@ struct printing {
 
 /* Prints the head, unless that is done: a report that has not begun leaves
  * standard output empty. */
-static void begin(struct printing *printing)
+static void begin_printing(struct printing *printing)
 {
 	if (!printing->begun)
 		printing->options->output->head(
@@ -30,26 +30,26 @@ static void begin(struct printing *printing)
 	printing->begun = true;
 }
 
-static bool print_item(char *line, void *context)
+static bool print_item_line(char *line, void *context)
 {
 	struct printing *printing = context;
 	struct report_item item;
 
 	if (!report_parse_item(&item, line))
 		return false;
-	begin(printing);
+	begin_printing(printing);
 	printing->options->output->item(&item);
 	return true;
 }
 
-static bool print_map(char *line, void *context)
+static bool print_map_line(char *line, void *context)
 {
 	struct printing *printing = context;
 	struct report_map map;
 
 	if (!report_parse_map(&map, line))
 		return false;
-	begin(printing);
+	begin_printing(printing);
 	printing->options->output->map(&map);
 	return true;
 }
@@ -60,7 +60,7 @@ static bool print_answer(const char *request, client_line *print, struct printin
 {
 	if (!client_ask(printing.options->socket, request, print, &printing))
 		return false;
-	begin(&printing);
+	begin_printing(&printing);
 	printing.options->output->tail();
 	return true;
 }
@@ -68,13 +68,13 @@ static bool print_answer(const char *request, client_line *print, struct printin
 /* What runs, since when, with which configuration. */
 bool command_status(const struct options *options)
 {
-	return print_answer("status", print_item, (struct printing){options, OUTPUT_STATUS, false});
+	return print_answer("status", print_item_line, (struct printing){options, OUTPUT_STATUS, false});
 }
 
 /* The address maps and how often each was used. */
 bool command_maps(const struct options *options)
 {
-	return print_answer("maps", print_map, (struct printing){options, OUTPUT_MAPS, false});
+	return print_answer("maps", print_map_line, (struct printing){options, OUTPUT_MAPS, false});
 }
 
 /* The counters; nothing is printed unless all of them arrived. */

@@ -150,7 +150,7 @@ static bool take_option(struct options *options, int letter)
 }
 
 /* Reads all options, wherever they stand; optind is then the command's place. */
-static bool parse_options(struct options *options, int argc, char *argv[])
+static bool read_options(struct options *options, int argc, char *argv[])
 {
 	struct option longs[COUNT(option_texts) + 1] = {{.name = NULL}};
 	char shorts[2 * COUNT(option_texts) + 1] = "";
@@ -190,7 +190,7 @@ static bool check_options(const struct command *command)
 }
 
 /* The exit status; a disk that is full is not taken for success. */
-static int finish(bool ok)
+static int exit_status(bool ok)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return ok ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -201,7 +201,7 @@ static int finish(bool ok)
 static int print_version(void)
 {
 	puts("icmpnatctl " PACKAGE_VERSION);
-	return finish(true);
+	return exit_status(true);
 }
 
 int main(int argc, char *argv[])
@@ -209,12 +209,12 @@ int main(int argc, char *argv[])
 	struct options options = {.socket = ICMPNATD_SOCKET, .interval = 1};
 	const struct command *command;
 
-	if (!parse_options(&options, argc, argv))
+	if (!read_options(&options, argc, argv))
 		return usage();
 	if (given['V'])
 		return print_version();
 	if (given['h'])
-		return finish(command_help(&options));
+		return exit_status(command_help(&options));
 	if (optind != argc - 1) {
 		warnx(optind == argc ? "no command given" : "one command at a time");
 		return usage();
@@ -225,5 +225,5 @@ int main(int argc, char *argv[])
 	options.all = given['a'];
 	options.explain = given['e'];
 	options.output = given['j'] ? &output_json : given['p'] ? &output_prometheus : &output_text;
-	return finish(given['k'] ? command_accounts(&options) : command->run(&options));
+	return exit_status(given['k'] ? command_accounts(&options) : command->run(&options));
 }

@@ -19,7 +19,7 @@ struct sample {
 	struct timespec when;
 };
 
-static bool take(struct sample *sample, const struct options *options)
+static bool take_sample(struct sample *sample, const struct options *options)
 {
 	clock_gettime(CLOCK_MONOTONIC, &sample->when);
 	return report_ask_counters(&sample->counters, options->socket);
@@ -110,12 +110,12 @@ bool command_watch(const struct options *options)
 	struct sample *before = &samples[0], *now = &samples[1], *spare;
 	bool screen = isatty(STDOUT_FILENO);
 
-	if (!take(before, options))
+	if (!take_sample(before, options))
 		return false;
 	first = *before;
 	for (unsigned long i = 0; options->count == 0 || i < options->count; i++) {
 		wait_for(options->interval);
-		if (!take(now, options))
+		if (!take_sample(now, options))
 			return false;
 		put_interval(&first, before, now, screen);
 		if (fflush(stdout) != 0)

@@ -52,7 +52,7 @@ static bool leads(struct way *way, const struct address *from)
 	return true;
 }
 
-static bool read_address(struct address *a, const struct sockaddr *socket_address)
+static bool read_interface_address(struct address *a, const struct sockaddr *socket_address)
 {
 	if (socket_address && socket_address->sa_family == AF_INET)
 		*a = address_from_v4((const void *)&((const struct sockaddr_in *)socket_address)->sin_addr);
@@ -75,8 +75,8 @@ static void find_own(struct way *way)
 	if (getifaddrs(&list) < 0)
 		return;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		if (!read_address(&a, i->ifa_addr) || address_is_v4(a) != address_is_v4(way->client) ||
-			address_is_unroutable(a))
+		if (!read_interface_address(&a, i->ifa_addr) ||
+			address_is_v4(a) != address_is_v4(way->client) || address_is_unroutable(a))
 			continue;
 		way->numbered = way->numbered || strcmp(i->ifa_name, way->interface) == 0;
 		if (!way->has_own && leads(way, &a)) {
@@ -213,7 +213,7 @@ static void judge_error(struct way *way, const struct sight *sight)
 
 /* Sends a probe, and says what becomes of the error about it. False, and nothing
  * is said, if none can be seen. */
-static bool judge(struct way *way, unsigned interface, const struct probe *probe)
+static bool judge_probe(struct way *way, unsigned interface, const struct probe *probe)
 {
 	struct sight sight;
 	unsigned drops = 0;
@@ -277,7 +277,7 @@ static void check_way_new(struct way *way)
 			name_of(way, sight.left_by));
 		return;
 	}
-	if (judge(way, way->index, &probe))
+	if (judge_probe(way, way->index, &probe))
 		return;
 	way_say(way, DOCTOR_UNKNOWN, NULL,
 		"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
@@ -296,7 +296,7 @@ static void check_way_established(struct way *way)
 			"the filter lets no question about the time out, or no answer in: %s flow was not "
 			"looked at",
 			way->flow);
-	else if (interface == way->index && !judge(way, interface, &answer))
+	else if (interface == way->index && !judge_probe(way, interface, &answer))
 		way_say(way, DOCTOR_UNKNOWN, NULL,
 			"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }

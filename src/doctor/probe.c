@@ -160,7 +160,7 @@ static void read_link(
 	}
 }
 
-static void look(struct prober *prober, const struct probe *probe, struct sight *sight)
+static void prober_look(struct prober *prober, const struct probe *probe, struct sight *sight)
 {
 	serve_queue(prober, probe, sight);
 	for (size_t i = 0; i < prober->twin->n_links; i++)
@@ -181,11 +181,11 @@ static void write_probe(const struct prober *prober, unsigned interface, const s
 /* Lets a datagram come in by an interface, and watches for the error about it. */
 void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight)
 {
-	look(prober, probe, sight);
+	prober_look(prober, probe, sight);
 	*sight = (struct sight){.queued = false};
 	write_probe(prober, interface, probe);
 	for (int i = 0; i < TRIES && sight->left_by == 0; i++) {
-		look(prober, probe, sight);
+		prober_look(prober, probe, sight);
 		if (sight->left_by == 0)
 			poll(prober->twin->ends, prober->twin->n_links, PATIENCE);
 	}
@@ -237,7 +237,7 @@ static union socket_address make_address(struct address a, unsigned port)
 }
 
 /* A connected UDP socket, from an address of the twin (NULL: the kernel's choice). */
-static int connect_to(struct address client, const struct address *from)
+static int connect_from_twin(struct address client, const struct address *from)
 {
 	/* NTP: few firewalls keep their own questions about the time in. */
 	const union socket_address to = make_address(client, 123);
@@ -257,7 +257,7 @@ static int connect_to(struct address client, const struct address *from)
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
 	struct probe *answer, unsigned *interface)
 {
-	struct pollfd socket = {.fd = connect_to(client, from), .events = POLLIN};
+	struct pollfd socket = {.fd = connect_from_twin(client, from), .events = POLLIN};
 	bool opened = false;
 
 	if (socket.fd >= 0 && send(socket.fd, "", 1, 0) == 1)

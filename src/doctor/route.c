@@ -40,7 +40,7 @@ void route_close(struct mnl_socket *socket)
 		mnl_socket_close(socket);
 }
 
-static bool append(struct messages *all, const char *bytes, size_t length)
+static bool append_messages(struct messages *all, const char *bytes, size_t length)
 {
 	char *grown = realloc(all->bytes, all->length + length);
 
@@ -85,7 +85,7 @@ static int dump(struct mnl_socket *socket, uint16_t type, struct messages *all)
 	while (last == 0) {
 		ssize_t length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 
-		if (length < 0 || !append(all, buffer, (size_t)length))
+		if (length < 0 || !append_messages(all, buffer, (size_t)length))
 			return -1;
 		last = is_last(buffer, (int)length);
 	}
@@ -127,7 +127,7 @@ static bool prepare_route(struct nlmsghdr *message)
 }
 
 /* Whether an object is to be copied; makes it fit to be sent. */
-static bool prepare(struct nlmsghdr *message, enum route_kind kind)
+static bool prepare_object(struct nlmsghdr *message, enum route_kind kind)
 {
 	uint8_t family = ((const struct rtgenmsg *)mnl_nlmsg_get_payload(message))->rtgen_family;
 
@@ -165,7 +165,7 @@ static void prepare_all(struct messages *all, enum route_kind kind)
 	int length = (int)all->length;
 
 	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
-		if (!prepare(message, kind))
+		if (!prepare_object(message, kind))
 			message->nlmsg_type = 0;
 }
 
@@ -197,7 +197,7 @@ int route_forget_rules(struct mnl_socket *socket)
 
 	for (message = (void *)all.bytes; result == 0 && mnl_nlmsg_ok(message, length);
 		message = mnl_nlmsg_next(message, &length)) {
-		if (!prepare(message, ROUTE_RULES))
+		if (!prepare_object(message, ROUTE_RULES))
 			continue;
 		message->nlmsg_type = RTM_DELRULE;
 		result = send_and_wait(socket, message);
@@ -249,7 +249,7 @@ static void read_route(const struct nlmsghdr *message, struct route *route)
 }
 
 /* Sends a question, and reads the answer. */
-static int ask(struct mnl_socket *socket, const struct nlmsghdr *question, struct route *route)
+static int route_ask(struct mnl_socket *socket, const struct nlmsghdr *question, struct route *route)
 {
 	char buffer[BUFFER_MAX];
 	ssize_t length;
@@ -291,7 +291,7 @@ int route_find(struct mnl_socket *socket, struct address to, const struct addres
 		question->rtm_src_len = question->rtm_dst_len;
 		put_address(message, RTA_SRC, *from, address_is_v4(to));
 	}
-	return ask(socket, message, route);
+	return route_ask(socket, message, route);
 }
 
 /* The same for a packet that must leave by an interface, as a copy (nft's dup). */
@@ -301,5 +301,5 @@ int route_find_by(struct mnl_socket *socket, struct address to, unsigned interfa
 	struct nlmsghdr *message = begin_question(buffer, to);
 
 	mnl_attr_put_u32(message, RTA_OIF, interface);
-	return ask(socket, message, route);
+	return route_ask(socket, message, route);
 }

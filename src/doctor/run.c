@@ -88,7 +88,7 @@ char *run_read(int file)
 
 /* Waits for its end and returns its exit status, -1 if it has none; kills what
  * is late. */
-static int finish(const struct run *run, int patience)
+static int run_finish(const struct run *run, int patience)
 {
 	struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, run->pid, 0), .events = POLLIN};
 	int status = -1;
@@ -104,7 +104,7 @@ static int finish(const struct run *run, int patience)
 /* Ends a program that does not end by itself. */
 void run_kill(const struct run *run)
 {
-	finish(run, 0);
+	run_finish(run, 0);
 	close_files(run);
 }
 
@@ -122,7 +122,7 @@ int run_program(const char *const arguments[], const char *input, char **out, ch
 		*errors = NULL;
 	if (run_start(&run, arguments, input) < 0)
 		return errno == ENOENT ? RUN_MISSING : -1;
-	status = finish(&run, DEADLINE);
+	status = run_finish(&run, DEADLINE);
 	if (out)
 		*out = run_read(run.out);
 	if (errors)

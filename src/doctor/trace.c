@@ -37,7 +37,7 @@ void trace_stop(struct trace *trace)
 
 /* "trace id 5e70b1c2 inet filter output rule ip saddr 192.0.2.1 drop (verdict drop)"
  * "trace id 5e70b1c2 inet filter output policy drop " */
-static bool read_line(const char *line, size_t length, struct trace_chain *found)
+static bool read_trace_line(const char *line, size_t length, struct trace_chain *found)
 {
 	char copy[1024];
 	int rest = 0;
@@ -59,7 +59,7 @@ bool trace_find_drop(struct trace *trace, struct trace_chain *found)
 	bool drops = false;
 
 	for (; !drops && line && (end = strchr(line, '\n')); line = end + 1) {
-		drops = read_line(line, (size_t)(end - line), found);
+		drops = read_trace_line(line, (size_t)(end - line), found);
 		trace->read = (size_t)(end + 1 - text);
 	}
 	free(text);
