@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "rules/family.h"
-#include "rules/kind.h"
+#include "rules/rules.h"
 
 /* Returns what follows an item in a list with commas in between; "" at its end. */
 static const char *next_item(const char *item)

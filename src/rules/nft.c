@@ -6,7 +6,7 @@
 #include <net/if.h>
 
 #include "rules/family.h"
-#include "rules/kind.h"
+#include "rules/rules.h"
 
 /* Prints the chain that copies, with one rule for each outside interface: without
  * its device the copy would be routed by its destination alone, which is wrong

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capture rules for a configuration, as text to be loaded.
+ * The capture rules for a configuration, as text to be loaded: of which kinds, and
+ * which program has which part of them.
  */
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
@@ -9,7 +10,6 @@
 #include <stdio.h>
 
 #include "config/config.h"
-#include "rules/kind.h"
 
 /* The rows of rules_kinds. Those before RULES_NONE bring errors to the daemon. */
 enum rules_format {
@@ -24,7 +24,29 @@ enum rules_format {
 	RULES_FORMATS
 };
 
-extern const struct rules_kind rules_kinds[RULES_FORMATS]; /* those with a name come first */
+struct rules_kind {
+	const char *name;		    /* for --print-rules; NULL: only the daemon loads this kind */
+	const char *loader;		    /* command that reads the rules from its standard input */
+	const char *sentence;		    /* for icmpnatd --help */
+	const struct rules_program *copies; /* NULL: errors about new flows leave as they are */
+	const struct rules_program *queues; /* NULL: this kind removes the rules of the others */
+	bool owned;			    /* nft's tables end with the socket that loads them */
+	bool anew;			    /* .. and replace any that have the same names */
+};
+
+/* A program that holds rules: nft, in tables icmpnatd; iptables, in chains ICMPNATD
+ * of its mangle tables. */
+struct rules_program {
+	/* Prints the part of the rules that this program has. */
+	void (*print)(FILE *out, const struct config *config, const struct rules_kind *kind);
+	/* Prints, as comments, what a firewall with policy drop must accept. */
+	void (*print_advice)(FILE *out);
+	/* Prints shell commands that remove the rules, whether or not the program is installed. */
+	void (*print_removal)(FILE *out);
+};
+
+extern const struct rules_kind rules_kinds[RULES_FORMATS];   /* those with a name come first */
+extern const struct rules_program rules_nft, rules_iptables; /* nft.c, iptables.c */
 
 bool rules_format_parse(enum rules_format *format, const char *text);
 void rules_print(FILE *out, const struct config *config, enum rules_format format);
