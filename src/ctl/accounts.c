@@ -93,6 +93,7 @@ static void read_queues(struct account *account, struct report_counters *counter
 	}
 }
 
+/* Reads the accounts: the rules first, then the daemon. Returns false after a message. */
 static bool read_account(struct account *account, const char *socket)
 {
 	static struct report_counters counters;
@@ -135,6 +136,7 @@ static bool can_equal(uint64_t a1, uint64_t a2, uint64_t b1, uint64_t b2)
 	return a1 <= b2 && b1 <= a2;
 }
 
+/* Prints a complaint unless all is right. Returns whether it is. */
 static bool complain(bool right, const char *what)
 {
 	if (!right)
@@ -151,7 +153,8 @@ static bool queues_match(const struct account *first, const struct account *last
 	return true;
 }
 
-static bool check(const struct account *first, const struct account *last)
+/* Holds the amounts against each other, and prints what cannot be. */
+static bool check_accounts(const struct account *first, const struct account *last)
 {
 	const uint64_t *a = first->amount, *z = last->amount;
 	bool right = complain(can_equal(a[RECEIVED], z[RECEIVED], a[OUTCOMES], z[OUTCOMES]),
@@ -179,8 +182,8 @@ static uint64_t reached_the_queue(const struct account *account)
 	return account->amount[NUMBERED] + account->amount[OVERFLOW];
 }
 
-/* What was handed over and is in no other counter. With rules that are older than
- * the daemon's counting, nobody can say what became of it. */
+/* Returns how many packets the rules handed over that are in no other counter: they
+ * passed by the queue, or came before the daemon began to count. */
 static uint64_t passed_by(const struct account *account)
 {
 	const uint64_t handed = account->amount[HANDED], known = reached_the_queue(account);
@@ -188,8 +191,9 @@ static uint64_t passed_by(const struct account *account)
 	return handed > known ? handed - known : 0;
 }
 
-/* The rules are read before the kernel: what had reached it the time before must
- * be in their counters, if these began no later than the daemon's. */
+/* Whether the rules were loaded after the daemon began to count. Their counters are
+ * read before the kernel's, so at the last reading they have at least what had reached
+ * the queue at the first one; unless they are younger. */
 static bool are_rules_younger(const struct account *first, const struct account *last)
 {
 	return last->amount[HANDED] < reached_the_queue(first);
@@ -230,7 +234,7 @@ static void print_account(const struct account *account)
 		print_amount("  in the queue now", a[WAITING]);
 }
 
-/* What can be said of accounts that are right. */
+/* Returns what can be said of accounts that are right. */
 static const char *verdict(const struct account *first, const struct account *last)
 {
 	if (!last->has_kernel)
@@ -240,7 +244,7 @@ static const char *verdict(const struct account *first, const struct account *la
 	return "every packet is accounted for";
 }
 
-/* Whether the accounts are right; prints them. */
+/* Prints the accounts. Returns whether they are right. */
 bool command_accounts(const struct options *options)
 {
 	struct account first, last;
@@ -249,7 +253,7 @@ bool command_accounts(const struct options *options)
 		return false;
 	print_handed(&first, &last);
 	print_account(&last);
-	if (!check(&first, &last))
+	if (!check_accounts(&first, &last))
 		return false;
 	puts(verdict(&first, &last));
 	return true;

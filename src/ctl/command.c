@@ -65,19 +65,19 @@ static bool print_answer(const char *request, client_line *print, struct printin
 	return true;
 }
 
-/* What runs, since when, with which configuration. */
+/* Prints what runs, since when, with which configuration. */
 bool command_status(const struct options *options)
 {
 	return print_answer("status", print_item_line, (struct printing){options, OUTPUT_STATUS, false});
 }
 
-/* The address maps and how often each was used. */
+/* Prints the address maps and how often each was used. */
 bool command_maps(const struct options *options)
 {
 	return print_answer("maps", print_map_line, (struct printing){options, OUTPUT_MAPS, false});
 }
 
-/* The counters; nothing is printed unless all of them arrived. */
+/* Prints the counters, but nothing unless all of them arrived. */
 bool command_stats(const struct options *options)
 {
 	static struct report_counters counters;
@@ -125,8 +125,8 @@ static bool ask_program(const struct options *options, struct program *program)
 	return client_ask_patiently(options->socket, "status", CLIENT_LONG_PATIENCE, take_program, program);
 }
 
-/* Makes the daemon start the program on the disk in its place. The answer is the
- * old program's, which then ends: who answers next tells whether it worked. */
+/* Makes the daemon start the program on the disk in its place. The answer is the old
+ * program's, which then ends: the next status tells whether the new one has taken over. */
 bool command_upgrade(const struct options *options)
 {
 	struct program old, new;

@@ -149,7 +149,8 @@ static bool take_option(struct options *options, int letter)
 	return true;
 }
 
-/* Reads all options, wherever they stand; optind is then the command's place. */
+/* Reads all options, wherever they stand; optind is then the index of the command.
+ * Returns false after a message. */
 static bool read_options(struct options *options, int argc, char *argv[])
 {
 	struct option longs[COUNT(option_texts) + 1] = {{.name = NULL}};
@@ -189,7 +190,7 @@ static bool check_options(const struct command *command)
 	return true;
 }
 
-/* The exit status; a disk that is full is not taken for success. */
+/* Returns the exit status; a disk that is full is not taken for success. */
 static int exit_status(bool ok)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

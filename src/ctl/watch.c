@@ -31,8 +31,8 @@ static double seconds_between(const struct sample *before, const struct sample *
 	       (double)(now->when.tv_nsec - before->when.tv_nsec) / 1e9;
 }
 
-/* The value that a counter had in a sample. One that was greater then began
- * again at 0: the daemon was restarted. */
+/* Returns the value that a counter had in a sample; 0 if it was greater then, because
+ * the daemon was restarted. */
 static uint64_t value_in(struct sample *sample, const struct report_counter *counter)
 {
 	const struct report_counter *old = report_find(&sample->counters, counter->group, counter->name);

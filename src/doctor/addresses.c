@@ -24,7 +24,7 @@ static bool is_outside(const struct doctor *doctor, unsigned interface)
 	return false;
 }
 
-/* The first address that the public side of a map can stand for. */
+/* Returns the first address that the public side of a map can stand for. */
 static struct address first_public(const struct addrmap_entry *entry)
 {
 	struct address a = entry->public.base;
@@ -61,6 +61,7 @@ static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry,
 			public, name);
 }
 
+/* Says which public addresses are not routed to this host. */
 void check_addresses(struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
@@ -103,7 +104,7 @@ static bool maps_own_only(const struct doctor *doctor)
 	return config->n_entries > 0;
 }
 
-/* The rule of nft that does what a map says. */
+/* Prints the rule of nft that does what a map says. */
 static void print_map_rule(FILE *out, const struct config *config, const struct addrmap_entry *entry)
 {
 	const struct rules_family *f = rules_family_of(entry->private.base);
@@ -129,7 +130,8 @@ static void print_table(FILE *out, const struct config *config)
 	fputs("}; }'", out);
 }
 
-/* With one uplink, the kernel can prefer a public source by itself. */
+/* Says how the kernel can prefer a public source by itself, which it can with one
+ * uplink. */
 static void say_route(struct doctor *doctor)
 {
 	const struct addrmap_entry *entry = doctor->config->entries;
@@ -148,7 +150,7 @@ static void say_route(struct doctor *doctor)
 		"this host could prefer %s for all that it sends, errors included", public);
 }
 
-/* Whether the daemon is needed. */
+/* Says whether something simpler than the daemon would do. */
 void check_need(struct doctor *doctor)
 {
 	char *rules = NULL;

@@ -20,7 +20,8 @@ static const char *first_line(char *text)
 	return text;
 }
 
-/* The interfaces, addresses and routes. */
+/* Makes the twin, with the interfaces, addresses and routes of this host. Returns
+ * false after a finding if it cannot be had. */
 static bool copy_network(struct doctor *doctor)
 {
 	const char *failed;
@@ -45,7 +46,8 @@ static bool copy_network(struct doctor *doctor)
 	return true;
 }
 
-/* The packet filter. */
+/* Loads the packet filter of this host in the twin. Returns false after a finding if
+ * that failed. */
 static bool copy_rules(struct doctor *doctor)
 {
 	char *complaint = NULL;
@@ -71,7 +73,7 @@ static bool copy_rules(struct doctor *doctor)
 	return copied;
 }
 
-/* Makes the twin, with all of the host's rules. */
+/* Makes the twin that other checks need. */
 void check_twin(struct doctor *doctor)
 {
 	if (!copy_network(doctor) || !copy_rules(doctor))

@@ -48,6 +48,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend
 		&(struct report_finding){doctor->check, names[state], sentence, mend ? mend : ""});
 }
 
+/* Takes the name of the configuration file, if a line of the status has it. */
 static bool take_file(char *line, void *context)
 {
 	char **file = context;
@@ -68,7 +69,7 @@ static char *find_file(const char *socket)
 	return file ? file : strdup(ICMPNATD_CONFIG);
 }
 
-/* Reads the configuration. What is wrong with it icmpnatd says better. */
+/* Reads the configuration. What is wrong with it is left to icmpnatd --check to say. */
 static bool load_config(struct doctor *doctor)
 {
 	struct config_errors errors = {.out = NULL};

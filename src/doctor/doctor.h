@@ -21,8 +21,8 @@ enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM, DOCTOR_UNKNOWN };
 struct doctor {
 	const char *socket; /* of the daemon */
 	const struct output *output;
-	const char *check; /* the name of the one that speaks */
-	bool problem;	   /* one was found */
+	const char *check; /* name of the one that runs now */
+	bool problem;	   /* at least one was found */
 	const char *path;
 	struct config *config;
 	bool runs;	/* a daemon answers */

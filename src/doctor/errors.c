@@ -40,7 +40,8 @@ struct way {
 	bool has_own, numbered;
 };
 
-/* Whether the twin sends what goes to the client by this way, from an address. */
+/* Whether the twin sends by this way what goes to the client from an address (NULL:
+ * from the one that the kernel chooses). Notes the routing table if so. */
 static bool leads(struct way *way, const struct address *from)
 {
 	struct route route;
@@ -52,6 +53,7 @@ static bool leads(struct way *way, const struct address *from)
 	return true;
 }
 
+/* Reads an address of an interface; false for what is no global IP address. */
 static bool read_interface_address(struct address *a, const struct sockaddr *socket_address)
 {
 	if (socket_address && socket_address->sa_family == AF_INET)
@@ -100,7 +102,7 @@ __attribute__((format(printf, 4, 5))) static void way_say(
 	doctor_say(way->doctor, state, mend, "%s, IPv%d: %s", way->interface, way->family->version, sentence);
 }
 
-/* The command that lets errors pass a chain that drops them. */
+/* Writes the command that lets errors pass a chain that drops them. */
 static void write_accept(char mend[DOCTOR_MEND_MAX], const struct way *way, const struct trace_chain *chain)
 {
 	const struct rules_family *f = way->family;
@@ -149,8 +151,9 @@ static bool find_drop(struct way *way, struct trace *trace, unsigned interface, 
 	return false;
 }
 
-/* Names each chain that drops the error and, in the twin, mends it, which shows
- * the next one; and whether the advice is good. Returns how many there are. */
+/* Names each chain that drops the error, and follows its own advice in the twin: that
+ * shows the next chain, and whether the advice is good. Returns how many chains there
+ * are. */
 static unsigned find_drops(
 	struct way *way, unsigned interface, const struct probe *probe, struct sight *sight)
 {
@@ -211,8 +214,8 @@ static void judge_error(struct way *way, const struct sight *sight)
 	}
 }
 
-/* Sends a probe, and says what becomes of the error about it. False, and nothing
- * is said, if none can be seen. */
+/* Sends a probe, and says what becomes of the error about it. Returns false, and says
+ * nothing, if no error can be seen. */
 static bool judge_probe(struct way *way, unsigned interface, const struct probe *probe)
 {
 	struct sight sight;
@@ -257,9 +260,9 @@ static void say_copy_route(const struct way *way)
 		"copies of errors about new flows are lost: no gateway is found by the interface alone");
 }
 
-/* An error about a new flow: of a router about a packet that may make no further
- * hop; or else, where routes depend on the source, of a host about a port that
- * nobody listens to. */
+/* Provokes an error about a new flow, and says what becomes of it: the error of a
+ * router, about a packet that may make no further hop; or else, where routes depend on
+ * the source, of a host, about a port without a listener. */
 static void check_way_new(struct way *way)
 {
 	struct probe probe = {way->client, way->other, 40001, 33434, 1};
@@ -283,7 +286,8 @@ static void check_way_new(struct way *way)
 		"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }
 
-/* About a flow that this host has opened, if that leaves this way. */
+/* Opens a flow from this host, provokes an error about it, and says what becomes of
+ * that; does nothing if such a flow would not leave by this way. */
 static void check_way_established(struct way *way)
 {
 	struct probe answer;
@@ -301,7 +305,7 @@ static void check_way_established(struct way *way)
 			"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }
 
-/* Goes the way of one interface and one family, if there is any. */
+/* Makes a check of one way, if anything leads out by it. */
 static void go(struct way *way, void (*check)(struct way *way))
 {
 	way->table = 0;
@@ -344,13 +348,15 @@ static void try_all(struct doctor *doctor, const char *flow, void (*check)(struc
 	twin_leave(&doctor->twin);
 }
 
+/* Says what becomes of errors about new flows, if the rules copy them. */
 void check_new_flow(struct doctor *doctor)
 {
 	if (doctor->copies)
 		try_all(doctor, "a new", check_way_new);
 }
 
-/* What new flows showed, and what has been mended in the twin, shows no more. */
+/* Says what becomes of errors about established flows. Chains that new flows have
+ * shown to drop are mended in the twin by now, and are not named again. */
 void check_established_flow(struct doctor *doctor)
 {
 	try_all(doctor, "an established", check_way_established);

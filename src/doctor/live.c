@@ -28,6 +28,7 @@ static bool same_file(const char *a, const char *b)
 	return same;
 }
 
+/* Takes one line of the status: who holds the rules, and whether the file is ours. */
 static bool take_status(char *line, void *context)
 {
 	struct doctor *doctor = context;
@@ -46,7 +47,7 @@ static bool take_status(char *line, void *context)
 	return true;
 }
 
-/* Whether a daemon answers, and with which file. */
+/* Says whether a daemon answers, and with which configuration file it runs. */
 void check_daemon(struct doctor *doctor)
 {
 	const char *socket = doctor->socket;
@@ -60,6 +61,7 @@ void check_daemon(struct doctor *doctor)
 			"no icmpnatd answers on %s: errors leave as the kernel makes them", socket);
 }
 
+/* Says which outside interfaces are missing. */
 void check_interfaces(struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
@@ -76,7 +78,7 @@ void check_interfaces(struct doctor *doctor)
 	}
 }
 
-/* Whether the queues that the rules name are bound, in this network namespace. */
+/* Says whether the queues that the rules name are bound, in this network namespace. */
 void check_queue(struct doctor *doctor)
 {
 	const struct config_queue *queue = &doctor->config->queue;
@@ -98,7 +100,7 @@ void check_queue(struct doctor *doctor)
 	close(fd);
 }
 
-/* What should be 0, and what it means if it is not. */
+/* The counters that should be 0, and what it means if one is not. */
 static const struct {
 	const char *group, *name;
 	enum doctor_state state;
@@ -114,6 +116,7 @@ static const struct {
 	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address"},
 };
 
+/* Says which of the suspicious counters of the daemon are not 0. */
 void check_counters(struct doctor *doctor)
 {
 	static struct report_counters counters;
@@ -135,6 +138,7 @@ void check_counters(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, NULL, "nothing was lost, refused or leaked");
 }
 
+/* Says whether connection tracking answers questions. */
 void check_conntrack(struct doctor *doctor)
 {
 	struct flow_socket *flows = flow_open();
@@ -151,7 +155,7 @@ void check_conntrack(struct doctor *doctor)
 			strerror(error));
 }
 
-/* A number below /proc/sys/net; -1 if there is none. */
+/* Reads a number below /proc/sys/net/ipv4. Returns -1 if there is no such setting. */
 static long read_setting(const char *directory, const char *name)
 {
 	char path[128];
@@ -167,7 +171,8 @@ static long read_setting(const char *directory, const char *name)
 	return value;
 }
 
-/* Whether packets that come in by an interface must be answered by it. */
+/* Whether the kernel drops packets that come in by an interface and would not be
+ * answered by it. */
 static bool is_strict(const char *name)
 {
 	char directory[32];
@@ -178,7 +183,8 @@ static bool is_strict(const char *name)
 	return (all > one ? all : one) == 1; /* the kernel takes the larger one */
 }
 
-/* With one uplink a strict filter is right. */
+/* Says which outside interfaces have a strict reverse path filter, where there are
+ * several: with one uplink it is right. */
 void check_reverse_path(struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
@@ -209,7 +215,8 @@ static const long types_v4 = 0
 #include "core/icmp_type.def"
 	;
 
-/* The kernel's limit on errors, in IPv4 for the types in a mask (default 0x1818). */
+/* Says whether the kernel limits how often it sends errors to one peer: it does for
+ * the ICMPv4 types in a mask (default 0x1818). */
 void check_rate(struct doctor *doctor)
 {
 	long pause = read_setting(".", "icmp_ratelimit"), types = read_setting(".", "icmp_ratemask");
@@ -237,7 +244,8 @@ static bool file_says(const char *path, const char *text)
 	return says;
 }
 
-/* Rules that others than the daemon load are gone when a firewall starts anew. */
+/* Says whether a restart of nftables.service would wipe the capture rules, which it
+ * does unless the daemon holds them itself, or the firewall's file loads them. */
 void check_reload(struct doctor *doctor)
 {
 	static const char unit[] = "/etc/systemd/system/sysinit.target.wants/nftables.service";

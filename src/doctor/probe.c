@@ -58,7 +58,7 @@ static size_t put_header_v6(uint8_t *bytes, const struct probe *probe)
 	return 40;
 }
 
-/* Writes the datagram; returns its length. */
+/* Writes the datagram of a probe. Returns its length in bytes. */
 static size_t put_probe(uint8_t bytes[PROBE_MAX], const struct probe *probe)
 {
 	const bool v4 = address_is_v4(probe->source);
@@ -142,7 +142,7 @@ static bool is_quoted(const struct icmp_error *error, const uint8_t *bytes, cons
 	       packet_be16(bytes + inner->transport + 2) == ports[1];
 }
 
-/* Reads what left by one link. */
+/* Reads what left by one link, and notes the error about the probe. */
 static void read_link(
 	const struct prober *prober, size_t link, const struct probe *probe, struct sight *sight)
 {
@@ -160,6 +160,7 @@ static void read_link(
 	}
 }
 
+/* Serves the queue, and reads what left by all links. */
 static void prober_look(struct prober *prober, const struct probe *probe, struct sight *sight)
 {
 	serve_queue(prober, probe, sight);
@@ -191,7 +192,8 @@ void prober_send(struct prober *prober, unsigned interface, const struct probe *
 	}
 }
 
-/* Reads a datagram to the client that left by any link, and fills in its answer. */
+/* Reads a datagram to the client that left by any link, and fills in its answer and
+ * the link. Returns false if there is none. */
 static bool read_opening(
 	const struct prober *prober, struct address client, struct probe *answer, unsigned *interface)
 {
@@ -236,7 +238,8 @@ static union socket_address make_address(struct address a, unsigned port)
 	return made;
 }
 
-/* A connected UDP socket, from an address of the twin (NULL: the kernel's choice). */
+/* Opens a UDP socket that is connected to the client, from an address of the twin
+ * (NULL: the kernel's choice). Returns -1 if that failed. */
 static int connect_from_twin(struct address client, const struct address *from)
 {
 	/* NTP: few firewalls keep their own questions about the time in. */
@@ -251,9 +254,10 @@ static int connect_from_twin(struct address client, const struct address *from)
 	return -1;
 }
 
-/* Opens a flow from the twin to a client outside that answers once; nobody
- * listens to it afterwards, and conntrack knows it. False if that did not
- * succeed; else *answer is what the client would send again, by *interface. */
+/* Opens a flow from the twin to a client outside, which answers once: conntrack knows
+ * the flow then, and it has no listener any more. Returns false if that failed; else
+ * *answer is the datagram that the client would send next, and *interface the index
+ * of the one that it comes in by. */
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
 	struct probe *answer, unsigned *interface)
 {

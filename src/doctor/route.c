@@ -22,7 +22,8 @@ struct messages {
 	size_t length;
 };
 
-/* Returns a socket of the namespace that the caller is in; NULL with errno. */
+/* Opens a socket in the namespace that the caller is in. Returns NULL with errno if
+ * that failed. */
 struct mnl_socket *route_open(void)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -33,7 +34,7 @@ struct mnl_socket *route_open(void)
 	return NULL;
 }
 
-/* NULL is fine. */
+/* Closes the socket; NULL is fine. */
 void route_close(struct mnl_socket *socket)
 {
 	if (socket)
@@ -68,7 +69,8 @@ static int is_last(const char *buffer, int length)
 	return 0;
 }
 
-/* Asks for all objects of a type, of both families. The caller frees all->bytes. */
+/* Asks for all objects of a type, of both families. Returns 0 or -1 with errno; the
+ * caller frees all->bytes. */
 static int dump(struct mnl_socket *socket, uint16_t type, struct messages *all)
 {
 	char buffer[BUFFER_MAX];
@@ -106,9 +108,9 @@ static int send_and_wait(struct mnl_socket *socket, const struct nlmsghdr *messa
 	return is_last(buffer, (int)length) < 0 && errno != 0 ? -1 : 0;
 }
 
-/* What the kernel makes by itself, and what it takes back only without marks of
- * its own: the state of the link, and the nexthop object, which is dumped both
- * by its number and spelled out. */
+/* Removes from a route what the kernel dumps and does not take back: the state of the
+ * link, and the nexthop object, which is dumped both by its number and spelled out.
+ * Returns false for a route that the kernel makes by itself. */
 static bool prepare_route(struct nlmsghdr *message)
 {
 	struct rtmsg *route = mnl_nlmsg_get_payload(message);
@@ -169,9 +171,9 @@ static void prepare_all(struct messages *all, enum route_kind kind)
 			message->nlmsg_type = 0;
 }
 
-/* Makes what there is of a kind in one namespace in the other, too. A route may
- * need another one to reach its gateway: what is refused is sent again until
- * that helps no more. Returns 0 and how many stayed out; -1 with errno. */
+/* Copies all objects of a kind from one namespace to another. A route may need another
+ * one to reach its gateway, so what is refused is sent again until that helps no more.
+ * Returns 0 and how many were refused in the end; -1 with errno. */
 int route_copy(struct mnl_socket *from, struct mnl_socket *to, enum route_kind kind, unsigned *left_out)
 {
 	static const uint16_t types[] = {RTM_GETADDR, RTM_GETROUTE, RTM_GETRULE};
@@ -188,7 +190,8 @@ int route_copy(struct mnl_socket *from, struct mnl_socket *to, enum route_kind k
 	return result;
 }
 
-/* Deletes every policy rule, with which nothing is routed any more. */
+/* Deletes every policy rule; nothing is routed any more then. Returns 0 or -1 with
+ * errno. */
 int route_forget_rules(struct mnl_socket *socket)
 {
 	struct messages all;
@@ -248,7 +251,7 @@ static void read_route(const struct nlmsghdr *message, struct route *route)
 		route->interface = 0;
 }
 
-/* Sends a question, and reads the answer. */
+/* Asks for one route. Returns 0 or -1 with errno. */
 static int route_ask(struct mnl_socket *socket, const struct nlmsghdr *question, struct route *route)
 {
 	char buffer[BUFFER_MAX];
@@ -294,7 +297,8 @@ int route_find(struct mnl_socket *socket, struct address to, const struct addres
 	return route_ask(socket, message, route);
 }
 
-/* The same for a packet that must leave by an interface, as a copy (nft's dup). */
+/* Asks where this host sends a packet to an address that must leave by an interface,
+ * as a copy (nft's dup) must. Returns 0; -1 with errno if it has no way. */
 int route_find_by(struct mnl_socket *socket, struct address to, unsigned interface, struct route *route)
 {
 	char buffer[256];

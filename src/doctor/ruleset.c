@@ -37,7 +37,8 @@ bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const
 	return strstr(ruleset->warnings, line) || strstr(ruleset->nft, line);
 }
 
-/* Whether rules of one kind exist; iptables-save alone would make some. */
+/* Whether rules of one kind of iptables exist: its program would make tables if it
+ * was asked. */
 static bool has_rules(const struct ruleset *ruleset, size_t i)
 {
 	char byte;
@@ -53,8 +54,8 @@ static bool has_rules(const struct ruleset *ruleset, size_t i)
 	return has;
 }
 
-/* Reads all rules; they are to be freed also on failure, which is what the exit
- * status of nft says. */
+/* Reads all rules. Returns the exit status of nft (0: they were read; RUN_MISSING:
+ * nft is not there); the caller frees the ruleset in any case. */
 int ruleset_read(struct ruleset *ruleset)
 {
 	const char *const list[] = {"nft", "-s", "list", "ruleset", NULL};
@@ -94,7 +95,7 @@ static bool begins_own(const char *line)
 	return strncmp(line, "table ip icmpnatd ", 18) == 0 || strncmp(line, "table ip6 icmpnatd ", 19) == 0;
 }
 
-/* Copies the listing line by line, without what the twin's nft must not load: the
+/* Prints the listing of nft line by line, without what the twin's nft must not load: the
  * tables of iptables, ours, and an owner, with whom a table would vanish. */
 static void print_loadable(FILE *out, const struct ruleset *ruleset)
 {
@@ -125,7 +126,8 @@ static bool feed(const char *const arguments[], const char *input, char **compla
 	return status == 0;
 }
 
-/* Loads the rules that were read elsewhere. */
+/* Loads rules that were read in another namespace. Returns false if they are refused,
+ * with what was said in *complaint, which the caller frees. */
 bool ruleset_copy(const struct ruleset *ruleset, char **complaint)
 {
 	const char *const load[] = {"nft", "-f", "-", NULL};

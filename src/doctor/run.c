@@ -71,8 +71,8 @@ int run_start(struct run *run, const char *const arguments[], const char *input)
 	return -1;
 }
 
-/* What was written to a file in memory so far, in heap memory; NULL if that
- * cannot be had. */
+/* Returns what was written to a file in memory so far, in heap memory; NULL if there
+ * is none. */
 char *run_read(int file)
 {
 	struct stat st;
@@ -86,8 +86,8 @@ char *run_read(int file)
 	return NULL;
 }
 
-/* Waits for its end and returns its exit status, -1 if it has none; kills what
- * is late. */
+/* Waits for the end of a program, for so many milliseconds at most, and kills it if it
+ * is late. Returns its exit status; -1 if it was killed. */
 static int run_finish(const struct run *run, int patience)
 {
 	struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, run->pid, 0), .events = POLLIN};

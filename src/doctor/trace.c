@@ -30,6 +30,7 @@ bool trace_start(struct trace *trace)
 	return run_program(load, mark, NULL, NULL) == 0 && run_start(&trace->monitor, monitor, NULL) == 0;
 }
 
+/* Ends the monitor; the marks stay in the namespace. */
 void trace_stop(struct trace *trace)
 {
 	run_kill(&trace->monitor);
@@ -52,7 +53,8 @@ static bool read_trace_line(const char *line, size_t length, struct trace_chain 
 	       strncmp(found->table, OWN, strlen(OWN)) != 0;
 }
 
-/* Looks at what was traced since the last time, for a chain that drops. */
+/* Looks for a chain that drops in what was traced since the last call. Returns false
+ * if there is none. */
 bool trace_find_drop(struct trace *trace, struct trace_chain *found)
 {
 	char *text = run_read(trace->monitor.out), *line = text ? text + trace->read : NULL, *end;

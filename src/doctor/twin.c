@@ -71,7 +71,8 @@ static void write_setting(const char *name, const char *value, size_t length)
 	close(fd);
 }
 
-/* Which setting it is depends on the namespace at the moment of opening. */
+/* Copies a setting of the host. Whose setting a path leads to depends on the namespace
+ * at the moment of opening. */
 static void copy_setting(const struct twin *twin, const char *name)
 {
 	char value[64];
@@ -105,7 +106,7 @@ static void copy_settings(const struct twin *twin)
 		write_setting(lifted[i][0], lifted[i][1], strlen(lifted[i][1]));
 }
 
-/* Fills in the host's interfaces. */
+/* Fills in the host's interfaces. Returns 0 or -1 with errno. */
 static int read_links(struct twin *twin)
 {
 	struct if_nameindex *names = if_nameindex();
@@ -135,7 +136,8 @@ static int read_links(struct twin *twin)
 	return twin->n_links == n && n ? 0 : -1;
 }
 
-/* Makes the device of a link, which goes when its descriptor is closed. */
+/* Makes the device of a link, which goes when its descriptor is closed. Returns the
+ * descriptor, or -1 with errno. */
 static int make_device(const struct twin_link *link)
 {
 	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
@@ -171,7 +173,8 @@ static int make_devices(struct twin *twin, const char **failed)
 	return 0;
 }
 
-/* Sets MTU and state, once the settings that decide about addresses are there. */
+/* Sets MTU and state of all devices; the settings that decide about addresses must
+ * have been copied. */
 static void raise_devices(const struct twin *twin)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -212,6 +215,7 @@ int twin_make(struct twin *twin, const char **failed)
 	return result;
 }
 
+/* Ends the twin, whose interfaces go. */
 void twin_end(struct twin *twin)
 {
 	for (size_t i = 0; i < twin->n_links; i++)
@@ -242,7 +246,7 @@ int twin_copy_routes(struct twin *twin, struct mnl_socket *host, unsigned *left_
 	return 0;
 }
 
-/* The link with that index, or NULL. */
+/* Returns the link of the interface with an index, or NULL. */
 const struct twin_link *twin_find_link(const struct twin *twin, unsigned interface)
 {
 	for (size_t i = 0; i < twin->n_links; i++)
