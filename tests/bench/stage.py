@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lab.client import wait_until
 from lab.daemon import Daemon, Rules, configuration
 from lab.network import V4, V6, Network
+from lab.process import resident
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPUS = sorted(os.sched_getaffinity(0))
@@ -103,7 +104,7 @@ def status(process, field):
 
 
 def resident_mib(process):
-    return status(process, "VmRSS")[0] / 1024
+    return resident(process) / 1024
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ import types
 
 import pytest
 
+from lab.process import descriptors
+
 PROGRAMS = {name: os.environ.get(name.upper(), "") for name in ("icmpnatd", "icmpnatctl")}
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NOBODY = 65534
@@ -30,6 +32,7 @@ MAPS = ("192.168.77.1", "198.18.0.1"), ("192.168.78.0/24", "198.18.78.0/24")
 
 with open("/proc/self/uid_map", encoding="ascii") as uid_map:
     ROOT = os.geteuid() == 0 and uid_map.read().split() == ["0", "0", "4294967295"]
+KERNEL_COUNTERS = ROOT  # their file is for the host's root only
 needs_users = pytest.mark.skipif(not ROOT, reason="only the host's root can become other users")
 
 
@@ -196,7 +199,7 @@ class Daemon:
         return str(copy)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return descriptors(self.process)
 
     def processor_seconds(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
@@ -217,6 +220,11 @@ class Daemon:
         code = self.stop()
         assert code in (None, 0, -signal.SIGKILL), self.log()
         assert "runtime error" not in self.log() and "Sanitizer" not in self.log()
+
+
+def counters(daemon):
+    """What stats answers, by group, name and instance."""
+    return {(group, name, instance): int(value) for group, name, instance, value in daemon.ask("stats")}
 
 
 def read_all(s):

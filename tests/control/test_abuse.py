@@ -3,7 +3,6 @@
 not as it should be: none of them may keep the daemon from its queue or from its
 other clients, and none may cost it anything that stays.
 """
-import os
 import random
 import resource
 import signal
@@ -14,6 +13,7 @@ import time
 import pytest
 
 from conftest import CLIENTS, GROUP, IDLE, NOBODY, acting_as, needs_users, probe, read_all, unharmed
+from lab.daemon import paused
 
 
 @pytest.fixture
@@ -283,12 +283,9 @@ def fill_backlog(path):
 
 def test_second_daemon_is_refused_while_the_first_is_busy(daemon):
     """A full backlog is no reason to take the socket for a dead one."""
-    os.kill(daemon.process.pid, signal.SIGSTOP)
-    try:
+    with paused(daemon.process.pid):
         crowd = fill_backlog(str(daemon.socket))
         text = daemon.fail()
-    finally:
-        os.kill(daemon.process.pid, signal.SIGCONT)
     for s in crowd:
         s.close()
     assert text.count("\n") == 1 and str(daemon.socket) in text

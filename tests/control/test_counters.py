@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from test_protocol import KERNEL_COUNTERS, counters
+from conftest import KERNEL_COUNTERS, counters
 
 NETLINK_NETFILTER = 12
 QUEUE_CONFIG, REQUEST_ACK = 3 << 8 | 2, 1 | 4

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import CLIENTS, IDLE, make_daemon, many, probe, read_all, unharmed
+from lab.process import resident
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +24,13 @@ def large(daemon_of_many):
         yield daemon
 
 
-def resident_kilobytes(daemon):
-    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
-        return int(next(line.split()[1] for line in file if line.startswith("VmRSS:")))
-
-
 def test_maps_of_a_hundred_thousand(large):
     rows = large.ask("maps")
     assert [row[:2] for row in rows] == [list(pair) for pair in many(100000)]
 
 
 def test_clients_that_never_read(large):
-    memory, seconds = resident_kilobytes(large), large.processor_seconds()
+    memory, seconds = resident(large.process), large.processor_seconds()
     deaf = [large.connect() for _ in range(CLIENTS - 1)]
     for s in deaf:
         s.sendall(b"maps\n")
@@ -42,7 +38,7 @@ def test_clients_that_never_read(large):
         assert large.is_well()
         time.sleep(0.1)
     assert large.processor_seconds() - seconds < 1
-    assert resident_kilobytes(large) - memory < 20000
+    assert resident(large.process) - memory < 20000
     time.sleep(IDLE)
     for s in deaf:
         assert not read_all(s).endswith(b"ok\n")

@@ -9,11 +9,8 @@ import time
 
 import pytest
 
-from conftest import GROUP, MAPS, NOBODY, ROOT, many, needs_users, probe
+from conftest import GROUP, KERNEL_COUNTERS, MAPS, NOBODY, ROOT, counters, many, needs_users, probe
 from permissions import REQUESTS
-
-KERNEL_COUNTERS = ROOT  # their file is for the host's root only
-
 
 # --- requests
 
@@ -54,10 +51,6 @@ def test_status_of_an_interface_that_comes_and_goes(stopped):
     finally:
         subprocess.run("ip link del later0".split(), check=True)
     assert becomes("missing")
-
-
-def counters(daemon):
-    return {(group, name, instance): int(value) for group, name, instance, value in daemon.ask("stats")}
 
 
 def test_stats_and_explain_name_the_same(daemon):

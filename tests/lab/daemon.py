@@ -35,6 +35,18 @@ def pause(pid):
     wait_until(lambda: _states(pid) == {"T"}, f"process {pid} to stop")
 
 
+def replace(program, content):
+    """Puts another program in the place of one: processes that run it go on with the old one."""
+    program.unlink(missing_ok=True)
+    program.write_bytes(content)
+    program.chmod(0o755)
+
+
+def waiting(host):
+    """The number of packets that wait for a verdict in the host's first queue."""
+    return int(host.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2])
+
+
 @contextlib.contextmanager
 def paused(*pids):
     """Processes that do nothing meanwhile."""

@@ -3,6 +3,7 @@
 them: ICMPNATD=/path/icmpnatd ICMPNATCTL=/path/icmpnatctl pytest tests/net"""
 
 import os
+import shutil
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lab import sandbox  # noqa: E402
-from lab.daemon import Daemon  # noqa: E402
+from lab.daemon import Daemon, program  # noqa: E402
 from lab.network import FAMILIES, Network  # noqa: E402
 from stage import Stage  # noqa: E402
 
@@ -49,6 +50,15 @@ def daemon(network):
     """icmpnatd with its capture rules."""
     with Daemon(network) as daemon:
         yield daemon
+
+
+@pytest.fixture
+def own_program(tmp_path, monkeypatch):
+    """A copy of icmpnatd that the test may replace; daemons that are started meanwhile run it."""
+    copy = tmp_path / "icmpnatd"
+    shutil.copy(program("icmpnatd"), copy)
+    monkeypatch.setenv("ICMPNATD", str(copy))
+    return copy
 
 
 @pytest.fixture(params=FAMILIES, ids=["IPv4", "IPv6"])

@@ -13,20 +13,12 @@ import time
 
 from lab.daemon import Daemon
 from lab.network import V4
+from lab.process import descriptors, resident
 from arrived import Arrived, counting
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 1200))
 RATE = 20_000
 GROWTH = 512  # kB that the resident memory may grow after the first upgrade
-
-
-def resident(process):
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
-
-def descriptors(process):
-    return len(os.listdir(f"/proc/{process.pid}/fd"))
 
 
 def flood(network):

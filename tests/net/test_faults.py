@@ -21,11 +21,11 @@ import time
 import pytest
 
 from lab.client import ANSWERED, UdpFlow, udp, wait_until
-from lab.daemon import Daemon, paused, program
+from lab.daemon import Daemon, paused, program, waiting
+from lab.flood import Flood
 from lab.network import V4
+from lab.process import descriptors, guard_of, status
 from arrived import Arrived, counting
-from test_guard import guard_of
-from test_stop import Flood
 
 HERE = pathlib.Path(__file__).parent
 
@@ -50,7 +50,7 @@ def strace(pid, *options):
     with contextlib.ExitStack() as stack:
         stack.callback(tracer.wait)
         stack.callback(tracer.terminate)
-        wait_until(lambda: "TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace")
+        wait_until(lambda: status(pid, "TracerPid"), "strace")
         yield
 
 
@@ -252,8 +252,7 @@ def test_an_interface_that_goes_down_and_up(network):
         with paused(daemon.process.pid):
             for _ in range(20):
                 udp(network.client, V4.plain_rejected, timeout=0)
-            wait_until(lambda: network.firewall.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2] == "20",
-                       "the queue")
+            wait_until(lambda: waiting(network.firewall) == 20, "the queue")
             network.firewall.run("sysctl -qw net.ipv6.conf.eth0.keep_addr_on_down=1; ip link set eth0 down; "
                                  "ip link set eth0 up")
             for route in routes:
@@ -302,7 +301,7 @@ def test_descriptors_run_out(network):
     with daemon_with(network) as daemon:
         pid = daemon.process.pid
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        open_now = len(os.listdir(f"/proc/{pid}/fd"))
+        open_now = descriptors(daemon.process)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + 1, before[1]))  # room for a client
         assert daemon.ctl("reload", check=False).returncode == 1
         assert daemon.ctl("upgrade", check=False).returncode == 1
@@ -401,8 +400,7 @@ def test_memory_runs_out(failing):
     """The kernel's own limit, a little higher each time: a reload says so, or is done."""
     process = failing.start("nothing")
     assert failing.wait(process) is None
-    with open(f"/proc/{process.pid}/status") as status:
-        now = next(int(line.split()[1]) for line in status if line.startswith("VmSize")) * 1024
+    now = status(process.pid, "VmSize") * 1024
     before, answers = resource.prlimit(process.pid, resource.RLIMIT_AS), []
     for more in range(0, 1 << 20, 4096):
         resource.prlimit(process.pid, resource.RLIMIT_AS, (now + more, before[1]))
@@ -449,13 +447,13 @@ def test_a_thousand_reloads(network):
     reloads = int(os.environ.get("RELOADS", 1000))
     with daemon_with(network) as daemon:
         account, arrived = daemon.account(), Arrived(network)
-        before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        before = descriptors(daemon.process)
         with Flood(network, 1000) as flood:
             for _ in range(reloads):
                 assert daemon.request("reload")[1] == "ok"
         settle(account, arrived, flood, lambda counted: 0)
         account.expect(outer=flood.sent)
-        assert len(os.listdir(f"/proc/{daemon.process.pid}/fd")) == before
+        assert descriptors(daemon.process) == before
 
 
 @pytest.mark.parametrize("overload", ["pass", "drop"])

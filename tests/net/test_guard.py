@@ -8,62 +8,20 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections import Counter
 
 import pytest
 
 from lab.client import ANSWERED, ping, udp, wait_until
-from lab.daemon import Daemon, pause, paused, program
+from lab.daemon import Daemon, pause, paused, program, replace, waiting
+from lab.flood import Flood, assert_each_once
 from lab.network import V4
+from lab.process import guard_of, is_gone
 from lab.traffic import Capture
-from test_stop import Flood
 
 HANG = 10  # seconds
-
-
-def guard_of(process):
-    pid, = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout.split()
-    return int(pid)
-
-
-def state(pid):
-    """As in proc(5); "X" if it is no longer there."""
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return "X"
-
-
-def is_gone(pid):
-    return state(pid) in "XZ"
-
-
-def assert_each_once(border, flood):
-    quoted = [bytes(error.inner)[28:32] for error in border.errors(flood.sent, timeout=5)]
-    counts = Counter(int.from_bytes(number, "big") for number in quoted if number != b"xxxx")  # of udp()
-    assert {n: counts[n] for n in range(flood.sent) if counts[n] != 1} == {}
-    assert len(counts) == flood.sent
-
-
-@pytest.fixture
-def own_program(tmp_path, monkeypatch):
-    """A program that can be replaced."""
-    copy = tmp_path / "icmpnatd"
-    shutil.copy(program("icmpnatd"), copy)
-    monkeypatch.setenv("ICMPNATD", str(copy))
-    return copy
-
-
-def replace(program, content):
-    """Another program has its path; who runs it goes on."""
-    program.unlink(missing_ok=True)
-    program.write_bytes(content)
-    program.chmod(0o755)
 
 
 @pytest.fixture
@@ -74,15 +32,11 @@ def daemon(network):
             os.kill(daemon.process.pid, signal.SIGCONT)
 
 
-def waiting(network):
-    return int(network.firewall.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2])
-
-
 def park(network, process):
     """Stops a daemon, and lets an error wait for it."""
     pause(process.pid)
     udp(network.client, V4.plain_rejected, timeout=0)
-    wait_until(lambda: waiting(network) == 1, "the error in the queue")
+    wait_until(lambda: waiting(network.firewall) == 1, "the error in the queue")
 
 
 def is_translated(network):
@@ -115,7 +69,7 @@ def test_the_firewall_answers_again_when_its_own_errors_are_parked(network, daem
     for _ in range(300):
         udp(network.client, V4.stateless, timeout=0)
     wait_until(lambda: ping(network.client, V4.public, timeout=0.2), "an answer", 3)
-    wait_until(lambda: waiting(network) == 0, "the guard", 3)
+    wait_until(lambda: waiting(network.firewall) == 0, "the guard", 3)
     os.kill(daemon.process.pid, signal.SIGCONT)
     wait_until(lambda: is_translated(network), "translation", 2)
 
@@ -184,7 +138,7 @@ def test_a_hang_while_a_program_is_tried(network, own_program, daemon):
     """The guard looks on during the trial, and the daemon hears afterwards what it said meanwhile."""
     with trial_that_hangs(own_program, daemon):
         park(network, daemon.process)
-        wait_until(lambda: waiting(network) == 0, "the guard", 3)
+        wait_until(lambda: waiting(network.firewall) == 0, "the guard", 3)
         os.kill(daemon.process.pid, signal.SIGCONT)
         wait_until(lambda: "there was no upgrade" in daemon.log(), "the end of the trial", 10)
     wait_until(lambda: "translated again" in daemon.log(), "the daemon", 2)
@@ -218,7 +172,7 @@ def test_a_guard_that_ends_before_it_has_spoken(network, daemon):
     """It has let packets pass: the daemon takes them again all the same."""
     guard = guard_of(daemon.process)
     park(network, daemon.process)
-    wait_until(lambda: waiting(network) == 0, "the guard", 3)
+    wait_until(lambda: waiting(network.firewall) == 0, "the guard", 3)
     os.kill(guard, signal.SIGKILL)
     os.kill(daemon.process.pid, signal.SIGCONT)
     wait_until(lambda: "the guard has ended" in daemon.log(), "the daemon", 2)

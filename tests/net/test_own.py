@@ -11,11 +11,11 @@ import time
 import pytest
 
 from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
-from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS, pause, paused
+from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS, pause, paused, waiting
+from lab.flood import Flood, assert_each_once
 from lab.network import V4
+from lab.process import guard_of, is_gone
 from lab.traffic import Capture
-from test_guard import assert_each_once, guard_of, is_gone, waiting
-from test_stop import Flood
 
 TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
 NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
@@ -132,9 +132,9 @@ def parked(network, daemon, address):
         with paused(daemon.process.pid, guard_of(daemon.process)):
             for _ in range(5):
                 udp(network.client, address, timeout=0)
-            wait_until(lambda: waiting(network) == 5, "five errors to wait")
+            wait_until(lambda: waiting(network.firewall) == 5, "five errors to wait")
             yield
-            assert waiting(network) == 5
+            assert waiting(network.firewall) == 5
         assert [error.source for error in border.errors(5)] == 5 * [V4.public]
 
 

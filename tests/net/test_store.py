@@ -17,11 +17,11 @@ import time
 import pytest
 
 from lab.client import ping, udp, wait_until
-from lab.daemon import Daemon, pause, paused, program
+from lab.daemon import Daemon, pause, paused, program, waiting
+from lab.flood import Flood, assert_each_once
 from lab.network import V4
+from lab.process import guard_of, is_gone
 from lab.traffic import Capture
-from test_guard import assert_each_once, guard_of, is_gone
-from test_stop import Flood
 
 FIRST = 3       # the first descriptor that is passed
 SPARE = 200     # where those are held that are to be passed
@@ -114,10 +114,6 @@ def owner(daemon):
 def queues(daemon):
     """The numbers of those that are bound."""
     return {line.split()[0] for line in daemon.host.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.splitlines()}
-
-
-def waiting(daemon):
-    return int(daemon.host.run("cat /proc/net/netfilter/nfnetlink_queue").stdout.split()[2])
 
 
 def test_a_restart_keeps_the_packets(network, daemon):
@@ -248,7 +244,7 @@ def test_a_longer_queue_gets_a_larger_buffer(network, daemon):
     with Flood(network):
         with paused(daemon.process.pid):
             time.sleep(0.5)
-            wait_until(lambda: waiting(daemon) == 0, "the guard", 3)
+            wait_until(lambda: waiting(daemon.host) == 0, "the guard", 3)
     wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation", 3)
     assert daemon.stats()["queue", "missed"] == 0
 
@@ -285,7 +281,7 @@ def test_what_a_dead_daemon_had_in_its_hands(network, daemon, monkeypatch):
     with Capture(network.router, "fwl") as border:
         for _ in range(5):
             udp(network.client, V4.plain_rejected, timeout=0)
-        wait_until(lambda: waiting(daemon) == 5, "the queue")
+        wait_until(lambda: waiting(daemon.host) == 5, "the queue")
         os.kill(guard_of(daemon.process), signal.SIGKILL)
         daemon.kill()
         taken = socket.socket(fileno=os.dup(daemon.store["queue-0"]))
@@ -293,7 +289,7 @@ def test_what_a_dead_daemon_had_in_its_hands(network, daemon, monkeypatch):
             taken.recv(65536)
         taken.close()
         daemon.start()
-        wait_until(lambda: waiting(daemon) == 0, "the queue", 1)
+        wait_until(lambda: waiting(daemon.host) == 0, "the queue", 1)
         assert len(border.errors(5)) == 5
 
 

@@ -13,11 +13,11 @@ import time
 import pytest
 
 from lab.client import ping, udp, wait_until
-from lab.daemon import Daemon
+from lab.daemon import Daemon, replace
+from lab.flood import Flood, assert_each_once
 from lab.network import V4
+from lab.process import descriptors, guard_of, is_gone
 from lab.traffic import Capture
-from test_guard import assert_each_once, guard_of, is_gone, own_program, replace  # noqa: F401
-from test_stop import Flood
 
 UPGRADES = int(os.environ.get("UPGRADES", 20))
 RATE = 1000
@@ -33,10 +33,6 @@ def daemon(network, own_program):
 
 def status(daemon):
     return {line[0]: line[1] for line in daemon.request("status")[0]}
-
-
-def descriptors(process):
-    return len(os.listdir(f"/proc/{process.pid}/fd"))
 
 
 def upgrades(daemon):

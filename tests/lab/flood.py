@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A flood of numbered datagrams, each of which provokes one error, and what must come back of it: each number once."""
+
+import socket
+import threading
+import time
+from collections import Counter
+
+from .network import V4
+
+RATE = 4000  # datagrams a second
+
+
+class Flood(threading.Thread):
+    """A context in which numbered datagrams are sent to the rejected host; counts them."""
+
+    def __init__(self, network, rate=RATE):
+        super().__init__()
+        self.network, self.rate, self.sent, self.running = network, rate, 0, True
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        self.join()
+
+    def run(self):
+        with self.network.client.here(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            began = time.monotonic()
+            while self.running:
+                udp.sendto(self.sent.to_bytes(4, "big") * 5, (V4.plain_rejected, 2000 + self.sent % 50000))
+                self.sent += 1
+                time.sleep(max(0, began + self.sent / self.rate - time.monotonic()))
+
+
+def assert_each_once(border, flood):
+    """Waits until a capture has an error about each datagram of the flood, and asserts that there is one about each."""
+    quoted = [bytes(error.inner)[28:32] for error in border.errors(flood.sent, timeout=5)]
+    counts = Counter(int.from_bytes(number, "big") for number in quoted if number != b"xxxx")  # of udp()
+    assert {n: counts[n] for n in range(flood.sent) if counts[n] != 1} == {}
+    assert len(counts) == flood.sent
