@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import sandbox  # noqa: E402
 from lab.daemon import Daemon, program  # noqa: E402
 from lab.network import FAMILIES, Network  # noqa: E402
-from stage import Stage  # noqa: E402
+from expected import Stage  # noqa: E402
 
 why_not = None
 

@@ -20,7 +20,7 @@ static const struct {
 	enum outcome outcome;
 	const char *file;
 } elsewhere[] = {
-	{OUTCOME_OVERSIZE, "tests/net/test_oversize.py"},
+	{OUTCOME_OVERSIZE, "tests/net/errors/test_oversize.py"},
 };
 
 static struct golden *goldens;

@@ -8,7 +8,7 @@
 
 from lab.client import Reaction, UdpFlow, flood, ping, udp
 from lab.traffic import Capture
-from stage import EXPIRED, REFUSED
+from expected import EXPIRED, REFUSED
 
 CLOSED_PORT = 9
 
@@ -48,7 +48,7 @@ def test_service_of_the_firewall_itself(network, daemon, family):
 
 def test_ping_goes_on(network, daemon, family):
     """Echo is no error: it never waits for the daemon, not behind many errors either. (Behind so many
-    that the socket by which the kernel sends all ICMP is full, it would: see test_guard.py.)"""
+    that the socket by which the kernel sends all ICMP is full, it would: see life/test_guard.py.)"""
     account, count = daemon.account(), 500
     with Capture(network.client, "eth0") as capture:
         for sent in range(100, count + 1, 100):

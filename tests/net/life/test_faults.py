@@ -4,8 +4,8 @@ or as the kernel made it, or is counted as lost with its reason; and afterwards 
 
    client ==> datagrams ==> firewall ===== errors =====> border: counted by source
 
-Also: test_guard.py (hang, crash), test_lookup.py (a silent conntrack), test_own.py (rules and interfaces
-that are made anew), test_start.py (a queue that is taken), tests/control (clients that misbehave).
+Also: test_guard.py (hang, crash), test_lookup.py (a silent conntrack), test_start.py (a queue that is
+taken), rules/test_own_rules.py (rules and interfaces that are made anew), tests/control (clients that misbehave).
 """
 
 import contextlib

@@ -17,10 +17,10 @@ import uplinks
 from lab.client import ANSWERED, TIMED_OUT, Reaction, UdpFlow, tcp, udp
 from lab.daemon import Daemon
 from lab.traffic import Capture
-from stage import EXPIRED, REFUSED, TOO_BIG
+from expected import EXPIRED, REFUSED, TOO_BIG
 from uplinks import FAMILIES, UPLINKS
 
-EXAMPLE = os.path.join(os.path.dirname(__file__), "../../etc/examples/two-uplinks.conf")
+EXAMPLE = os.path.join(os.path.dirname(__file__), "../../../etc/examples/two-uplinks.conf")
 FIREWALL_HOP = 2
 PLACES = {
     "-4": dict(router1="192.168.42.254", link1="192.168.42.1", public1="1.2.3.0/24",

@@ -12,7 +12,7 @@ import pytest
 
 from lab.client import ANSWERED, IP_RECVERR, IPV6_RECVERR, TcpFlow
 from lab.traffic import Capture
-from stage import REFUSED, assert_right
+from expected import REFUSED, assert_right
 
 WITNESS = """
 table inet witness {

@@ -6,7 +6,7 @@
 """
 
 from lab.client import traceroute, udp
-from stage import EXPIRED
+from expected import EXPIRED
 
 FIREWALL_HOP = 2
 

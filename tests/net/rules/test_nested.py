@@ -15,7 +15,7 @@ from lab.client import Reaction, udp
 from lab.daemon import MAPS, Daemon
 from lab.network import FAMILIES, Network
 from lab.traffic import Capture
-from stage import EXPIRED, REFUSED, TOO_BIG, assert_right
+from expected import EXPIRED, REFUSED, TOO_BIG, assert_right
 
 FIREWALL_HOP = 2
 SIZE = 1300  # fits through every tunnel, and not into the dmz

@@ -12,7 +12,7 @@ from lab.client import Reaction, udp
 from lab.daemon import Daemon
 from lab.network import V4, V6
 from lab.traffic import Capture
-from stage import REFUSED, assert_right
+from expected import REFUSED, assert_right
 
 
 @pytest.fixture(scope="module")

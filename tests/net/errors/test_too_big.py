@@ -11,7 +11,7 @@ import re
 from lab.client import ANSWERED, Reaction, answering, learnt_mtu, udp, upload
 from lab.network import DMZ_MTU
 from lab.traffic import Capture, bad_checksums
-from stage import TOO_BIG, assert_right
+from expected import TOO_BIG, assert_right
 
 SIZE = 1400
 

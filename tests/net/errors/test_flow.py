@@ -16,7 +16,7 @@ from lab.client import ANSWERED, NAT_PORT, Reaction, UdpFlow, answering, udp, up
 from lab.daemon import Daemon, Rules
 from lab.network import DMZ_MTU
 from lab.traffic import Capture, bad_checksums
-from stage import EXPIRED, TOO_BIG, assert_right
+from expected import EXPIRED, TOO_BIG, assert_right
 
 
 @pytest.fixture(scope="module")

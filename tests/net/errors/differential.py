@@ -183,7 +183,7 @@ class Translator:
     """Asks a translate_one that runs for as long as this is open."""
 
     def __init__(self):
-        beside = os.path.join(os.path.dirname(program("icmpnatd")), "../tests/net/translate_one")
+        beside = os.path.join(os.path.dirname(program("icmpnatd")), "../tests/net/errors/translate_one")
         self._process = subprocess.Popen([os.environ.get("TRANSLATE_ONE", beside)], text=True,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 

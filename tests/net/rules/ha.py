@@ -25,7 +25,7 @@ from lab.daemon import Daemon
 from lab.network import BORDER, COMMANDS, FAMILIES, FIREWALL, ROUTER_SYSCTLS, SYSCTLS, Host
 from lab.services import Services
 
-EXAMPLES = os.path.join(os.path.dirname(__file__), "../../etc/examples/ha/")
+EXAMPLES = os.path.join(os.path.dirname(__file__), "../../../etc/examples/ha/")
 PROGRAMS = "keepalived", "conntrackd"
 GATEWAYS = {a for f in FAMILIES for a in (f.firewall, f.firewall_dmz)}
 PATIENCE = 60.0  # for what takes two seconds on a machine that is not emulated

@@ -20,7 +20,7 @@ from lab.client import ANSWERED, Reaction, TIMED_OUT, UdpFlow, udp
 from lab.daemon import Daemon, Rules, kernel_has_nft_queue, program
 from lab.network import ROUTER_MAC, V6
 from lab.traffic import Capture, send_frames
-from stage import EXPIRED, REFUSED, Kind, assert_right
+from expected import EXPIRED, REFUSED, Kind, assert_right
 from tap import Conntrack
 
 CLOSED_PORT = 9
@@ -137,7 +137,7 @@ def daemon(network, request):
 
 
 def test_the_manual_has_this_table():
-    manual = (pathlib.Path(__file__).parents[2] / "man/icmpnatd-rules.7").read_text()
+    manual = (pathlib.Path(__file__).parents[3] / "man/icmpnatd-rules.7").read_text()
     rows = re.search(r"^\.Ss What becomes of an error$.*?^\.It Em error about .*?\n(.*?)^\.El", manual, re.M | re.S)[1]
     assert [tuple(row.split(" Ta ")[1:]) for row in rows.splitlines()] == list(TABLE.values())
 

@@ -7,7 +7,7 @@
 
 from lab.client import Reaction, tcp, udp
 from lab.traffic import Capture, bad_checksums
-from stage import REFUSED
+from expected import REFUSED
 
 
 def test_new_flow(stage):

@@ -13,7 +13,7 @@ from lab.client import Reaction, TIMED_OUT, udp
 from lab.network import V4
 from lab.traffic import Capture, addresses
 
-README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+README = (pathlib.Path(__file__).parents[3] / "README.md").read_text()
 
 
 def command(start):

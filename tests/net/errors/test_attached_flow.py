@@ -17,7 +17,7 @@ import pytest
 from lab.client import ANSWERED, NAT_PORT, Reaction, UdpFlow, answering
 from lab.daemon import Daemon, Rules, kernel_has_nft_queue
 from lab.traffic import Capture
-from stage import EXPIRED, TOO_BIG, assert_right
+from expected import EXPIRED, TOO_BIG, assert_right
 
 CONFIGS = pathlib.Path("/proc/config.gz"), pathlib.Path("/boot/config-" + os.uname().release)
 

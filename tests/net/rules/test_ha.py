@@ -18,7 +18,7 @@ from ha import PATIENCE, Pair, missing
 from lab.client import ANSWERED, Reaction, TcpFlow, UdpFlow, learnt_mtu, wait_until
 from lab.network import DMZ_MTU, FAMILIES, Family
 from lab.traffic import Capture, bad_checksums
-from stage import REFUSED, TOO_BIG
+from expected import REFUSED, TOO_BIG
 
 EXPECTED = {  # kind of flow: what a packet of this size provokes, from where; what icmpnatd does
     "nat": (1400, TOO_BIG, "nat", "already_right"),

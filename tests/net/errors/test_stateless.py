@@ -11,7 +11,7 @@ import pytest
 
 from lab.client import Reaction, UdpFlow, tcp, traceroute, udp
 from lab.traffic import Capture, bad_checksums
-from stage import EXPIRED, REFUSED, TOO_BIG, assert_right
+from expected import EXPIRED, REFUSED, TOO_BIG, assert_right
 
 
 @pytest.fixture

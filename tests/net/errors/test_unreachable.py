@@ -11,7 +11,7 @@ import contextlib
 import pytest
 
 from lab.client import udp
-from stage import NO_ROUTE, NOBODY_THERE
+from expected import NO_ROUTE, NOBODY_THERE
 
 
 @contextlib.contextmanager
