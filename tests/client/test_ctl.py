@@ -8,16 +8,20 @@ Prometheus' text format.
 
 Needs the client's path in ICMPNATCTL.
 """
+import contextlib
 import json
 import os
 import pty
 import re
+import shutil
 import socket
 import subprocess
 import threading
 import time
 
 import pytest
+
+from lab.reachable import reachable_directory
 
 CTL = os.environ.get("ICMPNATCTL", "")
 pytestmark = pytest.mark.skipif(not CTL, reason="ICMPNATCTL does not name the client")
@@ -109,9 +113,9 @@ def daemon(tmp_path):
     stand_in.close()
 
 
-def ctl(*arguments, **more):
+def ctl(*arguments, program=CTL, **more):
     environment = {**os.environ, "TZ": "UTC", **more.pop("env", {})}
-    return subprocess.run([CTL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+    return subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
                           timeout=60, check=False, **more)
 
 
@@ -546,14 +550,14 @@ def test_path_that_is_no_socket(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_no_permission(daemon, tmp_path):
-    os.chmod(daemon.path, 0o660)
-    os.chown(daemon.path, 0, 1)
-    for directory in [tmp_path, *tmp_path.parents]:
-        directory.chmod(directory.stat().st_mode | 0o011)
-    done = ctl("-s", daemon.path, "status", user=65534, group=65534, extra_groups=[])
-    assert done.returncode == 1
-    assert done.stderr.decode() == f"icmpnatctl: no permission for {daemon.path}: you are not in group daemon\n"
+def test_no_permission():
+    with reachable_directory() as directory, contextlib.closing(StandIn(directory / "control")) as daemon:
+        os.chmod(daemon.path, 0o660)
+        os.chown(daemon.path, 0, 1)
+        copy = shutil.copy(CTL, directory)
+        done = ctl("-s", daemon.path, "status", program=copy, user=65534, group=65534, extra_groups=[])
+        assert done.returncode == 1
+        assert done.stderr.decode() == f"icmpnatctl: no permission for {daemon.path}: you are not in group daemon\n"
 
 
 @pytest.mark.parametrize("answer, complaint", [

@@ -13,13 +13,13 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 import types
 
 import pytest
 
 from lab.process import descriptors
+from lab.reachable import reachable_directory
 
 PROGRAMS = {name: os.environ.get(name.upper(), "") for name in ("icmpnatd", "icmpnatctl")}
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
@@ -103,7 +103,7 @@ class Daemon:
     """A daemon to be configured, started, asked and killed."""
 
     def __init__(self, directory):
-        self.directory = pathlib.Path(directory)
+        self.directory = directory
         self.socket = self.directory / "control"
         self.file = self.directory / "icmpnatd.conf"
         self.process = None
@@ -264,8 +264,7 @@ def unharmed(daemon):
 
 @contextlib.contextmanager
 def make_daemon():
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
+    with reachable_directory() as directory:
         d = Daemon(directory)
         (d.directory / "log").touch()
         yield d

@@ -15,6 +15,8 @@ import time
 
 import pytest
 
+from lab.reachable import reachable_directory
+
 BUILD = pathlib.Path(os.environ.get("ICMPNATD_BUILD", "/nowhere"))
 DAEMON, CTL = BUILD / "src/icmpnatd", BUILD / "src/icmpnatctl"
 HERE = pathlib.Path(__file__).parent
@@ -38,14 +40,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def intruder(tmp_path_factory):
+def intruder():
     """What is loaded; where every user can read it."""
-    directory = tmp_path_factory.mktemp("intruder")
-    for parent in directory, directory.parent, directory.parent.parent:
-        parent.chmod(0o755)
-    library = directory / "intruder.so"
-    subprocess.run(["cc", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, HERE / "intruder.c", "-pthread"], check=True)
-    return library
+    with reachable_directory() as directory:
+        library = directory / "intruder.so"
+        subprocess.run(["cc", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, HERE / "intruder.c", "-pthread"],
+                       check=True)
+        yield library
 
 
 class Running:
@@ -92,13 +93,13 @@ class Running:
 
 
 @pytest.fixture(params=STARTS)
-def start(request, tmp_path):
+def start(request):
     """start(intruder) starts the daemon with other privileges each time."""
-    for parent in tmp_path.parent, tmp_path.parent.parent:
-        parent.chmod(0o755)
     with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(reachable_directory())
+
         def begin(intruder=None):
-            running = Running(tmp_path, STARTS[request.param], intruder)
+            running = Running(directory, STARTS[request.param], intruder)
             stack.callback(running.stop)
             return running
         yield begin
