@@ -199,6 +199,15 @@ class Daemon:
         return Account(self)
 
 
+@contextlib.contextmanager
+def early_daemon(network):
+    """A daemon whose rules copy errors before the kernel's NAT: it has to ask for the flow of a translated packet."""
+    daemon = Daemon(network)
+    daemon.rules = Rules(network.firewall, daemon.path, early=True)
+    with daemon:
+        yield daemon
+
+
 class Account:
     """What a daemon counts from the moment this is made."""
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the truth table's tests share: provoke one error, and hold everything that the client
-got against everything that it should get."""
+"""Provokes one error, and holds everything that the client got against everything that it should get."""
 
 from dataclasses import dataclass
 
@@ -49,16 +48,23 @@ class Stage:
         return flow
 
     def expect_one(self, kind, address, action):
-        """action() makes the client send to address, which provokes exactly one error: returned,
-        when all about it is right."""
-        account = self.daemon.account()
-        with Capture(self.client, "eth0") as capture:
-            assert action() == Reaction(kind.answer, self.source(address),
-                                        *kind.type_and_code(self.family), kind.mtu)
-            account.expect(**{self.outcome: 1})
-            error, = capture.errors()
-            assert_right(error, kind, self.family, self.source(address), capture.sent)
+        """Asserts that action(), by which the client sends to address, provokes exactly one error, and a right one;
+        returns it."""
+        error, _ = expect_one(self.network, self.daemon, self.family, kind, action, self.source(address), self.outcome)
         return error
+
+
+def expect_one(network, daemon, family, kind, action, source=None, outcome="both"):
+    """Asserts that action() makes the client see one error of this kind, from source (the firewall's public address
+    if none is named), that the daemon counts it by its outcome, and that all about it is right. Returns it, and
+    what the daemon has counted."""
+    account, source = daemon.account(), source or family.public
+    with Capture(network.client, "eth0") as capture:
+        assert action() == Reaction(kind.answer, source, *kind.type_and_code(family), kind.mtu)
+        counted = account.expect(**{outcome: 1})
+        error, = capture.errors()
+        assert_right(error, kind, family, source, capture.sent)
+    return error, counted
 
 
 def assert_right(error, kind, family, source, sent):

@@ -14,10 +14,9 @@ import re
 
 import pytest
 
-from lab.client import ANSWERED, NAT_PORT, Reaction, UdpFlow, answering
+from lab.client import ANSWERED, NAT_PORT, UdpFlow, answering
 from lab.daemon import Daemon, Rules, kernel_has_nft_queue
-from lab.traffic import Capture
-from expected import EXPIRED, TOO_BIG, assert_right
+from expected import EXPIRED, TOO_BIG, expect_one
 
 CONFIGS = pathlib.Path("/proc/config.gz"), pathlib.Path("/boot/config-" + os.uname().release)
 
@@ -63,11 +62,7 @@ def to_snat(network, family):
 def test_established_flow(network, daemon, family, attaches, way):
     network.forget()
     flow, size, kind, address = way(network, family)
-    with flow, Capture(network.client, "eth0") as capture:
-        account = daemon.account()
-        assert flow.send(size) == Reaction(kind.answer, address, *kind.type_and_code(family), kind.mtu)
-        counted = account.expect(both=1)
-        error, = capture.errors()
-    assert_right(error, kind, family, address, capture.sent)
+    with flow:
+        _, counted = expect_one(network, daemon, family, kind, lambda: flow.send(size), address)
     flows = {name: n for (group, name), n in counted.items() if group == "flow"}
     assert flows == {"attached" if attaches else "found": 1}

@@ -12,18 +12,16 @@ import re
 
 import pytest
 
-from lab.client import ANSWERED, NAT_PORT, Reaction, UdpFlow, answering, udp, upload
-from lab.daemon import Daemon, Rules
+from lab.client import ANSWERED, NAT_PORT, UdpFlow, answering, udp, upload
+from lab.daemon import early_daemon
 from lab.network import DMZ_MTU
 from lab.traffic import Capture, bad_checksums
-from expected import EXPIRED, TOO_BIG, assert_right
+from expected import EXPIRED, TOO_BIG, assert_right, expect_one
 
 
 @pytest.fixture(scope="module")
 def daemon(network):
-    daemon = Daemon(network)
-    daemon.rules = Rules(network.firewall, daemon.path, early=True)
-    with daemon:
+    with early_daemon(network) as daemon:
         yield daemon
 
 
@@ -31,12 +29,8 @@ def daemon(network):
 def expect_restored(network, daemon, family):
     """One error about a flow that conntrack knows, provoked and held against what was sent."""
     def expect(kind, action):
-        account = daemon.account()
-        with Capture(network.client, "eth0") as capture:
-            assert action() == Reaction(kind.answer, family.public, *kind.type_and_code(family), kind.mtu)
-            assert account.expect(both=1)["flow", "found"] == 1
-            error, = capture.errors()
-            assert_right(error, kind, family, family.public, capture.sent)
+        _, counted = expect_one(network, daemon, family, kind, action)
+        assert counted["flow", "found"] == 1
     network.forget()
     return expect
 

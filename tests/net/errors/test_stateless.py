@@ -11,7 +11,7 @@ import pytest
 
 from lab.client import Reaction, UdpFlow, tcp, traceroute, udp
 from lab.traffic import Capture, bad_checksums
-from expected import EXPIRED, REFUSED, TOO_BIG, assert_right
+from expected import EXPIRED, REFUSED, TOO_BIG, assert_right, expect_one
 
 
 @pytest.fixture
@@ -19,15 +19,10 @@ def stateless(network, daemon, family):
     """One error about the stateless host, provoked and held against what was sent."""
     network.forget()
 
-    def expect_one(kind, action, outcome="both"):
-        account = daemon.account()
-        with Capture(network.client, "eth0") as capture:
-            assert action() == Reaction(kind.answer, family.public, *kind.type_and_code(family), kind.mtu)
-            account.expect(**{outcome: 1})
-            error, = capture.errors()
-            assert_right(error, kind, family, family.public, capture.sent)
+    def expect(kind, action):
+        error, _ = expect_one(network, daemon, family, kind, action)
         return error
-    return expect_one
+    return expect
 
 
 def test_rejected(stateless, network, family):

@@ -78,15 +78,23 @@ def refused(counted):
 # --- the queue
 
 
+def flooded_while_paused(network, daemon, datagrams, lost):
+    """Sends more than so many while the daemon does nothing, and some more when it goes on; returns accounts of the
+    daemon and of the border, when all are accounted for, but for those that lost(counted) says."""
+    account, arrived = daemon.account(), Arrived(network)
+    with Flood(network) as flood:
+        with paused(daemon.process.pid):
+            wait_until(lambda: flood.sent > datagrams, "the flood")
+        time.sleep(0.2)
+    settle(account, arrived, flood, lost)
+    return account, arrived
+
+
 @pytest.mark.parametrize("overload", ["pass", "drop"])
 def test_a_queue_that_is_full(network, overload):
     with daemon_with(network, f'length = 64; overload = "{overload}";') as daemon:
-        account, arrived = daemon.account(), Arrived(network)
-        with Flood(network) as flood:
-            with paused(daemon.process.pid):
-                time.sleep(0.5)
-            time.sleep(0.2)
-        settle(account, arrived, flood, lambda counted: counted["kernel", "queue-dropped"])
+        account, arrived = flooded_while_paused(network, daemon, 1200,
+                                                lambda counted: counted["kernel", "queue-dropped"])
         translated, untranslated = arrived.counts()
         assert translated > 0 and account.counted()["queue", "received"] == translated
         assert (untranslated > 0) == (overload == "pass")
@@ -115,12 +123,7 @@ def test_a_receive_buffer_that_is_short(network, overload, short_of_buffer):
     a hang is seen."""
     with short_of_buffer("buffer", f'overload = "{overload}";') as daemon:
         assert "the kernel grants a receive buffer for" in daemon.log()
-        account, arrived = daemon.account(), Arrived(network)
-        with Flood(network) as flood:
-            with paused(daemon.process.pid):
-                wait_until(lambda: flood.sent > 600, "the flood")
-            time.sleep(0.2)
-        settle(account, arrived, flood, lambda counted: counted["kernel", "queue-dropped"])
+        account, _ = flooded_while_paused(network, daemon, 600, lambda counted: counted["kernel", "queue-dropped"])
         counted = account.counted()
         assert counted["queue", "missed"] == counted["kernel", "user-dropped"] == 0
         assert (counted["kernel", "queue-dropped"] > 0) == (overload == "drop")
@@ -132,12 +135,7 @@ def test_a_socket_that_overruns(network, overload, short_of_buffer):
     """It has room for fewer packets than its queue: what finds none is passed or dropped, too, and is
     counted from the gaps in the kernel's numbers."""
     with short_of_buffer("overrun", f'overload = "{overload}";') as daemon:
-        account, arrived = daemon.account(), Arrived(network)
-        with Flood(network) as flood:
-            with paused(daemon.process.pid):
-                wait_until(lambda: flood.sent > 1200, "the flood")
-            time.sleep(0.2)
-        settle(account, arrived, flood, lambda counted: counted["kernel", "user-dropped"])
+        account, arrived = flooded_while_paused(network, daemon, 1200, lambda counted: counted["kernel", "user-dropped"])
         counted = account.counted()
         assert counted["queue", "missed"] > 0
         if overload == "drop":

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from lab.client import ANSWERED, NAT_PORT, UdpFlow, flood, udp, wait_until
-from lab.daemon import Daemon, Rules, paused
+from lab.daemon import early_daemon, paused
 from lab.traffic import SO_RCVBUFFORCE
 
 BATCH = 64        # QUEUE_BATCH
@@ -29,10 +29,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @pytest.fixture(scope="module")
 def daemon(network):
-    """Errors about NATed flows are cloned before the kernel's NAT, so that their flow matters."""
-    daemon = Daemon(network)
-    daemon.rules = Rules(network.firewall, daemon.path, early=True)
-    with daemon:
+    with early_daemon(network) as daemon:
         yield daemon
 
 

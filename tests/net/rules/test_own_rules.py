@@ -111,15 +111,20 @@ def test_a_killed_daemon_leaves_none(network, capable):
         assert ping(network.client, V4.public)
 
 
+def refusal_of_own_rules(daemon):
+    """The last line of a daemon that is started again, is to have rules of its own, and ends."""
+    daemon.stop()
+    daemon.setting = "own"
+    daemon.configure()
+    with pytest.raises(AssertionError):
+        daemon.start()
+    daemon.process = None
+    return daemon.log().splitlines()[-1]
+
+
 def test_a_second_one_is_refused(network, own):
     with Own(network, rules="external", queue="number = 7;") as second:
-        second.stop()
-        second.setting = "own"
-        second.configure()
-        with pytest.raises(AssertionError):
-            second.start()
-        second.process = None
-        last = second.log().splitlines()[-1]
+        last = refusal_of_own_rules(second)
     assert last == 'icmpnatd: another program holds the tables icmpnatd: stop it, or set rules = "external"'
     assert refusal(network) == translated(V4)
 
@@ -272,11 +277,5 @@ def test_a_kernel_that_cannot_is_refused(network, capable):
     if capable:
         pytest.skip("this kernel's nft can queue")
     with Own(network, rules="external") as daemon:
-        daemon.stop()
-        daemon.setting = "own"
-        daemon.configure()
-        with pytest.raises(AssertionError):
-            daemon.start()
-        daemon.process = None
-        assert "no capture rules of our own" in daemon.log().splitlines()[-1]
+        assert "no capture rules of our own" in refusal_of_own_rules(daemon)
     assert tables(network) == []

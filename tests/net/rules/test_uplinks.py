@@ -94,21 +94,20 @@ def change(network, verb, text):
 
 
 @contextlib.contextmanager
+def changed(network, text, verb, opposite):
+    change(network, verb, text)
+    try:
+        yield
+    finally:
+        change(network, opposite, text)
+
+
 def added(network, text):
-    change(network, "add", text)
-    try:
-        yield
-    finally:
-        change(network, "del", text)
+    return changed(network, text, "add", "del")
 
 
-@contextlib.contextmanager
 def removed(network, text):
-    change(network, "del", text)
-    try:
-        yield
-    finally:
-        change(network, "add", text)
+    return changed(network, text, "del", "add")
 
 
 @pytest.fixture(scope="module")
