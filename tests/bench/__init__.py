@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What icmpnatd costs, beside everything that one might take in its place. See doc/performance.md."""
+"""Measures what icmpnatd costs, and what each program or rule that could replace it costs. See doc/performance.md."""

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What one writes without C: a netlink loop that gives each IPv4 packet another outer source, by
-itself or with scapy. Usage: contender.py plain|scapy QUEUE LENGTH PUBLIC"""
+"""A replacement for icmpnatd in Python, to be measured: a netlink loop that gives each IPv4 packet another outer
+source, by itself or with scapy. Usage: contender.py plain|scapy QUEUE LENGTH PUBLIC"""
 
 import socket
 import struct

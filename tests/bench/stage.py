@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where everything is measured: real errors of the lab's firewall, one contender on queue 0.
+"""The network in which everything is measured: real errors of the lab's firewall, one contender on queue 0.
 
    flood -> border router -> firewall: TTL exceeded or REJECT -> copy -> queue -> contender
             sink: counts errors and drops them, at the lowest hook <------------- reinjected

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""icmpnatctl against a stand-in for the daemon.
+"""icmpnatctl shows what a daemon answers as text, JSON and metrics, and refuses every answer that is wrong.
 
-The stand-in answers each request with prepared bytes, right or wrong, so that
-every way a daemon (or somebody who took its place) can answer is tried. What
-the client prints is read back with Python's json and with a strict reader of
-Prometheus' text format.
+A stand-in for the daemon answers each request with prepared bytes, right or wrong, so that every way in which a daemon
+(or a program that took its place) can answer is tried. What the client prints is read back with Python's json and with
+a strict reader of Prometheus' text format.
 
 Needs the client's path in ICMPNATCTL.
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may what: those who get an answer, for every request that help lists. The manual has the same
-table (icmpnatctl(8), WHO MAY WHAT); who is not in the group cannot even connect."""
+"""For every request that help lists, who gets an answer to it. The manual has the same table (icmpnatctl(8), WHO MAY
+WHAT); a user who is not in the group cannot even connect."""
 
 PEOPLE = "stranger", "member", "root", "owner"
 MAY_READ = {"member", "root", "owner"}

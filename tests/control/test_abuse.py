@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clients that send garbage, nothing, too much or too slowly, and a socket that is
-not as it should be: none of them may keep the daemon from its queue or from its
-other clients, and none may cost it anything that stays.
+"""A client that sends garbage, nothing, too much or too slowly, or a socket that is not as it should be, keeps the
+daemon neither from its queue nor from its other clients, and leaves it no open descriptor.
 """
 import random
 import resource

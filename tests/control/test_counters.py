@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's counters of the daemon's queue, where others have bound many queues, too."""
+"""The daemon shows the kernel's counters of its own queue, even where other programs have bound hundreds of queues."""
 import contextlib
 import socket
 import struct

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An answer of 100,000 lines, and clients that read it slowly, in part, or never:
-the daemon serves its queue and its other clients meanwhile.
+"""While clients read an answer of 100,000 lines slowly, in part, or never, the daemon serves its queue and its other
+clients.
 """
 import random
 import time

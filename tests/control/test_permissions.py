@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Everybody asks for everything: permissions.py says who gets it, and test_help_lists_what_is_answered
-that there is no request without a row.
+"""Every request is answered or refused as permissions.py says, whether root, the daemon's own user, a member of the
+group or a stranger sends it. (test_help_lists_what_is_answered: permissions.py has a row for every request.)
 """
 import itertools
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The control protocol of the real daemon: what each request answers, and who may ask."""
+"""The daemon answers each request of the control protocol as documented, and only to those who may ask."""
 import json
 import os
 import re

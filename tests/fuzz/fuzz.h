@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the fuzz targets share. A target is one function that is given bytes
- * from anybody; libFuzzer (run fuzz) or replay.c (run replay) calls it. Each
+ * of any origin; libFuzzer (run fuzz) or replay.c (run replay) calls it. Each
  * checks what must hold, and ends the process where something does not.
  */
 #ifndef TESTS_FUZZ_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * icmpnatctl against a daemon that is anybody: the answers to its requests are
- * the input, in pieces of any size. What it prints must not be what a terminal
+ * icmpnatctl with any answers to its requests: they are the input, in pieces of
+ * any size. What it prints must not be what a terminal
  * acts on, and JSON must be JSON.
  *
  *   byte 0   bits 0-1 command, bits 2-3 output, bit 4 --all, bit 5 --explain

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket of io/control.c with the answers of report.c: clients who
+ * The control socket of io/control.c with the answers of daemon/answer.c: clients who
  * connect, send pieces of anything, read or do not, and go. Bit 0 of the first
  * byte: they may reload; bit 1: there are many maps. The rest is a script of
  * operations, one byte each:

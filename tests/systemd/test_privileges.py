@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a running icmpnatd may no longer do is tried from inside of it: an object that is loaded before
-the daemon makes the attempts when it accepts its first client. Not with sanitizers, which need more.
+"""A running icmpnatd is refused whatever it does not need. An object that is loaded into the daemon tries it when the
+daemon accepts its first client. Not with sanitizers, which need more.
 
 Needs root, a C compiler, and in ICMPNATD_BUILD a build directory without sanitizers.
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The unit, as installed, under a real systemd: it starts with its own user and one capability,
-reloads, survives what kills it, and leaves nothing behind.
+"""Under a real systemd the unit, as installed, starts with its own user and one capability, reloads, comes back when
+it is killed, and leaves nothing behind.
 
 Needs root, and in ICMPNATD_BUILD a build directory configured for /usr, /etc and /run.
 """

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What must become of a generated packet: maps by a plain search, flows by how
+ * Says what must become of a generated packet: maps by a plain search, flows by how
  * they were made up, extensions by what was put into them.
  */
 #ifndef TESTS_ORACLE_H

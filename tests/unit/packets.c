@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The builder and the judge. Slow, literal and independent on purpose.
+ * Builds packets and judges checksums slowly and literally, so that it shares no mistake with src/.
  */
 #include "packets.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tables of address maps, against an oracle that looks at every map for
- * every address: thousands of random sets of maps in a space so small that
+ * The tables of address maps find what a search through all maps finds, for every
+ * address: thousands of random sets of maps in a space so small that
  * prefixes nest, touch and repeat. ICMPNATD_SEED=N repeats a run.
  */
 #include <stdarg.h>

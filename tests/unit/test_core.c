@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The core without its maps: sums, addresses, headers, tuples. What translate()
- * does with them is in test_translate.c.
+ * Checksums, addresses, headers and tuples: what the core consists of, but for its
+ * maps (test_addrmap.c) and for what translate() does with all this (test_translate.c).
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The golden packets (tests/golden): each becomes exactly what its file says,
- * each outcome has one.
+ * Each golden packet (tests/golden) becomes exactly what its file says, and for
+ * each outcome there is a golden packet.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Properties of the translation, over packets, maps and flows at random. SEED
- * chooses others, PACKETS how many; a failure says what repeats it.
+ * What must hold of every translation holds for packets, maps and flows at random.
+ * SEED chooses others, PACKETS says how many; a failure says what repeats it.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The stage of the differential test: the firewall's NAT, the flows through it, what provokes errors about
-them, and the translator as a program that is asked."""
+"""What test_differential.py works with: the firewall's NAT, the flows through it, what provokes errors about
+them, and the translator as a program that answers questions."""
 
 import os
 import socket

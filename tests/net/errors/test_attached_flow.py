@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An error that is queued where it is emitted still has its conntrack entry. A kernel that can attaches the
-entry to the packet; with any other the daemon asks conntrack. Each way it knows the flow.
+"""An error that is queued where it is emitted is translated by its flow: by the conntrack entry that the kernel
+attaches to the packet, or, with a kernel that attaches none, by the entry for which the daemon asks conntrack.
 
    client ----- border ===== firewall: OUTPUT -> queue, with the entry -> daemon
    to 1.2.3.6:8007           DNAT -> 192.168.1.6:7

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An error about a packet that conntrack calls INVALID belongs to no flow and is queued directly.
+"""An error about a packet that conntrack calls INVALID belongs to no flow: it is queued without being copied, and made
+public by the maps.
 
    client ----- border ===== firewall -x- dmz      the firewall has forgotten an established
                              REJECT                TCP connection and takes up none

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel against the translator. A flow through the firewall's NAT provokes an error, without the
-daemon. Of that one error we have the bytes that the kernel emitted (U), those that left after its own NAT
-(K), and the tuples of the flow. From U and the tuples the translator makes the same bytes as K: all of
-them, IP id and DF included, for it is one packet.
+"""The translator makes of an error the same bytes that the kernel's own NAT makes of it. A flow through the
+firewall's NAT provokes an error, without the daemon. Of that one error we have the bytes that the kernel emitted (U),
+those that left after its own NAT (K), and the tuples of the flow. From U and the tuples the translator makes K: all
+bytes of it, IP id and DF included, for it is one packet.
 
    peer ----- border ----- firewall ----- inside hosts: there only as neighbours
                            U -> NAT -> K

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An error that is cloned before the kernel's own NAT (as with iptables' TEE in mangle) quotes the
-packet as it was after translation. The daemon asks conntrack for the flow, and shows the packet as
-it was sent: in both directions, addresses and ports.
+"""An error that is copied before the kernel's own NAT (as with iptables' TEE in mangle) quotes the packet as the
+firewall had translated it. The daemon asks conntrack for the flow, and restores the packet as it was sent: addresses
+and ports, in both directions.
 
    client ----- border ===== firewall ----- dmz
    to 1.2.3.6:8007           DNAT -> 192.168.1.6:7

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A map from prefix to prefix restores every host behind stateless NAT, and beats nothing that is
-longer.
+"""A map from prefix to prefix restores every host behind stateless NAT; the map of the longest prefix that covers an
+address is the one that is used.
 
    client ----- border ===== firewall       192.168.1.0/24 -> 1.2.3.0/24
                                             192.168.42.1   -> 1.2.3.1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Why errors are cloned before they are queued: a plain NFQUEUE rule in OUTPUT loses every error
-about a new flow. The rule counts it; neither the daemon nor the client ever sees it, and none of
-the queue's own counters moves. Do not simplify the capture rules to what these tests load.
+"""A plain NFQUEUE rule in OUTPUT loses every error about a new flow, which is why errors are copied before they are
+queued. The rule counts the error; neither the daemon nor the client ever sees it, and none of the queue's own counters
+moves. Do not simplify the capture rules to what these tests load.
 
    firewall:  REJECT etc. -> OUTPUT: count, queue -> daemon -> client
                              1                      0         0        new flow

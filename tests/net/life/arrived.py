@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What comes to the border, counted by the kernel: no error is missed, however fast they come."""
+"""Counts the errors that arrive at the border router: the kernel does, so that none is missed, however fast they
+come."""
 
 import contextlib
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""icmpnatctl stats --check says what the counters tell, and no more: the rules may be older than the
-daemon, or younger.
+"""icmpnatctl stats --check claims no more than the counters show: where the rules are older than the daemon, or
+younger, it vouches only for what entered the queue.
 
    client ==> datagrams ==> firewall: rules' counters ==> queue ==> icmpnatd, started again
 """

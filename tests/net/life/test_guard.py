@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A daemon that hangs or dies is no outage: errors leave as the kernel made them, each of them once.
+"""While the daemon hangs, and after it has died, errors leave as the kernel made them, each of them once.
 
    client ==> datagrams ==> firewall, each answered by one error ==> client
                             icmpnatd: SIGSTOP ... SIGCONT, SIGKILL, SIGSEGV

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Questions to conntrack: those of a batch are asked at once, and one that is silent delays no error
-by more than the deadline. It is made silent by a filter on the daemon's socket that drops answers.
+"""The daemon asks conntrack about all errors of a batch at once, and a conntrack that does not answer delays no error
+by more than the deadline. A filter on the daemon's socket drops the answers.
 
    client ===== firewall: icmpnatd ----> conntrack
                                    <-X--

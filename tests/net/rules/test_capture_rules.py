@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What becomes of each class of error under each kind of capture rules: the table of icmpnatd-rules(7),
-cell by cell. Whoever makes an error public, exactly one leaves, and it quotes what was sent.
+"""Under each kind of capture rules, each class of error has the fate that the table of icmpnatd-rules(7)
+names. Exactly one error leaves, made public by the kernel's NAT or by the daemon, and it quotes what was sent.
 
    client ----- border ==(listening here)== firewall ----- dmz
                                             plain, nat, stateless

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The outside interface may be a tunnel, a VLAN or a bridge, and the firewall may live in namespaces
-within namespaces.
+"""Errors are made public on an outside interface that is a tunnel, a VLAN or a bridge, too, and by a firewall that
+lives in namespaces within namespaces.
 
    client ----- border ==(tunnel, VLAN, bridge)== eth0 firewall ----- dmz
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rules that the daemon holds itself (rules = "own"): nobody disarms them, they follow the
-interfaces, and they end with the daemon, however it ends.
+"""With rules = "own" the daemon holds the capture rules: no other program's change of the rules removes them, they
+follow the interfaces, and they end with the daemon, however it ends.
 
    client ===== border ===== firewall       nft flush ruleset, nft -f, delete, SIGKILL, reload
 """
