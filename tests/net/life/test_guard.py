@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from lab.client import ANSWERED, ping, udp, wait_until
+from lab.client import ANSWERED, ping, quickest, udp, wait_until
 from lab.daemon import Daemon, pause, paused, program, replace, waiting
 from lab.flood import Flood, assert_each_once
 from lab.network import V4
@@ -57,7 +57,7 @@ def test_a_hang_is_no_outage(network, daemon):
             errors = len(border.errors())
             assert errors > 0.9 * flood.sent
             os.kill(daemon.process.pid, signal.SIGCONT)
-            wait_until(lambda: is_translated(network), "translation", 2)
+            wait_until(lambda: is_translated(network), "translation")
         assert_each_once(border, flood)
     assert "packets waited" in daemon.log() and "translated again" in daemon.log()
 
@@ -65,23 +65,32 @@ def test_a_hang_is_no_outage(network, daemon):
 def test_the_firewall_answers_again_when_its_own_errors_are_parked(network, daemon):
     """Errors about packets without a flow are queued themselves. Some 159 of them fill the socket by
     which the kernel sends all ICMP: until they are let go, the firewall answers no ping."""
-    pause(daemon.process.pid)
-    for _ in range(300):
-        udp(network.client, V4.stateless, timeout=0)
-    wait_until(lambda: ping(network.client, V4.public, timeout=0.2), "an answer", 3)
-    wait_until(lambda: waiting(network.firewall) == 0, "the guard", 3)
-    os.kill(daemon.process.pid, signal.SIGCONT)
-    wait_until(lambda: is_translated(network), "translation", 2)
+    def attempt():
+        pause(daemon.process.pid)
+        for _ in range(300):
+            udp(network.client, V4.stateless, timeout=0)
+        began = time.monotonic()
+        wait_until(lambda: ping(network.client, V4.public, timeout=0.2), "an answer")
+        wait_until(lambda: waiting(network.firewall) == 0, "the guard")
+        taken = time.monotonic() - began
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        wait_until(lambda: is_translated(network), "translation")
+        return taken
+    assert quickest(attempt, 3) < 3
 
 
 def test_errors_leave_within_three_seconds(network, daemon):
     """One that is parked alone, when nothing else comes."""
-    with Capture(network.router, "fwl") as border:
-        park(network, daemon.process)
-        wait_until(lambda: border.errors(1), "the error", 3)
-        assert {error.source for error in border.errors(1)} == {V4.firewall}
-    os.kill(daemon.process.pid, signal.SIGCONT)
-    wait_until(lambda: is_translated(network), "translation", 2)
+    def attempt():
+        with Capture(network.router, "fwl") as border:
+            park(network, daemon.process)
+            began = time.monotonic()
+            assert {error.source for error in border.errors(1, timeout=60)} == {V4.firewall}
+            taken = time.monotonic() - began
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        wait_until(lambda: is_translated(network), "translation")
+        return taken
+    assert quickest(attempt, 3) < 3
 
 
 def test_an_idle_daemon_does_not_hang(network, daemon):
@@ -92,23 +101,27 @@ def test_an_idle_daemon_does_not_hang(network, daemon):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_crash_loses_nothing(network, daemon, how):
-    guard = guard_of(daemon.process)
-    with Capture(network.router, "fwl", buffer=256 << 20) as border:
-        with Flood(network) as flood:
-            time.sleep(0.5)
-            pause(daemon.process.pid)  # so that packets are parked for sure
-            time.sleep(0.1)
-            os.kill(daemon.process.pid, how)
-            os.kill(daemon.process.pid, signal.SIGCONT)
-            daemon.process.wait()
-            daemon.process = None
-            os.truncate(daemon.log_path, 0)  # a sanitizer's report of the crash
-            wait_until(lambda: is_gone(guard), "the guard to end", 1)
-            time.sleep(0.5)
-        assert_each_once(border, flood)
-        assert {error.source for error in border.errors(flood.sent)} == {V4.public, V4.firewall}
-    daemon.start()
-    assert udp(network.client, V4.plain_rejected).answer == "refused"
+    def attempt():
+        guard = guard_of(daemon.process)
+        with Capture(network.router, "fwl", buffer=256 << 20) as border:
+            with Flood(network) as flood:
+                wait_until(lambda: border.errors(), "the first errors")
+                pause(daemon.process.pid)
+                wait_until(lambda: waiting(network.firewall) > 0, "packets to be parked")
+                os.kill(daemon.process.pid, how)
+                os.kill(daemon.process.pid, signal.SIGCONT)
+                daemon.process.wait()
+                daemon.process, began = None, time.monotonic()
+                wait_until(lambda: is_gone(guard), "the guard to end")
+                taken = time.monotonic() - began
+                os.truncate(daemon.log_path, 0)  # a sanitizer's report of the crash
+                time.sleep(0.5)
+            assert_each_once(border, flood)
+            assert {error.source for error in border.errors(flood.sent)} == {V4.public, V4.firewall}
+        daemon.start()
+        assert udp(network.client, V4.plain_rejected).answer == "refused"
+        return taken
+    assert quickest(attempt, 1) < 1
 
 
 def test_the_guard_ends_with_the_daemon(network, daemon):
@@ -123,13 +136,17 @@ def test_a_daemon_without_its_guard_says_so(network, daemon):
     assert udp(network.client, V4.plain_rejected).answer == "refused"
 
 
+def is_tried():
+    return subprocess.run(["pgrep", "-fx", "sleep 60"], capture_output=True).returncode == 0
+
+
 @contextlib.contextmanager
 def trial_that_hangs(program, daemon):
     """An upgrade whose program does not end when it is tried."""
     good = program.read_bytes()
     replace(program, b"#!/bin/sh\nexec sleep 60\n")
     daemon.process.send_signal(signal.SIGUSR2)
-    time.sleep(0.5)
+    wait_until(is_tried, "the trial")
     yield
     replace(program, good)
 
@@ -138,10 +155,10 @@ def test_a_hang_while_a_program_is_tried(network, own_program, daemon):
     """The guard looks on during the trial, and the daemon hears afterwards what it said meanwhile."""
     with trial_that_hangs(own_program, daemon):
         park(network, daemon.process)
-        wait_until(lambda: waiting(network.firewall) == 0, "the guard", 3)
+        wait_until(lambda: waiting(network.firewall) == 0, "the guard")
         os.kill(daemon.process.pid, signal.SIGCONT)
-        wait_until(lambda: "there was no upgrade" in daemon.log(), "the end of the trial", 10)
-    wait_until(lambda: "translated again" in daemon.log(), "the daemon", 2)
+        wait_until(lambda: "there was no upgrade" in daemon.log(), "the end of the trial")
+    wait_until(lambda: "translated again" in daemon.log(), "the daemon")
     assert udp(network.client, V4.plain_rejected).offender == V4.public
 
 
@@ -150,9 +167,9 @@ def test_a_crash_while_a_program_is_tried(network, own_program, daemon):
     with trial_that_hangs(own_program, daemon), Capture(network.router, "fwl") as border:
         park(network, daemon.process)
         daemon.kill()
-        wait_until(lambda: is_gone(guard), "the guard to end", 1)
+        wait_until(lambda: is_gone(guard), "the guard to end")
         assert len(border.errors(1)) == 1
-    assert subprocess.run(["pgrep", "-fx", "sleep 60"], capture_output=True).returncode == 1
+    assert not is_tried()
 
 
 def test_an_answer_that_comes_too_late(network, daemon):
@@ -160,7 +177,7 @@ def test_an_answer_that_comes_too_late(network, daemon):
     guard = guard_of(daemon.process)
     with paused(guard):
         daemon.process.send_signal(signal.SIGUSR2)
-        wait_until(lambda: "there was no upgrade" in daemon.log(), "the daemon", 20)
+        wait_until(lambda: "there was no upgrade" in daemon.log(), "the daemon")
     time.sleep(1)
     assert not is_gone(guard) and "has ended" not in daemon.log()
     assert udp(network.client, V4.plain_rejected).offender == V4.public
@@ -172,18 +189,18 @@ def test_a_guard_that_ends_before_it_has_spoken(network, daemon):
     """It has let packets pass: the daemon takes them again all the same."""
     guard = guard_of(daemon.process)
     park(network, daemon.process)
-    wait_until(lambda: waiting(network.firewall) == 0, "the guard", 3)
+    wait_until(lambda: waiting(network.firewall) == 0, "the guard")
     os.kill(guard, signal.SIGKILL)
     os.kill(daemon.process.pid, signal.SIGCONT)
-    wait_until(lambda: "the guard has ended" in daemon.log(), "the daemon", 2)
-    wait_until(lambda: is_translated(network), "translation", 2)
+    wait_until(lambda: "the guard has ended" in daemon.log(), "the daemon")
+    wait_until(lambda: is_translated(network), "translation")
 
 
 def test_errors_leave_although_nobody_reads_the_log(network, daemon):
     daemon.stop()
     reader, writer = os.pipe()
     process = network.firewall.start([program("icmpnatd"), "--config", daemon.path], stderr=writer)
-    wait_until(lambda: is_translated(network), "translation", 10)
+    wait_until(lambda: is_translated(network), "translation")
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -200,5 +217,5 @@ def test_errors_leave_although_nobody_reads_the_log(network, daemon):
         assert len(border.errors(1)) == 1
     os.close(reader)
     os.close(writer)
-    wait_until(lambda: is_gone(guard), "the guard to end", 1)
+    wait_until(lambda: is_gone(guard), "the guard to end")
     daemon.start()

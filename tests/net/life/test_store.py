@@ -40,7 +40,7 @@ class Manager(Daemon):
 
     def start(self):
         self.launch()
-        wait_until(self._is_ready, "icmpnatd to be ready", 10)
+        wait_until(self._is_ready, "icmpnatd to be ready")
 
     def launch(self):
         names, kept = list(self.store), [os.dup(fd) for fd in self.store.values()]
@@ -141,7 +141,7 @@ def test_a_crash_keeps_the_queue(network, daemon):
                 time.sleep(0.1)
                 guard = guard_of(daemon.process)
                 daemon.kill()
-                wait_until(lambda: is_gone(guard), "the guard to end", 1)
+                wait_until(lambda: is_gone(guard), "the guard to end")
                 daemon.hear_all()
                 assert owner(daemon) == before
                 daemon.start()
@@ -241,11 +241,11 @@ def test_a_longer_queue_gets_a_larger_buffer(network, daemon):
     daemon.queue = ""
     daemon.configure([(V4.firewall, V4.public)])
     daemon.start()
-    with Flood(network):
+    with Flood(network) as flood:
         with paused(daemon.process.pid):
-            time.sleep(0.5)
-            wait_until(lambda: waiting(daemon.host) == 0, "the guard", 3)
-    wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation", 3)
+            wait_until(lambda: flood.sent > 1200, "the flood")
+            wait_until(lambda: waiting(daemon.host) == 0, "the guard")
+    wait_until(lambda: udp(network.client, V4.plain_rejected, timeout=0.2).offender == V4.public, "translation")
     assert daemon.stats()["queue", "missed"] == 0
 
 
@@ -289,7 +289,7 @@ def test_what_a_dead_daemon_had_in_its_hands(network, daemon, monkeypatch):
             taken.recv(65536)
         taken.close()
         daemon.start()
-        wait_until(lambda: waiting(daemon.host) == 0, "the queue", 1)
+        wait_until(lambda: waiting(daemon.host) == 0, "the queue")
         assert len(border.errors(5)) == 5
 
 
@@ -317,7 +317,7 @@ def test_what_a_deaf_manager_does_not_take_is_said(network):
     with contextlib.closing(Busy(network, 0)) as manager:
         manager.rules.load()
         manager.launch()
-        wait_until(lambda: "started on queue" in manager.log(), "icmpnatd to start without it", 10)
+        wait_until(lambda: "started on queue" in manager.log(), "icmpnatd to start without it")
         said = [line for line in manager.log().splitlines() if "service manager" in line]
         assert udp(network.client, V4.plain_rejected).offender == V4.public
         manager.hear_all()
