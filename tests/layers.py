@@ -16,7 +16,7 @@ FLOORS = [{"core"}, {"io", "client"}, {"config"}, {"rules", "engine"}, {"daemon"
 CORE = {"stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "netinet/in.h"}
 # The only files that may include these.
 OWNERS = {
-    re.compile(r"libconfig\.h"): {"config/tree.c"},
+    re.compile(r"libconfig\.h"): {"config/tree.h"},
     re.compile(r"libnetfilter_queue/"): {"io/queue.c", "io/queue_gate.c"},
     re.compile(r"libnetfilter_conntrack/"): {"io/flow.c"},
     re.compile(r"seccomp\.h"): {"io/seccomp.c"},

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "config/maps.h"
+#include "config/tables.h"
 
 /* A table, and for each range of it the next one, itself included, whose map
  * changes addresses; n_ranges if there is none. */

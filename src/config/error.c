@@ -11,9 +11,7 @@
 
 #include "core/utf8.h"
 
-#define NAME_MAX_SUGGESTED 15
-#define DISTANCE_MAX	   2	/* slips of the pen */
-#define TEXT_MAX	   4096 /* of what is said about a mistake, with a name of a file in it */
+#define TEXT_MAX 4096 /* of what is said about a mistake, with a name of a file in it */
 
 /* Prints what a file says, without what a terminal would act on. */
 static void print_visible(FILE *out, const char *text)
@@ -67,67 +65,6 @@ void config_warn(struct config_errors *errors, struct config_place place, const 
 void config_complain_memory(struct config_errors *errors, const char *file)
 {
 	config_complain(errors, (struct config_place){.name = file}, "out of memory");
-}
-
-static unsigned smallest(unsigned a, unsigned b, unsigned c)
-{
-	if (b < a)
-		a = b;
-	return c < a ? c : a;
-}
-
-/* How many letters must be changed, added or left out to make a of b
- * (Levenshtein). b has at most NAME_MAX_SUGGESTED. */
-static unsigned distance(const char *a, const char *b)
-{
-	const size_t n = strlen(b);
-	unsigned row[NAME_MAX_SUGGESTED + 1];
-
-	for (unsigned i = 0; i <= n; i++)
-		row[i] = i;
-	for (; *a; a++) {
-		unsigned diagonal = row[0]++;
-
-		for (size_t i = 1; i <= n; i++) {
-			const unsigned above = row[i];
-
-			row[i] = smallest(diagonal + (*a != b[i - 1]), above + 1, row[i - 1] + 1);
-			diagonal = above;
-		}
-	}
-	return row[n];
-}
-
-/* The one of n names that name is a slip of, or NULL. */
-static const char *nearest(const char *name, const char *const *names, size_t n)
-{
-	unsigned best = DISTANCE_MAX + 1;
-	const char *found = NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		const unsigned d = distance(name, names[i]);
-
-		if (d < best && d < strlen(name) / 2 + 1) {
-			best = d;
-			found = names[i];
-		}
-	}
-	return found;
-}
-
-/* A setting that is none of the n names which there are here. */
-void config_complain_unknown(struct config_errors *errors, struct config_place place, const char *name,
-	const char *const *names, size_t n)
-{
-	const char *meant = nearest(name, names, n);
-	char list[128];
-
-	if (meant) {
-		config_complain(errors, place, "unknown setting \"%s\": did you mean \"%s\"?", name, meant);
-		return;
-	}
-	config_choices_text(list, sizeof(list), names, n, "");
-	config_complain(errors, place, "unknown setting \"%s\": expected %s", name, list);
 }
 
 /* Writes "a, b or c", each between quotes, which may be empty. */

@@ -9,22 +9,9 @@
 #include <malloc.h>
 #endif
 #include <stdlib.h>
-#include <string.h>
 
-#include "config/maps.h"
-#include "config/tree.h"
-
-static struct config *config_new(void)
-{
-	struct config *config = calloc(1, sizeof(*config));
-
-	if (!config)
-		return NULL;
-	config->queue = (struct config_queue){
-		.workers = 1, .length = 8192, .overload_pass = true, .malformed_pass = true};
-	config->control = (struct config_control){.socket = ICMPNATD_SOCKET, .group = "icmpnatd"};
-	return config;
-}
+#include "config/settings.h"
+#include "config/tables.h"
 
 /* What can be said of the maps as a whole. Tables are made of good files only:
  * where a map is missing, chains are found that are none. */
@@ -48,8 +35,8 @@ static void take_files(struct config *config, struct config_text *text)
 	text->n_files = 0;
 }
 
-/* Gives the memory of the tree back to the system: with many maps it is several
- * times what remains. */
+/* Gives memory back to the system: with many maps, what their checks needed for a while
+ * are many megabytes, which the C library would keep. */
 static void trim_memory(void)
 {
 #ifdef __GLIBC__
@@ -62,15 +49,16 @@ static void trim_memory(void)
  * the configuration for config_free(), or NULL if there was any mistake. */
 struct config *config_load(const char *path, struct config_errors *errors)
 {
-	struct config *config = config_new();
+	struct config *config = calloc(1, sizeof(*config));
 	struct config_text text;
 
 	if (!config) {
 		config_complain_memory(errors, path);
 		return NULL;
 	}
+	config_settings_default(config);
 	if (config_text_read(&text, path, errors))
-		config_tree_read(config, &text, errors);
+		config_settings_read(config, &text, errors);
 	take_files(config, &text);
 	config_text_free(&text);
 	if (config->n_files > 0)
@@ -96,27 +84,4 @@ void config_free(struct config *config)
 	free(config->index.nodes);
 	free(config->index.slots);
 	free(config);
-}
-
-/* Whether a running daemon can take over the configuration that is wanted: NULL,
- * or a sentence about the first thing that it cannot change. */
-const char *config_reload_refusal(const struct config *running, const struct config *wanted)
-{
-	if (running->rules != wanted->rules)
-		return "rules can only be changed by a restart";
-	if (running->queue.number != wanted->queue.number)
-		return "queue.number can only be changed by a restart";
-	if (running->queue.workers != wanted->queue.workers)
-		return "queue.workers can only be changed by a restart";
-	if (running->queue.length != wanted->queue.length)
-		return "queue.length can only be changed by a restart";
-	if (running->queue.overload_pass != wanted->queue.overload_pass)
-		return "queue.overload can only be changed by a restart";
-	if (running->lookup == LOOKUP_NEVER && wanted->lookup != LOOKUP_NEVER)
-		return "lookup can only be changed from \"never\" by a restart";
-	if (strcmp(running->control.socket, wanted->control.socket) != 0)
-		return "control.socket can only be changed by a restart";
-	if (strcmp(running->control.group, wanted->control.group) != 0)
-		return "control.group can only be changed by a restart";
-	return NULL;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "config/maps.h"
+#include "config/tables.h"
 
 /* The address in a sockaddr, which may be of any family, or absent. */
 static bool read_address(struct address *a, const struct sockaddr *socket_address)

@@ -2,9 +2,10 @@
 /*
  * One map: its text, and the rules that it must obey by itself.
  */
+#include <stdlib.h>
 #include <string.h>
 
-#include "config/maps.h"
+#include "config/map.h"
 
 #define V4(a, b, length)                                                                                     \
 	{                                                                                                    \
@@ -142,9 +143,8 @@ static bool parse_part(
 	return false;
 }
 
-/* Makes an entry of a map's text; both sides are given. False after complaints:
- * as many as can be told apart. */
-bool config_map_parse(struct addrmap_entry *entry, const struct config_map *map, const struct config *config,
+/* Makes an entry of a map's text. False after complaints: as many as can be told apart. */
+static bool parse_map(struct addrmap_entry *entry, const struct config_map *map, const struct config *config,
 	struct config_errors *errors)
 {
 	const unsigned before = errors->errors;
@@ -157,4 +157,31 @@ bool config_map_parse(struct addrmap_entry *entry, const struct config_map *map,
 		parse_part(entry, &map->part, errors);
 	parse_outside(entry, &map->outside, config, errors);
 	return errors->errors == before;
+}
+
+/* Makes sure that there is room for one more entry: twice as much whenever their number
+ * has become a power of two. */
+static bool make_room(struct config *config)
+{
+	const size_t n = config->n_entries;
+	struct addrmap_entry *entries;
+
+	if (n & (n - 1))
+		return true;
+	entries = reallocarray(config->entries, n ? 2 * n : 1, sizeof(*entries));
+	if (entries)
+		config->entries = entries;
+	return entries;
+}
+
+/* Adds a map, of which both sides are given, to the entries of a configuration whose
+ * outside interfaces are known, or complains. False if memory runs out, after a complaint. */
+bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors)
+{
+	if (!make_room(config)) {
+		config_complain_memory(errors, map->place.name);
+		return false;
+	}
+	config->n_entries += parse_map(&config->entries[config->n_entries], map, config, errors);
+	return true;
 }

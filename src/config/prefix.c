@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "config/maps.h"
+#include "config/map.h"
 
 static const struct prefix v4_mapped = {{0, UINT64_C(0xffff) << 32}, ADDRESS_V4_BITS};
 

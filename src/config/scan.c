@@ -29,44 +29,32 @@ static bool is_word(char c)
 	return is_letter(c) || is_digit(c) || c == '_' || c == '-';
 }
 
-/* The next character but ahead others; 0 at the end. */
+/* Returns the next character but ahead others; 0 at the end. */
 static char peek(const struct config_source *source, size_t ahead)
 {
 	return (size_t)(source->end - source->next) > ahead ? source->next[ahead] : '\0';
 }
 
-/* Appends n characters, none of them a newline. text.c has made room for as
- * many as its files have, and for the frames of pieces. */
-static void put(struct config_scan *scan, const char *characters, size_t n)
+/* Appends a character. text.c has made room for as many as the files have. */
+static void put(struct config_scan *scan, char character)
 {
-	struct config_string *string = scan->maps ? &scan->text->maps : &scan->text->rest;
-
-	memcpy(string->text + string->length, characters, n);
-	string->length += n;
+	scan->text->text[scan->text->length++] = character;
 }
 
-/* Appends a newline: the maps have their own, and the rest has all. */
+/* Appends a newline. */
 void config_scan_end_line(struct config_scan *scan)
 {
-	struct config_string *rest = &scan->text->rest;
-
-	if (scan->maps)
-		put(scan, "\n", 1);
-	rest->text[rest->length++] = '\n';
+	put(scan, '\n');
 	scan->text->line++;
 }
 
-static void keep(struct config_scan *scan, struct config_source *source, size_t n)
-{
-	put(scan, source->next, n);
-	source->next += n;
-}
-
-/* The same for a token; its kind is remembered as its first character. */
+/* Appends the next n characters, a token, whose kind is remembered as its first one. */
 static void keep_token(struct config_scan *scan, struct config_source *source, size_t n)
 {
 	scan->last = *source->next;
-	keep(scan, source, n);
+	memcpy(scan->text->text + scan->text->length, source->next, n);
+	scan->text->length += n;
+	source->next += n;
 }
 
 static void keep_newline(struct config_scan *scan, struct config_source *source)
@@ -83,21 +71,12 @@ static void skip_to_newline(struct config_source *source)
 	source->next = newline ? newline : source->end;
 }
 
-/* A blank ends a name or a number. Elsewhere it would only take libconfig's time. */
-static void read_blank(struct config_scan *scan, struct config_source *source)
-{
-	if (is_word(scan->last) || scan->last == '+' || scan->last == '.')
-		keep(scan, source, 1);
-	else
-		source->next++;
-}
-
-/* A comment becomes a space: it ends what stands before it. */
+/* Makes a space of a comment between slashes, because it ends what stands before it. */
 static bool skip_comment(struct config_scan *scan, struct config_source *source)
 {
 	const struct config_place begin = source->place;
 
-	put(scan, " ", 1);
+	put(scan, ' ');
 	for (source->next += 2; source->next < source->end;) {
 		if (peek(source, 0) == '*' && peek(source, 1) == '/') {
 			source->next += 2;
@@ -112,8 +91,8 @@ static bool skip_comment(struct config_scan *scan, struct config_source *source)
 	return false;
 }
 
-/* Length of the string that begins at the next character, with its quotes; 0 if
- * its line ends before it does. */
+/* Returns the length of the string that begins at the next character, with its quotes;
+ * 0 if its line ends before it does. */
 static size_t string_length(const struct config_source *source)
 {
 	for (const char *p = source->next + 1; p < source->end && *p != '\n'; p++) {
@@ -125,7 +104,7 @@ static size_t string_length(const struct config_source *source)
 	return 0;
 }
 
-/* Whether a value may stand behind the last token. Not behind another string:
+/* Whether a value may stand behind the last token. It may not behind another string:
  * libconfig would make one of two, and of [ "eth0" "eth1" ] one interface. */
 static bool value_is_expected(const struct config_scan *scan)
 {
@@ -136,7 +115,7 @@ static bool value_is_expected(const struct config_scan *scan)
 	return bracket != '{' && (scan->last == ',' || scan->last == bracket);
 }
 
-static bool read_string(struct config_scan *scan, struct config_source *source)
+static bool keep_string(struct config_scan *scan, struct config_source *source)
 {
 	const size_t length = string_length(source);
 
@@ -152,7 +131,7 @@ static bool read_string(struct config_scan *scan, struct config_source *source)
 	return true;
 }
 
-/* Whether a decimal token of this length is read alike by every libconfig. */
+/* Whether every libconfig reads a decimal token of this length as the same number. */
 static bool decimal_is_plain(const char *token, size_t length)
 {
 	const size_t digits = strspn(token, "0123456789");
@@ -174,8 +153,8 @@ static bool hex_is_plain(const char *token, size_t length)
 	       strtoul(token + 2, NULL, 16) <= INT_MAX;
 }
 
-/* A number, or what begins like one: 10.0.0.1, 4294967296, 0xffffffff, 010. */
-static void read_number(struct config_scan *scan, struct config_source *source)
+/* Keeps a number, or complains about what begins like one: 10.0.0.1, 4294967296, 010. */
+static void keep_number(struct config_scan *scan, struct config_source *source)
 {
 	const bool sign = !is_digit(peek(source, 0));
 	char token[32] = "";
@@ -196,62 +175,18 @@ static void read_number(struct config_scan *scan, struct config_source *source)
 	keep_token(scan, source, length);
 }
 
-static void read_name(struct config_scan *scan, struct config_source *source)
+static void keep_name(struct config_scan *scan, struct config_source *source)
 {
 	size_t length = 1;
 
 	while (is_word(peek(source, length)))
 		length++;
-	if (scan->depth == 0)
-		scan->named = length == 4 && memcmp(source->next, "maps", 4) == 0;
 	keep_token(scan, source, length);
-}
-
-static bool begin_piece(struct config_scan *scan)
-{
-	struct config_text *text = scan->text;
-	struct config_piece *pieces = realloc(text->pieces, (text->n_pieces + 1) * sizeof(*pieces));
-
-	if (!pieces)
-		return config_complain_memory(scan->errors, text->files[0]), false;
-	pieces[text->n_pieces++] = (struct config_piece){text->maps.length, text->line};
-	text->pieces = pieces;
-	put(scan, "maps=(", 6);
-	return true;
-}
-
-static void end_piece(struct config_scan *scan)
-{
-	put(scan, ")", sizeof(")"));
-}
-
-/* Behind a map, a comma ends a piece that is long enough. */
-static bool read_comma(struct config_scan *scan, struct config_source *source)
-{
-	struct config_text *text = scan->text;
-
-	text->n_maps += scan->maps && scan->depth == 1;
-	if (!scan->maps || scan->depth > 1 || scan->last != '}' ||
-		text->maps.length - text->pieces[text->n_pieces - 1].begin <
-			CONFIG_PIECE_SIZE + CONFIG_PIECE_FRAME)
-		return keep_token(scan, source, 1), true;
-	scan->last = *source->next++;
-	end_piece(scan);
-	return begin_piece(scan);
-}
-
-/* Whether a bracket begins the list of maps. A second list is a mistake, which
- * libconfig will find. */
-static bool begins_maps(const struct config_scan *scan, char bracket)
-{
-	return bracket == '(' && scan->depth == 0 && scan->named &&
-	       (scan->last == '=' || scan->last == ':') && scan->text->n_pieces == 0;
 }
 
 static bool open_bracket(struct config_scan *scan, struct config_source *source)
 {
 	const char bracket = *source->next;
-	const bool maps = begins_maps(scan, bracket);
 
 	if (scan->depth == CONFIG_BRACKETS_MAX) {
 		config_complain(scan->errors, source->place, "\"%c\" is nested too deeply", bracket);
@@ -262,20 +197,18 @@ static bool open_bracket(struct config_scan *scan, struct config_source *source)
 			scan->errors, source->place, "\"{\" follows \"}\": expected a comma between them");
 	scan->brackets[scan->depth++] = (struct config_bracket){bracket, source->place};
 	keep_token(scan, source, 1);
-	if (!maps)
-		return true;
-	scan->maps = true;
-	scan->text->n_maps = 1;
-	return begin_piece(scan);
+	return true;
 }
 
-/* libconfig takes a comma before the end of a list from 1.7 on. */
+/* Closes the last bracket, if it is of the same kind and of the same file. A comma before
+ * the end of a list is refused because libconfig takes it from 1.7 on only. */
 static bool close_bracket(struct config_scan *scan, struct config_source *source)
 {
 	const char bracket = *source->next, open = bracket == ')' ? '(' : bracket == ']' ? '[' : '{';
-	const struct config_bracket *last = scan->depth ? &scan->brackets[scan->depth - 1] : NULL;
+	const struct config_bracket *last =
+		scan->depth > source->depth ? &scan->brackets[scan->depth - 1] : NULL;
 
-	if (!last || last->place.file != source->place.file) {
+	if (!last) {
 		config_complain(scan->errors, source->place, "\"%c\" closes nothing", bracket);
 		return false;
 	}
@@ -288,36 +221,31 @@ static bool close_bracket(struct config_scan *scan, struct config_source *source
 	if (scan->last == ',' && bracket != '}')
 		config_complain(
 			scan->errors, source->place, "\"%c\" follows a comma: remove the comma", bracket);
-	if (--scan->depth == 0 && scan->maps) {
-		end_piece(scan);
-		scan->maps = false;
-	}
+	scan->depth--;
 	keep_token(scan, source, 1);
 	return true;
 }
 
-/* @include "name": the file's text goes here, on lines of its own. */
+/* Reads @include "name", and leaves the name in *source. */
 static bool read_include(struct config_scan *scan, struct config_source *source)
 {
 	static const char directive[] = "@include";
 	const size_t size = sizeof(directive) - 1;
-	char name[PATH_MAX];
-	size_t length;
+	size_t length = 0;
 
-	if ((size_t)(source->end - source->next) < size || memcmp(source->next, directive, size) != 0)
-		goto malformed;
-	for (source->next += size; peek(source, 0) == ' ' || peek(source, 0) == '\t';)
-		source->next++;
-	if (peek(source, 0) != '"' || (length = string_length(source)) <= 2 || length >= sizeof(name) ||
-		memchr(source->next, '\\', length))
-		goto malformed;
-	memcpy(name, source->next + 1, length - 2);
-	name[length - 2] = '\0';
+	if ((size_t)(source->end - source->next) >= size && memcmp(source->next, directive, size) == 0) {
+		for (source->next += size; peek(source, 0) == ' ' || peek(source, 0) == '\t';)
+			source->next++;
+		length = peek(source, 0) == '"' ? string_length(source) : 0;
+	}
+	if (length <= 2 || memchr(source->next, '\\', length)) {
+		config_complain(scan->errors, source->place, "expected @include \"FILE\"");
+		return false;
+	}
+	source->include = source->next + 1;
+	source->include_length = length - 2;
 	source->next += length;
-	return config_text_include(scan, source, name);
-malformed:
-	config_complain(scan->errors, source->place, "expected @include \"FILE\"");
-	return false;
+	return true;
 }
 
 static bool refuse_character(struct config_scan *scan, struct config_source *source)
@@ -332,29 +260,39 @@ static bool refuse_character(struct config_scan *scan, struct config_source *sou
 	return false;
 }
 
-/* The next token, or whatever stands between tokens. False: what follows would
- * not make sense. */
-static bool read_token(struct config_scan *scan, struct config_source *source)
+/* Reads what has no end that could be missing: blanks, comments of one line, names,
+ * numbers, signs. False if the next character begins nothing of that. */
+static bool read_plain(struct config_scan *scan, struct config_source *source)
 {
 	const char c = *source->next, after = peek(source, 1);
 
-	if (c == '\n')
-		return keep_newline(scan, source), true;
-	if (c == ' ' || c == '\t' || c == '\r' || c == '\f')
-		return read_blank(scan, source), true;
-	if (c == '#' || (c == '/' && after == '/'))
-		return skip_to_newline(source), true;
-	if (c == '/' && after == '*')
-		return skip_comment(scan, source);
-	if (c == '"')
-		return read_string(scan, source);
-	if (is_letter(c))
-		return read_name(scan, source), true;
-	if (is_digit(c) || ((c == '-' || c == '+' || c == '.') && is_digit(after)))
-		return read_number(scan, source), true;
-	if (c == '@')
+	if (c == '\n') {
+		keep_newline(scan, source);
+	} else if (strchr(" \t\r\f", c)) {
+		put(scan, ' ');
+		source->next++;
+	} else if (c == '#' || (c == '/' && after == '/')) {
+		skip_to_newline(source);
+	} else if (is_letter(c)) {
+		keep_name(scan, source);
+	} else if (is_digit(c) || (strchr("-+.", c) && is_digit(after))) {
+		keep_number(scan, source);
+	} else if (strchr(",=:;", c)) {
+		keep_token(scan, source, 1);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* Reads anything else. False after a complaint, if what follows would not make sense. */
+static bool read_bounded(struct config_scan *scan, struct config_source *source)
+{
+	switch (*source->next) {
+	case '"':
+		return keep_string(scan, source);
+	case '@':
 		return read_include(scan, source);
-	switch (c) {
 	case '(':
 	case '[':
 	case '{':
@@ -363,29 +301,25 @@ static bool read_token(struct config_scan *scan, struct config_source *source)
 	case ']':
 	case '}':
 		return close_bracket(scan, source);
-	case ',':
-		return read_comma(scan, source);
-	case '=':
-	case ':':
-	case ';':
-		return keep_token(scan, source, 1), true;
 	default:
-		return refuse_character(scan, source);
+		return peek(source, 0) == '/' && peek(source, 1) == '*' ? skip_comment(scan, source)
+									: refuse_character(scan, source);
 	}
 }
 
-/* Appends the text of a file to scan->text. The file must close the brackets that it
- * opens, and only those. False: reading on would lead to nonsense. */
-bool config_scan(struct config_scan *scan, struct config_source *source)
+/* Appends the text of a file, which has no NUL byte, to scan->text, up to the next @include
+ * or to its end. The file must close the brackets that it opens, and only those. */
+enum config_scanned config_scan(struct config_scan *scan, struct config_source *source)
 {
-	const unsigned depth = scan->depth;
-
-	while (source->next < source->end)
-		if (!read_token(scan, source))
-			return false;
-	if (scan->depth == depth)
-		return true;
+	source->include = NULL;
+	while (source->next < source->end && !source->include)
+		if (!read_plain(scan, source) && !read_bounded(scan, source))
+			return CONFIG_SCANNED_MISTAKE;
+	if (source->include)
+		return CONFIG_SCANNED_INCLUDE;
+	if (scan->depth == source->depth)
+		return CONFIG_SCANNED_ALL;
 	config_complain(scan->errors, scan->brackets[scan->depth - 1].place, "\"%c\" is never closed",
 		scan->brackets[scan->depth - 1].open);
-	return false;
+	return CONFIG_SCANNED_MISTAKE;
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between text.c, which opens files, and scan.c, which reads
- * their characters: what is known about a text while it is being put together.
+ * Between text.c, which opens files, and scan.c, which reads their characters:
+ * what is known about a text while it is being put together.
  */
 #ifndef CONFIG_SCAN_H
 #define CONFIG_SCAN_H
-
-#include <sys/types.h>
 
 #include "config/text.h"
 
@@ -21,27 +19,28 @@ struct config_bracket {
 struct config_scan {
 	struct config_text *text;
 	struct config_errors *errors;
-	char last;  /* first character of the last token, 0 if there is none */
-	bool named; /* the last name outside of brackets is that of the maps */
-	bool maps;  /* what is being read stands in their list */
+	char last; /* first character of the last token, 0 if there is none */
 	struct config_bracket brackets[CONFIG_BRACKETS_MAX];
-	unsigned depth; /* of brackets */
+	unsigned depth; /* brackets that are open */
 };
 
-/* A file under way. */
+/* The characters of a file. */
 struct config_source {
-	const struct config_source *includer; /* NULL: it is the one that was asked for */
-	const char *next, *end;		      /* what is still to be read */
-	struct config_place place;	      /* of next */
-	dev_t device;
-	ino_t inode;
+	const char *next, *end;	   /* what is still to be read */
+	struct config_place place; /* of next */
+	unsigned depth;		   /* brackets that were open where the file begins */
+	const char *include;	   /* the name in the @include before next, without an end */
+	size_t include_length;
 };
 
-#define CONFIG_PIECE_SIZE  8192 /* characters: a piece ends with the map that reaches them */
-#define CONFIG_PIECE_FRAME sizeof("maps=()")
+/* Why config_scan() has returned. */
+enum config_scanned {
+	CONFIG_SCANNED_ALL,
+	CONFIG_SCANNED_INCLUDE, /* the text of source->include goes here */
+	CONFIG_SCANNED_MISTAKE, /* it was complained about; reading on would lead to nonsense */
+};
 
-bool config_scan(struct config_scan *scan, struct config_source *source);
+enum config_scanned config_scan(struct config_scan *scan, struct config_source *source);
 void config_scan_end_line(struct config_scan *scan);
-bool config_text_include(struct config_scan *scan, const struct config_source *includer, const char *name);
 
 #endif

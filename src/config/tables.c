@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "config/maps.h"
+#include "config/tables.h"
 
 /* The tables under way. Their ranges move while they grow, so that a table is
  * known by an offset until all are there. */

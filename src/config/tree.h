@@ -1,12 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one door to tree.c, and so to libconfig.
+ * The tree that libconfig makes of a text, and readers of its values. They complain,
+ * with the place in the file, about a value that is not what was expected.
  */
 #ifndef CONFIG_TREE_H
 #define CONFIG_TREE_H
 
+#include <libconfig.h>
+
 #include "config/text.h"
 
-void config_tree_read(struct config *config, const struct config_text *text, struct config_errors *errors);
+/* A configuration under way. */
+struct config_loader {
+	struct config *config;
+	struct config_errors *errors;
+	struct config_text *text;
+	config_t tree;
+	bool outside_is_good; /* what refers to its interfaces can be judged */
+};
+
+bool config_tree_parse(struct config_loader *loader);
+struct config_place config_tree_place(const struct config_loader *loader, const config_setting_t *setting);
+const char *config_tree_path(const config_setting_t *setting, char path[64]);
+void config_tree_complain_type(
+	const struct config_loader *loader, const config_setting_t *setting, const char *expected);
+bool config_tree_integer(const struct config_loader *loader, const config_setting_t *setting, unsigned min,
+	unsigned max, unsigned *value);
+const char *config_tree_string(const struct config_loader *loader, const config_setting_t *setting);
+int config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
+	const char *const *choices, size_t n);
+void config_tree_check_names(const struct config_loader *loader, const config_setting_t *group,
+	const char *const *names, size_t n);
+int config_find_name(const char *name, const char *const *names, size_t n);
 
 #endif

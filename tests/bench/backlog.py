@@ -71,13 +71,13 @@ def error(version, about, sender):
 
 
 def maps(count):
-    """Two of them hold for the errors above in each family; the others are hosts of 10.0.0.0/8."""
+    """A table of maps. Two of them hold for the errors above in each family; the others are hosts of 10.0.0.0/8."""
     pairs = [(side[v], public[v]) for v in (4, 6) for side, public in ((PRIVATE, PUBLIC), (HOST, HOST_PUBLIC))]
     pairs = pairs[:1] if count == 1 else pairs
     for i in range(count - len(pairs)):
         tail = ".".join(str(i * 83 >> shift & 255) for shift in (16, 8, 0))
         pairs.append(("10." + tail, "45." + tail))
-    return ",\n".join(f'{{ private = "{a}"; public = "{b}"; }}' for a, b in pairs)
+    return "".join(f"{a} {b}\n" for a, b in pairs)
 
 
 def setup():
@@ -108,8 +108,10 @@ class Backlog:
         self._stack = contextlib.ExitStack()
         self.directory = self._stack.enter_context(tempfile.TemporaryDirectory(dir="/run"))
         path = self.directory + "/icmpnatd.conf"
+        with open(self.directory + "/maps", "w") as file:
+            file.write(maps(self.n_maps))
         with open(path, "w") as file:
-            file.write(f'outside = [ "eth0" ];\nmaps = ( {maps(self.n_maps)} );\n{self.settings}\n'
+            file.write(f'outside = [ "eth0" ];\nmaps_file = "maps";\n{self.settings}\n'
                        f'queue = {{ workers = {self.workers}; length = {self.length}; }};\n'
                        f'control = {{ socket = "{self.directory}/control"; group = ""; }};\n')
         for number in range(self.workers):

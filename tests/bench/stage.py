@@ -196,10 +196,11 @@ class Stage:
         key = contender, length, workers
         if key not in self._daemons:
             family = contender.family
-            maps = [(family.firewall, family.public)] + filler(family, contender.maps - 1)
             daemon = Daemon(self.network, rules=NoRules)
-            daemon.write(configuration(maps, f"length = {length}; workers = {workers};", daemon.socket)
-                         + contender.options)
+            with open(daemon.directory + "/maps", "w") as table:
+                table.writelines(f"{a} {b}\n" for a, b in filler(family, contender.maps - 1))
+            daemon.write(configuration([(family.firewall, family.public)], f"length = {length}; workers = {workers};",
+                                       daemon.socket) + 'maps_file = "maps";\n' + contender.options)
             self._daemons[key] = daemon
         return self._daemons[key]
 

@@ -112,7 +112,13 @@ class Daemon:
         self.configure()
 
     def configure(self, maps=MAPS, more="", group=""):
+        """Writes the configuration; its maps stand there, or in a table if there are more than a hundred."""
         lines = ",\n".join(f'  {{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
+        if len(maps) > 100:
+            table, lines = self.directory / "maps", ""
+            table.write_text("".join(f"{a} {b}\n" for a, b in maps), encoding="ascii")
+            table.chmod(0o644)
+            more += f'maps_file = "{table.name}";'
         self.file.write_text(f'outside = [ "lo" ];\nrules = "external"; maps = (\n{lines}\n);\n{more}\n'
                              f'control = {{ socket = "{self.socket}"; group = "{group}"; }};\n', encoding="ascii")
         self.file.chmod(0o644)

@@ -19,7 +19,7 @@ DAEMON = os.environ.get("ICMPNATD", "")
 needs_daemon = pytest.mark.skipif(not DAEMON, reason="ICMPNATD does not name the daemon")
 STRING = r'"((?:[^"\\]|\\.)*)"'
 CTL = str(pathlib.Path(DAEMON).resolve().parents[1] / "man/icmpnatctl.8") if DAEMON else ""
-UNKNOWN = "zzzzzzzz"  # resembles no setting, so that the program lists all that it knows
+UNKNOWN = "zzzzzzzz"  # no setting: the program lists all that it knows
 
 
 @functools.lru_cache
@@ -187,13 +187,51 @@ def test_ranges_are_as_described(tmp_path):
             [False, True, True, True, False], setting
 
 
-def test_what_needs_a_restart_is_described():
-    fixed = re.findall(r'"(\S+) can only be changed by a restart"', source("src/config/load.c"))
-    assert fixed
-    # Only the settings themselves: what stands between two of their lists speaks of it, too.
-    described = [setting for setting, description in described_settings()
-                 if ".Em restart" in description.split("\n.El")[0]]
-    assert described == fixed
+def known_settings():
+    """The list that the program is made of: (macro, setting, what it says of its values, what a reload does)."""
+    body = source("src/config/settings.def")
+    found = re.findall(rf"^(\w+)\({STRING}, {STRING}, (.*), (\w+)\)$", body, re.M)
+    assert found and len(found) == len(re.findall(r"^\w+\(", body, re.M)), "settings.def is not what this test reads"
+    return [(macro, f"{group}.{name}".lstrip("."), values, change) for macro, group, name, values, change in found]
+
+
+def test_every_setting_of_the_list_is_described():
+    assert sorted(setting for setting, _ in described_settings()) == sorted(row[1] for row in known_settings())
+
+
+@pytest.mark.parametrize("macro, setting, values, change",
+                         [pytest.param(*row, id=row[1]) for row in known_settings()])
+def test_setting_is_as_described(macro, setting, values, change):
+    # Only the setting itself: what stands between two of their lists speaks of others, too.
+    description = dict(described_settings())[setting]
+    if macro == "INTEGER":
+        _, low, high, default = values.split(", ")
+        assert re.match(rf"Integer, {low} to {high}( packets)?; default {default}[;.]", description)
+    elif macro == "CHOICE":
+        choices, default = re.match(rf".*CHOICES\((.*)\), {STRING}$", values).groups()
+        assert description.startswith(f"String; default\n.Qq {default} ")
+        assert set(re.findall(r"^\.(?:It )?Qq ([\w-]+)", description, re.M)) == set(re.findall(STRING, choices))
+    elif macro == "STRING":
+        default = values.rsplit(", ", 1)[1].replace("ICMPNATD_SOCKET", '"/run/icmpnatd/control"').strip('"')
+        assert re.match(rf"String, .*at most \d+ characters; default\n\.Qq {default} ", description)
+    else:
+        assert re.match(r".*; (no default|default: empty)\.\n", description)
+    assert (change == "RESTART") == (".Em restart" in description.split("\n.El")[0])
+    assert (change == "RESTART_FROM_NEVER") == \
+        ("A change from\n.Qq never\nto another value takes a restart." in description)
+
+
+@needs_daemon
+def test_lengths_are_as_described(tmp_path):
+    def is_good(setting, length):
+        value = "/".ljust(length, "x") if setting == "control.socket" else "x" * length
+        return check(tmp_path, f'outside = [ "eth0" ];\n{assignment(setting, chr(34) + value + chr(34))}\n').returncode == 0
+
+    lengths = [(setting, int(match[1])) for setting, description in described_settings()
+               if (match := re.match(r"String, .*at most (\d+) characters;", description))]
+    assert len(lengths) == 2
+    for setting, most in lengths:
+        assert [is_good(setting, length) for length in (most, most + 1)] == [True, False], setting
 
 
 def examples():
@@ -221,7 +259,7 @@ def test_example_is_good(tmp_path, example):
 def test_an_example_shows_every_setting(tmp_path):
     names, _ = settings(tmp_path)
     last = list(examples())[-1].values[0]
-    shown = re.findall(r"^ *(\w+) = [^{]", last, re.M)
+    shown = re.findall(r"^(?: *|# )(\w+) = [^{]", last, re.M)
     assert sorted(shown) == sorted(name.split(".")[-1] for name in names)
 
 

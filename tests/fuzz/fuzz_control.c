@@ -109,8 +109,8 @@ static void write_maps(void)
 
 	fputs("outside = [ \"eth0\", \"eth1\" ];\nqueue = { workers = 2; };\nmaps = (\n", out);
 	for (unsigned i = 0; i < maps; i++)
-		fprintf(out, "{ private = \"10.1.%u.%u\"; public = \"192.0.2.%u\"; part = \"outer\"; }%s\n",
-			i / 256, i % 256, i % 256, i < maps - 1 ? "," : ");");
+		fprintf(out, "{private=\"10.1.%u.%u\";public=\"192.0.2.%u\";part=\"outer\"}%s\n", i / 256,
+			i % 256, i % 256, i < maps - 1 ? "," : ");");
 	EXPECT(fclose(out) == 0);
 	write_file(FILE_NUMBER, text, size);
 	free(text);

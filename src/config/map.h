@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One map: from its text, wherever it stands, to an entry of the configuration.
+ */
+#ifndef CONFIG_MAP_H
+#define CONFIG_MAP_H
+
+#include "config/error.h"
+
+/* A string that was configured; text is NULL if it was not, or if it is to be ignored. */
+struct config_value {
+	const char *name; /* of the setting */
+	const char *text;
+	struct config_place place;
+};
+
+/* { private = A; public = B; outside = "eth0"; part = "inner"; } */
+struct config_map {
+	struct config_place place;
+	struct config_value private, public, outside, part;
+};
+
+bool config_prefix_parse(
+	struct prefix *prefix, const struct config_value *value, struct config_errors *errors);
+uint8_t config_prefix_length(struct prefix p);
+
+bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors);
+bool config_map_is_identity(const struct addrmap_entry *entry);
+struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry);
+
+#endif

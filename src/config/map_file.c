@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The setting "maps_file": a table of any number of maps, one on a line, with blanks
+ * between the words, and comments from # to the end of the line:
+ *
+ *   192.168.1.0/24  1.2.3.0/24  outside eth1  part inner   # the last four are optional
+ *
+ * It is read line by line, so that it takes no memory but that of the maps.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/file.h"
+#include "config/map.h"
+#include "config/readers.h"
+
+#define SIZE_MAX_TABLE (256 << 20) /* bytes */
+#define LINE_LENGTH    255	   /* characters at most, without the comment */
+#define WORDS_MAX      7	   /* one more than a map can have */
+#define FORM	       "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner]"
+
+/* A table that is being read. */
+struct table {
+	struct config_loader *loader;
+	FILE *file;
+	struct config_place place; /* of the line */
+	char line[LINE_LENGTH + 1];
+};
+
+/* Reads a line, without its comment and its newline, or complains and makes it empty.
+ * False at the end of the file. */
+static bool read_line(struct table *table)
+{
+	int c = getc_unlocked(table->file);
+	const bool more = c != EOF;
+	bool comment = false;
+	size_t length = 0;
+
+	for (; c != '\n' && c != EOF; c = getc_unlocked(table->file)) {
+		comment |= c == '#';
+		if (!comment && length <= LINE_LENGTH)
+			table->line[length++] = (char)c;
+	}
+	table->place.line += more;
+	if (length > LINE_LENGTH || memchr(table->line, '\0', length)) {
+		config_complain(table->loader->errors, table->place,
+			length > LINE_LENGTH ? "a line of more than %d characters: " FORM
+					     : "a NUL byte: this is not a text file",
+			LINE_LENGTH);
+		length = 0;
+	}
+	table->line[length] = '\0';
+	return more;
+}
+
+/* Cuts a line into words. Returns how many there are, at most WORDS_MAX. */
+static size_t split_line(char *line, char *words[WORDS_MAX])
+{
+	char *rest = NULL;
+	size_t n = 0;
+
+	for (char *word = strtok_r(line, " \t\r\f", &rest); word && n < WORDS_MAX;
+		word = strtok_r(NULL, " \t\r\f", &rest))
+		words[n++] = word;
+	return n;
+}
+
+/* Reads "outside INTERFACE" and "part PART" in any order, up to the first mistake. */
+static void read_options(const struct table *table, struct config_map *map, char **words, size_t n)
+{
+	struct config_errors *errors = table->loader->errors;
+	const unsigned before = errors->errors;
+
+	for (size_t i = 0; i < n && errors->errors == before; i += 2) {
+		struct config_value *value = strcmp(words[i], "outside") == 0 ? &map->outside
+					     : strcmp(words[i], "part") == 0  ? &map->part
+									      : NULL;
+
+		if (!value)
+			config_complain(errors, table->place, "unknown word \"%s\": " FORM, words[i]);
+		else if (value->text)
+			config_complain(
+				errors, table->place, "%s stands here twice: remove one of them", words[i]);
+		else if (i + 1 == n)
+			config_complain(errors, table->place, "%s without a value: " FORM, words[i]);
+		else
+			*value = (struct config_value){words[i], words[i + 1], table->place};
+	}
+}
+
+/* Adds the map of a line to the configuration, or complains. False if memory runs out. */
+static bool read_map(struct table *table)
+{
+	struct config_loader *loader = table->loader;
+	const unsigned before = loader->errors->errors;
+	struct config_map map = {.place = table->place};
+	char *words[WORDS_MAX];
+	const size_t n = split_line(table->line, words);
+
+	if (n == 0)
+		return true;
+	if (n == 1) {
+		config_complain(loader->errors, table->place, "a map without public: " FORM);
+		return true;
+	}
+	map.private = (struct config_value){"private", words[0], table->place};
+	map.public = (struct config_value){"public", words[1], table->place};
+	read_options(table, &map, words + 2, n - 2);
+	if (!loader->outside_is_good)
+		map.outside.text = NULL;
+	return loader->errors->errors > before || config_map_add(loader->config, &map, loader->errors);
+}
+
+/* Reads all lines of a table. Returns NULL, or why it cannot be read. */
+static const char *read_lines(struct table *table, const struct stat *before)
+{
+	struct stat after;
+
+	while (read_line(table))
+		if (!read_map(table))
+			return NULL;
+	if (ferror(table->file) || fstat(fileno(table->file), &after) < 0)
+		return strerror(errno);
+	return after.st_size == before->st_size && after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+			       after.st_mtim.tv_nsec == before->st_mtim.tv_nsec
+		       ? NULL
+		       : "it changed while it was read";
+}
+
+/* Reads the table of that path. Returns NULL, or why it cannot be read. */
+static const char *read_table(struct config_loader *loader, const char *path)
+{
+	struct table table = {.loader = loader};
+	struct stat status;
+	const char *wrong;
+	const int descriptor = config_file_open(path, &status, &wrong);
+
+	if (descriptor < 0)
+		return wrong;
+	table.file = fdopen(descriptor, "r");
+	if (!table.file) {
+		close(descriptor);
+		return strerror(ENOMEM);
+	}
+	if (status.st_size > SIZE_MAX_TABLE)
+		wrong = "it has more than 256 MiB";
+	else if (!config_text_add_file(loader->text, path, &table.place))
+		wrong = strerror(ENOMEM);
+	else {
+		table.place.line = 0;
+		wrong = read_lines(&table, &status);
+	}
+	fclose(table.file);
+	return wrong;
+}
+
+/* Reads the table whose name is given, which counts from the directory of the file that gives it. */
+void config_maps_file_read(struct config_loader *loader, const config_setting_t *setting)
+{
+	const struct config_place place = config_tree_place(loader, setting);
+	const char *name = config_tree_string(loader, setting), *wrong;
+	char *path;
+
+	if (!name)
+		return;
+	path = config_file_beside(place.name, name);
+	wrong = path ? read_table(loader, path) : strerror(ENOMEM);
+	if (wrong)
+		config_complain(loader->errors, place, "cannot read the table of maps %s: %s",
+			path ? path : name, wrong);
+	free(path);
+}
