@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * config_load(): any bytes as a file, and up to three more that it may include.
- * A line "%%file" begins the next file; their names are 101, 102 and 103, for
+ * config_load(): any bytes as a file, and up to three more that it may include, or name as a
+ * table of maps. A line "%%file" begins the next file; their names are 101, 102 and 103, for
  * they are memory, and found in /proc/self/fd. Whatever it says, loading must
  * return, give back all memory, and complain exactly if it refuses; what it
  * accepts must be tables that find what a plain search through the maps finds.
@@ -70,23 +70,31 @@ static void write_files(const uint8_t *bytes, size_t size)
 	}
 }
 
-/* Whether an input could make the program read a file of this host: one whose
- * name has a slash, or that is one of the first descriptors. */
-static bool reaches_out(const uint8_t *bytes, size_t size)
+/* Whether a name behind these words could be that of a file of this host: one with a slash, which a
+ * backslash may stand for, or one of the first descriptors. The name ends with its line. */
+static bool names_others(const uint8_t *bytes, size_t size, const char *words, bool same_line)
 {
-	static const char directive[] = "@include";
 	const uint8_t *end = bytes + size, *name, *newline;
 
-	while (size && (bytes = memmem(bytes, (size_t)(end - bytes), directive, sizeof(directive) - 1))) {
-		bytes += sizeof(directive) - 1;
+	while (size && (bytes = memmem(bytes, (size_t)(end - bytes), words, strlen(words)))) {
+		bytes += strlen(words);
 		newline = memchr(bytes, '\n', (size_t)(end - bytes));
 		newline = newline ? newline : end;
-		name = memchr(bytes, '"', (size_t)(newline - bytes));
-		if (name && (memchr(name, '/', (size_t)(newline - name)) || newline - name < 4 ||
+		name = memchr(bytes, '"', (size_t)((same_line ? newline : end) - bytes));
+		if (name && name > newline)
+			return true;
+		if (name && (memchr(name, '/', (size_t)(newline - name)) ||
+				    memchr(name, '\\', (size_t)(newline - name)) || newline - name < 4 ||
 				    (name[1] >= '0' && name[1] <= '9' && memcmp(name + 1, "10", 2) != 0)))
 			return true;
 	}
 	return false;
+}
+
+/* Whether an input could make the program read a file of this host. */
+static bool reaches_out(const uint8_t *bytes, size_t size)
+{
+	return names_others(bytes, size, "@include", true) || names_others(bytes, size, "maps_file", false);
 }
 
 /* Of the maps that a table holds, the one for an address: an interface's own

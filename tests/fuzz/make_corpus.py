@@ -489,6 +489,17 @@ CONFIGS = {
     "include-missing": 'outside = [ "eth0" ];\n@include "missing"\n',
     "include-in-a-bracket": 'maps = (\n@include "101"\n);\n%%file\n)\n',
     "include-malformed": '@include 101\n@import "101"\n@include ""\n@include "a\\"b"\n',
+    "table": 'outside = [ "eth0", "wan.100" ];\nmaps_file = "101";\n'
+             'maps = ( { private = "10.0.0.9"; public = "1.1.1.9"; } );\n%%file\n'
+             '# a table\n10.0.0.1 1.1.1.1\n10.1.0.0/16\t1.1.1.2 part outer outside eth0 # comment\r\n\n'
+             'fd00:1::/64  2001:db8:1::/64  part inner',
+    "table-bad": 'outside = [ "a" ];\nmaps_file = "101";\n%%file\n10.0.0.1\n10.0.0.1 host\n10.0.0.2 1.1.1.1 part\n'
+                 '10.0.0.3 1.1.1.1 part inner part outer\n10.0.0.4 1.1.1.1 outside b\n10.0.0.5 1.1.1.1 x y z\n'
+                 + "x" * 300 + "\n10.0.0.6\0 1.1.1.1\n10.0.0.7 1.1.1.1 # " + "x" * 300 + "\n",
+    "table-clash": 'outside = [ "a" ];\nmaps = ( { private = "10.0.0.1"; public = "1.1.1.1"; } );\n@include "102"\n'
+                   '%%file\n10.0.0.1 1.1.1.2\n1.1.1.0/24 2.2.2.0/24\n%%file\nmaps_file = "101";\n',
+    "table-itself": 'maps_file = "100";\n',
+    "table-missing": 'outside = [ "a" ];\nmaps_file = "missing";\n',
     "include-twice": 'outside = [ "eth0" ];\n@include "101" @include "101"\n%%file\n# nothing\n',
 }
 
