@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A room of src/ may look at rooms on the floors below it (see "The house" in the README).
+"""A room of src/ may look at rooms on the floors below it (see "The house" in the README), and files may
+not look at each other in a circle.
 
 Prints each breach and exits 1.
 """
+import graphlib
 import pathlib
 import re
 import sys
@@ -60,6 +62,21 @@ def breaches(path):
             yield f"{where}: netlink belongs to io, and to the doctor's routes"
 
 
-found = [b for path in sorted(SOURCE.rglob("*.[ch]")) + sorted(SOURCE.rglob("*.def")) for b in breaches(path)]
+def circles(paths):
+    """A line for a circle of includes, if there is one. A file and its header count as one."""
+    graph = {}
+    for path in paths:
+        name = path.relative_to(SOURCE).with_suffix("").as_posix()
+        below = {header.rpartition(".")[0] for _, own, header in includes(path) if own}
+        graph.setdefault(name, set()).update(below - {name})
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        yield "a circle: " + " includes ".join(reversed(error.args[1]))
+
+
+sources = sorted(SOURCE.rglob("*.[ch]"))
+found = [breach for path in sources + sorted(SOURCE.rglob("*.def")) for breach in breaches(path)]
+found += circles(sources)
 print("\n".join(found))
 sys.exit(bool(found))

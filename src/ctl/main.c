@@ -151,7 +151,7 @@ static bool take_option(struct options *options, int letter)
 
 /* Reads all options, wherever they stand; optind is then the index of the command.
  * Returns false after a message. */
-static bool read_options(struct options *options, int argc, char *argv[])
+static bool parse_arguments(struct options *options, int argc, char *argv[])
 {
 	struct option longs[COUNT(option_texts) + 1] = {{.name = NULL}};
 	char shorts[2 * COUNT(option_texts) + 1] = "";
@@ -210,7 +210,7 @@ int main(int argc, char *argv[])
 	struct options options = {.socket = ICMPNATD_SOCKET, .interval = 1};
 	const struct command *command;
 
-	if (!read_options(&options, argc, argv))
+	if (!parse_arguments(&options, argc, argv))
 		return usage();
 	if (given['V'])
 		return print_version();

@@ -67,7 +67,7 @@ static bool answer_status(struct daemon *daemon, struct control_request *request
 	return end_answer(out);
 }
 
-/* What another has received before is not this daemon's. */
+/* Prints what the kernel counts for a queue. id-sequence leaves out what another program has received. */
 static void print_kernel_counters(FILE *out, const struct queue *q, const struct queue_counters *c)
 {
 	const unsigned queue = q->gate.number;
@@ -135,8 +135,8 @@ static void print_map(
 		config->files[entry->file], entry->line);
 }
 
-/* In pieces: there may be a million. A reload in between ends the answer,
- * because the rest of it would be about another list. */
+/* Lists the maps, a piece at each call: there may be a million. A reload in between ends the answer with an
+ * error, because the rest would be about another list. */
 static bool answer_maps(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	const struct policy *policy = workers_policy(&daemon->workers);
@@ -161,8 +161,7 @@ static bool answer_reload(struct daemon *daemon, struct control_request *request
 	return end_answer(out);
 }
 
-/* What comes after the answer is a matter of the next program, which has the
- * same socket: ask it for its status. */
+/* Answers before the upgrade: the program that takes over has the same socket, and tells its status there. */
 static bool answer_upgrade(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	if (!request->privileged)
@@ -207,7 +206,7 @@ static void quote(FILE *out, const char *text)
 	}
 }
 
-/* The callback of the control socket (control.h). */
+/* Answers one request of the control socket: the callback of control_open(). */
 bool answer_request(void *daemon, struct control_request *request, FILE *out)
 {
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)

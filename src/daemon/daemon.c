@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Serves signals, the control socket, news of interfaces, the guard and the
- * watchdog until told to stop. Packets are the workers' business; this thread
- * sleeps unless somebody wants something.
+ * The loop of the main thread: signals, the control socket, changes of interfaces, the guard and the
+ * watchdog. Packets are the workers' business; this thread sleeps unless something happens.
  */
 #define _GNU_SOURCE
 #include "daemon/daemon.h"
@@ -105,8 +104,7 @@ static void feed_watchdog(struct daemon *daemon, int timer)
 		log_error("a worker has not moved since the watchdog last looked");
 }
 
-/* Errors pass untranslated, or the guard may have seen to it: looks whether the workers move until
- * they do. */
+/* Notes that errors pass untranslated, or may do so, until all workers move. */
 static void begin_recovery(struct daemon *daemon)
 {
 	daemon->hung = true;

@@ -128,8 +128,7 @@ static void print_decision(const struct reading *reading, const struct decision 
 	if (d->translated) {
 		print_change(reading, "outer source", error->outer.source, d->outer_map);
 		print_change(reading, "inner source", error->inner.source, d->source_map);
-		print_change(reading, "inner destination", error->inner.destination,
-			d->destination_map);
+		print_change(reading, "inner destination", error->inner.destination, d->destination_map);
 	}
 	if (d->length < before)
 		fprintf(out, "    %zu bytes of extension and padding are removed\n", before - d->length);
@@ -188,7 +187,7 @@ static const struct config_outside *find_outside(const struct config *config, co
 }
 
 /* Reads all packets; false after a message. */
-static bool read_all(
+static bool explain_all(
 	struct reading *reading, const struct pcap_library *library, pcap_t *pcap, const char *path)
 {
 	reading->link = library->pcap_datalink(pcap);
@@ -228,7 +227,7 @@ int explain_file(FILE *out, const struct config *config, const char *interface, 
 		fprintf(stderr, "icmpnatd: %s\n", error);
 		return EXIT_FAILURE;
 	}
-	good = read_all(&reading, &library, pcap, path);
+	good = explain_all(&reading, &library, pcap, path);
 	library.pcap_close(pcap);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -178,7 +178,7 @@ static void take_descriptor(struct guard *guard, const char *name, int fd)
 		close(fd);
 }
 
-static void take_message(struct guard *guard)
+static void guard_take_message(struct guard *guard)
 {
 	struct guard_message message;
 	int fd;
@@ -242,7 +242,7 @@ _Noreturn static void watch(int channel, char **command)
 	be_strict(&guard);
 	for (;;) {
 		if (poll(&slot, 1, guard_timeout(&guard, next)) > 0)
-			take_message(&guard);
+			guard_take_message(&guard);
 		if (guard.trial > 0)
 			look_at_trial(&guard);
 		if (clock_milliseconds() < next)

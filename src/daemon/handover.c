@@ -59,19 +59,13 @@ static void set_cloexec(int fd, bool on)
 	fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0);
 }
 
-static void add_item(
-	struct handover *handover, const char *name, size_t length, int fd, enum handover_where where)
+static void add_item(struct handover *handover, const char *name, size_t length, struct handover_item item)
 {
-	struct handover_item *item = &handover->items[handover->n];
-
-	if (handover->n == HANDOVER_MAX || length >= sizeof(item->name) || fcntl(fd, F_GETFD) < 0)
+	if (handover->n == HANDOVER_MAX || length >= sizeof(item.name) || fcntl(item.fd, F_GETFD) < 0)
 		return;
-	memcpy(item->name, name, length);
-	item->name[length] = '\0';
-	item->fd = fd;
-	item->where = where;
-	set_cloexec(fd, true);
-	handover->n++;
+	memcpy(item.name, name, length);
+	handover->items[handover->n++] = item;
+	set_cloexec(item.fd, true);
 }
 
 static void read_passed(struct handover *handover, const char *text)
@@ -81,7 +75,8 @@ static void read_passed(struct handover *handover, const char *text)
 
 		if (!equals)
 			break;
-		add_item(handover, text, (size_t)(equals - text), atoi(equals + 1), HANDOVER_PASSED);
+		add_item(handover, text, (size_t)(equals - text),
+			(struct handover_item){.fd = atoi(equals + 1)});
 		text = strchr(equals, ':');
 		text = text ? text + 1 : NULL;
 	}
@@ -96,7 +91,7 @@ static void read_stored(struct handover *handover, const char *names, const char
 	for (int i = 0; i < n; i++) {
 		size_t length = strcspn(names, ":");
 
-		add_item(handover, names, length, FIRST_FD + i, HANDOVER_STORED);
+		add_item(handover, names, length, (struct handover_item){.fd = FIRST_FD + i, .stored = true});
 		names += length + (names[length] == ':');
 	}
 }
@@ -119,21 +114,23 @@ static bool is_offered(const struct handover_item *item)
 {
 	const struct handover_kind *kind = find_kind(item->name);
 
-	return item->where == HANDOVER_PASSED || (item->where == HANDOVER_STORED && kind && kind->stored);
+	return item->fd >= 0 && !item->in_use && (!item->stored || (kind && kind->stored));
+}
+
+static bool is_in_use(const struct handover_item *item)
+{
+	return item->fd >= 0 && item->in_use;
 }
 
 /* Returns the descriptor that was handed over under a name, which is the caller's now; -1 if
  * there is none. */
 int handover_take(struct handover *handover, const char *name)
 {
-	for (unsigned i = 0; i < handover->n; i++) {
-		struct handover_item *item = &handover->items[i];
-
+	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++)
 		if (is_offered(item) && strcmp(item->name, name) == 0) {
-			item->where = HANDOVER_TAKEN;
+			item->in_use = true;
 			return item->fd;
 		}
-	}
 	return -1;
 }
 
@@ -157,18 +154,13 @@ bool handover_keep(struct handover *handover, const char *name, int fd)
 	const struct handover_kind *kind = find_kind(name);
 	bool known = false;
 
-	for (unsigned i = 0; i < handover->n; i++)
-		known = known || (handover->items[i].where == HANDOVER_TAKEN && handover->items[i].fd == fd);
+	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++)
+		known = known || (is_in_use(item) && item->fd == fd);
 	if (!known)
-		add_item(handover, name, strlen(name), fd, HANDOVER_OPENED);
+		add_item(handover, name, strlen(name), (struct handover_item){.fd = fd, .in_use = true});
 	if (kind->stored && !known)
 		notify_store(name, fd);
 	return !kind->guarded || (known && handover->upgraded) || guard_give(handover->guard, name, fd);
-}
-
-static bool is_in_use(const struct handover_item *item)
-{
-	return item->where == HANDOVER_TAKEN || item->where == HANDOVER_OPENED;
 }
 
 /* Makes the service manager close what it keeps under a name, and does not hand it on any more. The
@@ -176,14 +168,14 @@ static bool is_in_use(const struct handover_item *item)
 void handover_forget(struct handover *handover, const char *name)
 {
 	notify_forget(name);
-	for (unsigned i = 0; i < handover->n; i++)
-		if (strcmp(handover->items[i].name, name) == 0 && is_in_use(&handover->items[i]))
-			handover->items[i].where = HANDOVER_CLOSED;
+	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++)
+		if (is_in_use(item) && strcmp(item->name, name) == 0)
+			item->fd = -1;
 }
 
 /* Makes the service manager close all that is in use here: this program ends, and no other shall go
  * on with it. */
-void handover_forget_all(struct handover *handover)
+void handover_forget_all(const struct handover *handover)
 {
 	notify_forget("state");
 	for (unsigned i = 0; i < handover->n; i++)
@@ -194,47 +186,40 @@ void handover_forget_all(struct handover *handover)
 /* Closes what was handed over and nobody has taken. forget makes the service manager do so, too. */
 void handover_close_rest(struct handover *handover, bool forget)
 {
-	for (unsigned i = 0; i < handover->n; i++) {
-		struct handover_item *item = &handover->items[i];
-
-		if (item->where != HANDOVER_PASSED && item->where != HANDOVER_STORED)
+	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++) {
+		if (item->fd < 0 || item->in_use)
 			continue;
-		if (forget && item->where == HANDOVER_STORED)
+		if (forget && item->stored)
 			notify_forget(item->name);
 		close(item->fd);
-		item->where = HANDOVER_CLOSED;
+		item->fd = -1;
 	}
-}
-
-/* Lets a descriptor stay open over execve() and appends its name to a text. */
-static void pass_item(FILE *out, const char *name, int fd)
-{
-	fprintf(out, "%s%s=%d", ftell(out) > 0 ? ":" : "", name, fd);
-	set_cloexec(fd, false);
 }
 
 /* Passes everything that is in use on to the program that execve() will start, and a state
  * (state_save(), or -1). False if there is no memory, no state or no guard: then nothing may be
  * executed, and handover_take_back() undoes it. */
-bool handover_pass_all(struct handover *handover, int state)
+bool handover_pass_all(const struct handover *handover, int state)
 {
 	static char text[HANDOVER_MAX * (GUARD_NAME_MAX + 8)];
 	FILE *out = state >= 0 && handover->guard->fd >= 0 ? fmemopen(text, sizeof(text), "w") : NULL;
 
 	if (!out)
 		return false;
-	pass_item(out, "state", state);
+	fprintf(out, "state=%d", state);
+	set_cloexec(state, false);
 	for (unsigned i = 0; i < handover->n; i++)
-		if (is_in_use(&handover->items[i]))
-			pass_item(out, handover->items[i].name, handover->items[i].fd);
+		if (is_in_use(&handover->items[i])) {
+			fprintf(out, ":%s=%d", handover->items[i].name, handover->items[i].fd);
+			set_cloexec(handover->items[i].fd, false);
+		}
 	return fclose(out) == 0 && setenv(VARIABLE, text, 1) == 0;
 }
 
 /* Takes back what was passed on: execve() has failed. */
-void handover_take_back(struct handover *handover)
+void handover_take_back(const struct handover *handover)
 {
 	for (unsigned i = 0; i < handover->n; i++)
-		if (handover->items[i].where != HANDOVER_CLOSED)
-			set_cloexec(handover->items[i].fd, true);
+		set_cloexec(handover->items[i].fd, true);
 	unsetenv(VARIABLE);
 }

@@ -12,19 +12,11 @@
 
 #define HANDOVER_MAX 160 /* two for each worker, and some */
 
-/* Where a descriptor stands. */
-enum handover_where {
-	HANDOVER_PASSED, /* came over execve(), and is not taken yet */
-	HANDOVER_STORED, /* came from the service manager's store, and is not taken yet */
-	HANDOVER_TAKEN,	 /* came in one of these ways, and is in use */
-	HANDOVER_OPENED, /* was opened by this program */
-	HANDOVER_CLOSED,
-};
-
 struct handover_item {
 	char name[GUARD_NAME_MAX];
-	int fd;
-	enum handover_where where;
+	int fd;	     /* -1: closed, or no longer handed on */
+	bool stored; /* came from the service manager's store */
+	bool in_use; /* was opened by this program, or taken by it; else it is on offer */
 };
 
 struct handover {
@@ -40,9 +32,9 @@ int handover_take(struct handover *handover, const char *name);
 const char *handover_next_queue(const struct handover *handover);
 bool handover_keep(struct handover *handover, const char *name, int fd);
 void handover_forget(struct handover *handover, const char *name);
-void handover_forget_all(struct handover *handover);
+void handover_forget_all(const struct handover *handover);
 void handover_close_rest(struct handover *handover, bool forget);
-bool handover_pass_all(struct handover *handover, int state);
-void handover_take_back(struct handover *handover);
+bool handover_pass_all(const struct handover *handover, int state);
+void handover_take_back(const struct handover *handover);
 
 #endif

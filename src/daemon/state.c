@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A line each: "started SECONDS", "upgrades N", "numbers QUEUE BASE-ID LAST-ID",
- * "counter WORKER GROUP NAME VALUE". Names and not places, because the next
- * icmpnatd may be a newer one: what it does not know, it passes over.
+ * A line each: "started SECONDS MONOTONIC", "upgrades N", "numbers QUEUE BASE-ID LAST-ID", "counter WORKER
+ * GROUP NAME VALUE". Counters have names, because the next icmpnatd may be a newer one: it skips what it does
+ * not know.
  */
 #define _GNU_SOURCE
 #include "daemon/state.h"

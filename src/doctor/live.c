@@ -156,7 +156,7 @@ void check_conntrack(struct doctor *doctor)
 }
 
 /* Reads a number below /proc/sys/net/ipv4. Returns -1 if there is no such setting. */
-static long read_setting(const char *directory, const char *name)
+static long read_sysctl(const char *directory, const char *name)
 {
 	char path[128];
 	long value = -1;
@@ -176,10 +176,10 @@ static long read_setting(const char *directory, const char *name)
 static bool is_strict(const char *name)
 {
 	char directory[32];
-	long all = read_setting("conf/all", "rp_filter"), one;
+	long all = read_sysctl("conf/all", "rp_filter"), one;
 
 	snprintf(directory, sizeof(directory), "conf/%s", name);
-	one = read_setting(directory, "rp_filter");
+	one = read_sysctl(directory, "rp_filter");
 	return (all > one ? all : one) == 1; /* the kernel takes the larger one */
 }
 
@@ -219,7 +219,7 @@ static const long types_v4 = 0
  * the ICMPv4 types in a mask (default 0x1818). */
 void check_rate(struct doctor *doctor)
 {
-	long pause = read_setting(".", "icmp_ratelimit"), types = read_setting(".", "icmp_ratemask");
+	long pause = read_sysctl(".", "icmp_ratelimit"), types = read_sysctl(".", "icmp_ratemask");
 
 	if (pause > 0 && types > 0 && types & types_v4)
 		doctor_say(doctor, DOCTOR_NOTE, "sysctl -w net.ipv4.icmp_ratelimit=100",

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way of a batch: queue_receive() fills it, decide_begin() reads each packet,
- * flow_lookup() asks about all that want their flow, decide_finish() edits in
- * place, verdicts are appended in order, and queue_flush() sends them. No lock,
- * log or allocation on the way, no question to conntrack whose answer could
- * change nothing, and no wake-up for each error where many come.
+ * The way of a batch of packets: queue_receive() fills it, decide_begin() reads each packet, flow_lookup()
+ * asks about all that want their flow, decide_finish() edits in place, verdicts are appended in order, and
+ * queue_flush() sends them. There is no lock, log or allocation on the way, no question to conntrack whose
+ * answer could change nothing, and where many errors come, no wake-up for each of them.
  */
 #define _GNU_SOURCE
 #include "engine/worker.h"
@@ -17,10 +16,10 @@
 #include "core/decide.h"
 #include "io/clock.h"
 
-#define CLOSE_MICROSECONDS  50	/* between two errors, so that some gather */
-#define GATHER_MICROSECONDS 200 /* and a little more, by which the kernel comes late (PR_SET_TIMERSLACK) */
+#define CLOSE_MICROSECONDS  50	/* two errors that come closer than this may wait for others */
+#define GATHER_MICROSECONDS 200 /* how long they wait; the kernel adds its timer slack */
 
-/* The maps for errors that leave by an interface; NULL if it is not outside. */
+/* Returns the maps for errors that leave by an interface; NULL if it is not an outside interface. */
 static const struct addrmap *find_maps(const struct policy *policy, unsigned interface)
 {
 	const struct config *config = policy->config;
@@ -59,12 +58,12 @@ static void count(struct worker *worker, _Atomic uint64_t *hits, const struct de
 	count_hit(hits, d->destination_map);
 }
 
-/* A batch in hand: what is decided about each packet, and the questions that
- * must be answered first. */
+/* A batch while it is served: what is decided about each packet, and the questions to conntrack that must
+ * be answered before that. */
 struct batch {
 	const struct policy *policy;
 	struct decide_rules rules;
-	uint32_t interface; /* the one that rules.maps are those of */
+	uint32_t interface; /* the one that rules.maps belong to */
 	_Atomic uint64_t *hits;
 	struct decision decisions[QUEUE_BATCH];
 	struct flow_question questions[QUEUE_BATCH];
@@ -74,8 +73,8 @@ struct batch {
 
 _Static_assert(QUEUE_BATCH <= FLOW_QUESTIONS_MAX, "a batch may have a question about each packet");
 
-/* Decides, unless connection tracking must be asked first. */
-static void begin(struct worker *worker, struct batch *batch, unsigned i)
+/* Decides about a packet, or notes the question to conntrack that must be answered first. */
+static void begin_packet(struct worker *worker, struct batch *batch, unsigned i)
 {
 	const struct queue_packet *packet = &worker->queue.packets[i];
 	struct decision *d = &batch->decisions[i];
@@ -101,8 +100,8 @@ static void begin(struct worker *worker, struct batch *batch, unsigned i)
 	}
 }
 
-/* Asks for the flows that are wanted, and decides about their packets. */
-static void ask(struct worker *worker, struct batch *batch)
+/* Asks conntrack all questions of the batch at once, and decides about their packets. */
+static void ask_questions(struct worker *worker, struct batch *batch)
 {
 	if (batch->n_questions)
 		flow_lookup(worker->flows, batch->questions, batch->n_questions);
@@ -121,8 +120,8 @@ static void ask(struct worker *worker, struct batch *batch)
 	}
 }
 
-/* Appends the verdict on a packet that has been decided about. */
-static void finish(struct worker *worker, const struct batch *batch, unsigned i)
+/* Counts the decision about a packet and appends the verdict. */
+static void finish_packet(struct worker *worker, const struct batch *batch, unsigned i)
 {
 	struct queue_packet *packet = &worker->queue.packets[i];
 	const struct decision *d = &batch->decisions[i];
@@ -139,8 +138,8 @@ static void finish(struct worker *worker, const struct batch *batch, unsigned i)
 	}
 }
 
-/* Takes hold of the policy in force. The second look makes sure that the main
- * thread, if it replaced the policy in between, saw that this one is held. */
+/* Marks the policy in force as held, so that the main thread does not free it. The second look makes sure
+ * that the main thread, if it replaced the policy in between, saw the mark. */
 static const struct policy *hold_policy(struct worker *worker)
 {
 	struct policy *policy;
@@ -159,7 +158,7 @@ static void begin_batch(struct worker *worker, struct batch *batch)
 
 	batch->policy = policy;
 	batch->rules = (struct decide_rules){.lookup = config->lookup, .extensions = config->extensions};
-	batch->interface = 0; /* of which there are no maps */
+	batch->interface = 0; /* no interface has this index */
 	batch->hits = policy->hits + worker->number * config->n_entries;
 	batch->n_questions = 0;
 }
@@ -174,10 +173,10 @@ void worker_serve(struct worker *worker)
 
 	begin_batch(worker, &batch);
 	for (unsigned i = 0; i < worker->queue.n_packets; i++)
-		begin(worker, &batch, i);
-	ask(worker, &batch);
+		begin_packet(worker, &batch, i);
+	ask_questions(worker, &batch);
 	for (unsigned i = 0; i < worker->queue.n_packets; i++)
-		finish(worker, &batch, i);
+		finish_packet(worker, &batch, i);
 	atomic_store(&worker->held, NULL);
 	queue_flush(&worker->queue);
 }
@@ -192,7 +191,7 @@ static void log_refused_verdict(struct worker *worker)
 	worker->queue.refused = 0;
 }
 
-/* Nothing can be received for now; does not spin while that lasts. */
+/* Logs that nothing can be received, and sleeps, so that the worker does not spin while that lasts. */
 static void log_receive_error(struct worker *worker)
 {
 	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
@@ -204,9 +203,9 @@ static void log_receive_error(struct worker *worker)
 	nanosleep(&pause, NULL);
 }
 
-/* To be woken costs more than to serve an error. So where errors come close to one
- * another, some gather before they are served; one that comes by itself never waits.
- * Nor does what is behind a full batch: it is there already. */
+/* Sleeps for a moment behind a batch of n packets if they came close to one another, so that more gather for
+ * the next batch: a wake-up costs more than to serve an error. An error that comes alone does not wait.
+ * Call it behind a batch that was not full: behind a full one more is waiting already. */
 static void gather(struct worker *worker, int n)
 {
 	const struct timespec pause = {.tv_nsec = GATHER_MICROSECONDS * 1000};
@@ -217,7 +216,7 @@ static void gather(struct worker *worker, int n)
 		nanosleep(&pause, NULL);
 }
 
-/* Serves until told otherwise. */
+/* The thread of a worker: serves until the order says otherwise. */
 static void *worker_run(void *argument)
 {
 	struct worker *worker = argument;
@@ -240,8 +239,8 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-/* Ties the worker to a processor of those that the process may use, the same
- * one as nft's fanout gives its queue. Failing to is no error. */
+/* Ties the worker to one of the processors that the process may use: the one from which nft's fanout fills
+ * its queue. A failure is no error. */
 static void pin_to_processor(const struct worker *worker)
 {
 	cpu_set_t allowed, one;

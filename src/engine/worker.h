@@ -20,8 +20,8 @@
 /* What a worker is told. */
 enum worker_order {
 	WORKER_SERVE,
-	WORKER_DRAIN, /* end when the kernel has no more packets for it */
-	WORKER_PAUSE, /* end at once; packets wait */
+	WORKER_DRAIN, /* answer for all that is queued, then end */
+	WORKER_PAUSE, /* end at once; what is queued waits */
 };
 
 struct worker {

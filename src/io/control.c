@@ -190,7 +190,7 @@ static bool goes_before(const struct client *client, const struct client *other)
 
 /* A free place, or that of the client that has been idle for longest; that of a
  * privileged one is for the privileged. NULL: there is none. */
-static struct client *make_room(struct control *control, bool privileged)
+static struct client *client_make_room(struct control *control, bool privileged)
 {
 	struct client *first = &control->clients[0];
 
@@ -235,7 +235,7 @@ static void accept_client(struct control *control)
 		control->pause = clock_milliseconds() + 1000;
 		return;
 	}
-	client = make_room(control, is_privileged(fd));
+	client = client_make_room(control, is_privileged(fd));
 	if (!client) {
 		turn_away(fd);
 		return;

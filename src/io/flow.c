@@ -171,7 +171,7 @@ static bool has_length(const struct nlattr *a, size_t length)
 	return a && attribute_length(a) == length;
 }
 
-static bool read_address(const struct nlattr *v4, const struct nlattr *v6, struct address *address)
+static bool read_tuple_address(const struct nlattr *v4, const struct nlattr *v6, struct address *address)
 {
 	if (has_length(v4, 4))
 		*address = address_from_v4(attribute_payload(v4));
@@ -238,8 +238,8 @@ static bool read_tuple(const struct nlattr *nest, struct flow_tuple *tuple)
 	find_nested(nest, parts, CTA_TUPLE_PROTO + 1);
 	find_nested(parts[CTA_TUPLE_IP], ip, CTA_IP_V6_DST + 1);
 	read_transport(parts[CTA_TUPLE_PROTO], tuple);
-	return read_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &tuple->source) &&
-	       read_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &tuple->destination);
+	return read_tuple_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &tuple->source) &&
+	       read_tuple_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &tuple->destination);
 }
 
 static bool read_flow(const struct nlattr *const entry[], struct flow *flow)

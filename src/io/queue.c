@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * NFQUEUE over libmnl and, for the configuration, the message half of
- * libnetfilter_queue; its parser alone would cost as much as the translation of
- * a packet. A batch costs one recvmmsg() and one sendto(), however many packets
- * are in it; nothing is allocated once a queue is open. Verdicts are sent in the order of the packets'
- * ids, because the kernel looks each one up from the head of its list.
+ * NFQUEUE over libmnl and, for the configuration, the message half of libnetfilter_queue. A batch costs one
+ * recvmmsg() and one sendto(), however many packets are in it; nothing is allocated once a queue is open.
+ * Verdicts are sent in the order of the packets' ids, because the kernel looks each up from the head of its
+ * list.
  */
 #define _GNU_SOURCE
 #include "io/queue.h"
@@ -27,7 +26,7 @@
 #define VERDICT_MAX  (QUEUE_PACKET_MAX + 64)
 #define KERNEL_TRUTH 2304 /* bytes of receive buffer that a queued message is charged for */
 
-/* Written by the kernel, or for it. */
+/* What the kernel writes, and what is written for it. */
 struct queue_buffers {
 	_Alignas(8) char in[QUEUE_BATCH][MESSAGE_MAX];
 	_Alignas(8) char out[QUEUE_BATCH * VERDICT_MAX];
@@ -62,9 +61,9 @@ static void count_refusal(struct queue *queue, int error)
 	queue->refused = error;
 }
 
-/* NLMSG_ERROR: an acknowledgement that was asked for, or a refused verdict,
- * which the kernel reports unasked. */
-static void take_answer(struct queue *queue, const struct nlmsghdr *message)
+/* Takes an NLMSG_ERROR: an acknowledgement that was asked for, or a refused verdict, which the kernel reports
+ * unasked. */
+static void take_queue_answer(struct queue *queue, const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 
@@ -78,7 +77,7 @@ static void take_answer(struct queue *queue, const struct nlmsghdr *message)
 	}
 }
 
-/* The first 32 bits of an attribute; 0 if it does not have so many, or is NULL. */
+/* Returns the first 32 bits of an attribute, in host order; 0 if it is shorter, or NULL. */
 static uint32_t read_be32(const struct nlattr *attribute)
 {
 	uint32_t value_be = 0;
@@ -115,12 +114,13 @@ static void take_message(struct queue *queue, const struct nlmsghdr *message, si
 		 read_packet(&queue->packets[queue->n_packets], message))
 		queue->n_packets++;
 	else if (message->nlmsg_type == NLMSG_ERROR)
-		take_answer(queue, message);
+		take_queue_answer(queue, message);
 	else
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 }
 
-/* Says where the numbers of the packets stand, of a queue that was adopted. */
+/* Tells an adopted queue which packets its last owner had received: base_id is the last id before the
+ * daemon began to count, last_id the last one received. */
 void queue_number(struct queue *queue, uint32_t base_id, uint32_t last_id)
 {
 	queue->base_id = base_id;
@@ -128,9 +128,9 @@ void queue_number(struct queue *queue, uint32_t base_id, uint32_t last_id)
 	queue->numbered = true;
 }
 
-/* The kernel numbers the packets before it gives them to the socket, one after
- * another: what is missing found no room there. What is before the first packet of a
- * queue that was adopted has been received by another, who cannot answer any more. */
+/* Counts the packets from the first of this receive on. The kernel numbers packets before it gives them to
+ * the socket, so a gap in the numbers is what found no room there. What was numbered before the first packet
+ * of an adopted queue was received by its last owner, which can no longer answer: those packets go. */
 static void count_packets(struct queue *queue, unsigned first)
 {
 	uint32_t received = queue->n_packets - first, last;
@@ -147,7 +147,7 @@ static void count_packets(struct queue *queue, unsigned first)
 	queue->last_id = last;
 }
 
-/* Receives what is there, behind what the batch already holds. */
+/* Receives what is there and appends it to the batch. Returns as recvmmsg() does. */
 static int receive_more(struct queue *queue, int flags)
 {
 	struct queue_buffers *b = queue->buffers;
@@ -162,9 +162,9 @@ static int receive_more(struct queue *queue, int flags)
 	return n;
 }
 
-/* Waits (or not) for packets and fills queue->packets; each must then get one
- * verdict, in order, before queue_flush(). Returns their number, 0 if there was
- * no packet in what came (or nothing came and wait is false), -1 with errno. */
+/* Fills queue->packets; wait says whether to wait for a message. Each packet must then get one verdict, in
+ * order, before queue_flush(). Returns the number of packets, 0 if none was in what came (or nothing came and
+ * wait is false), -1 with errno. */
 int queue_receive(struct queue *queue, bool wait)
 {
 	if (queue->primed) {
@@ -178,7 +178,7 @@ int queue_receive(struct queue *queue, bool wait)
 	return (int)queue->n_packets;
 }
 
-/* What the kernel is told about a packet; the packet may follow as an attribute. */
+/* A verdict as the kernel reads it; the new packet may follow as an attribute. */
 struct verdict {
 	struct nlmsghdr header;
 	struct nfgenmsg family;
@@ -188,7 +188,7 @@ struct verdict {
 
 _Static_assert(sizeof(struct verdict) == 32, "a message has no holes");
 
-/* Appends a verdict to the batch; more bytes, of another attribute, will follow it. */
+/* Appends a verdict to the batch. more is the length of the attribute that will follow it, in bytes. */
 static inline struct verdict *add_verdict(
 	struct queue *queue, const struct queue_packet *packet, uint32_t verdict, uint32_t more)
 {
@@ -207,14 +207,14 @@ static inline struct verdict *add_verdict(
 	return v;
 }
 
-/* Lets the packet go as it came; its bytes stay in the kernel. */
+/* Lets a packet go as it came. */
 void queue_accept(struct queue *queue, const struct queue_packet *packet)
 {
 	add_verdict(queue, packet, NF_ACCEPT, 0);
 	stats_add(queue->stats, STATS_VERDICT_ACCEPTED, 1);
 }
 
-/* Lets the packet go with the bytes that it has now; they must be all of it. */
+/* Lets a packet go with the bytes that it has now; they must be all of it. */
 void queue_rewrite(struct queue *queue, const struct queue_packet *packet)
 {
 	const uint32_t length = NLA_HDRLEN + packet->length;
@@ -227,15 +227,14 @@ void queue_rewrite(struct queue *queue, const struct queue_packet *packet)
 	stats_add(queue->stats, STATS_VERDICT_REWRITTEN, 1);
 }
 
-/* Lets the packet go nowhere. */
+/* Drops a packet. */
 void queue_drop(struct queue *queue, const struct queue_packet *packet)
 {
 	add_verdict(queue, packet, NF_DROP, 0);
 	stats_add(queue->stats, STATS_VERDICT_DROPPED, 1);
 }
 
-/* Sends each verdict on its own: what the kernel has no memory for at once may
- * still fit one by one. */
+/* Sends the verdicts one by one: the kernel may have memory for each of them, but not for all at once. */
 static void send_singly(struct queue *queue)
 {
 	char *out = queue->buffers->out;
@@ -288,8 +287,8 @@ static int bind_queue(struct queue *queue)
 	return configure(queue, message);
 }
 
-/* On its own, because a kernel without CONFIG_NETFILTER_NETLINK_GLUE_CT refuses
- * the whole message that carries this flag. */
+/* Asks for conntrack entries with the packets, in a message of its own: a kernel without
+ * CONFIG_NETFILTER_NETLINK_GLUE_CT refuses the whole message that carries this flag. */
 static bool attach_flows(struct queue *queue)
 {
 	char buffer[QUEUE_GATE_MESSAGE];
@@ -300,8 +299,8 @@ static bool attach_flows(struct queue *queue)
 	return configure(queue, message) == 0;
 }
 
-/* Sets the size of the receive buffer, as far as the kernel grants it; returns the
- * number of packets that fit. SO_RCVBUFFORCE is not for a user namespace. */
+/* Sets the size of the receive buffer, as far as the kernel grants it (it refuses SO_RCVBUFFORCE in a user
+ * namespace). Returns the number of packets that fit. */
 static uint32_t set_receive_buffer(int fd, uint32_t length)
 {
 	int size = length > INT32_MAX / KERNEL_TRUTH ? INT32_MAX : (int)(length * KERNEL_TRUTH);
@@ -314,10 +313,10 @@ static uint32_t set_receive_buffer(int fd, uint32_t length)
 	return (uint32_t)size / KERNEL_TRUTH;
 }
 
-/* Without NETLINK_NO_ENOBUFS one overrun would refuse every message until the
- * socket is empty. The kernel parks no more than the buffer has room for, so that
- * only the queue itself overflows: a packet that finds no room in the buffer is
- * dropped, and looks as if it had been served. */
+/* Sets up the buffers of the socket and the length of the queue: no more than the buffer has room for,
+ * because a packet that finds no room there is dropped, and looks as if it had been served. Without
+ * NETLINK_NO_ENOBUFS one overrun would refuse every message until the socket is empty. Returns 0 or -1 with
+ * errno. */
 static int set_up_socket(struct queue *queue, const struct queue_options *options)
 {
 	const int fd = mnl_socket_get_fd(queue->gate.socket), one = 1,
@@ -358,9 +357,9 @@ int queue_open(struct queue *queue, const struct queue_options *options, struct 
 	return 0;
 }
 
-/* Goes on with a queue that another has opened; what waits in its socket comes
- * first. Its last owner may know where the numbers stand (queue_number()). Whether
- * flows are attached shows when packets come. Returns 0; -1 with errno, and the socket is closed. */
+/* Takes over a queue that another program has opened, by its socket; what waits there comes first. If the
+ * last owner has left its numbers, call queue_number() then. Whether the kernel attaches flows shows when
+ * packets come. Returns 0; -1 with errno, and the socket is closed. */
 int queue_adopt(struct queue *queue, int fd, const struct queue_options *options, struct stats *stats)
 {
 	*queue = (struct queue){.gate.number = options->number, .stats = stats, .buffers = buffers_new()};

@@ -37,9 +37,9 @@ struct queue {
 	struct queue_gate gate;
 	bool attaches_flows; /* the kernel agreed to */
 	int refused;	     /* errno of the last refused verdict; 0: none */
-	uint32_t last_id;    /* of the packets received */
-	uint32_t base_id;    /* the last one that another has received */
-	bool adopted;	     /* another has opened it */
+	uint32_t last_id;    /* id of the last packet received */
+	uint32_t base_id;    /* id of the last packet that another program has received */
+	bool adopted;	     /* another program has opened it */
 	bool numbered;	     /* base_id and last_id are known; else the first packet tells */
 	unsigned n_messages; /* in the batch: packets and answers, a buffer each */
 	unsigned n_packets;

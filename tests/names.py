@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each function of src/ has a name of its own, so that a debugger and a search find one place; statics, too.
+
+Prints each name that two files define, and exits 1.
+"""
+import collections
+import pathlib
+import re
+import sys
+
+SOURCE = pathlib.Path(__file__).parent.parent / "src"
+# The layout of the tree begins each definition at the margin.
+DEFINITION = re.compile(r"^(?!extern|typedef|#|return)(?:\w[\w\s*]*?[\s*])(\w+)\([^;]*?\)\n\{", re.M)
+# Each program has one.
+PROGRAMS = {"main": {"daemon/main.c", "ctl/main.c"}}
+
+
+def definitions():
+    """{name: files that define it}"""
+    found = collections.defaultdict(set)
+    for path in sorted(SOURCE.rglob("*.[ch]")):
+        for match in DEFINITION.finditer(path.read_text()):
+            found[match[1]].add(path.relative_to(SOURCE).as_posix())
+    return found
+
+
+found = definitions()
+twice = {name: files for name, files in found.items() if len(files) > 1 and PROGRAMS.get(name) != files}
+for name, files in sorted(twice.items()):
+    print(f"{name}: {', '.join(sorted(files))}")
+if len(found) < 500:
+    print(f"found {len(found)} functions only: the pattern does not fit the layout")
+sys.exit(bool(twice) or len(found) < 500)
