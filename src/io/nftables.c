@@ -8,18 +8,30 @@
 #include "io/nftables.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#ifdef LIBNFTABLES
 #include <fcntl.h>
 #include <linux/netlink.h>
-#include <nftables/libnftables.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "io/library.h"
+
+#ifdef LIBNFTABLES
+#include <nftables/libnftables.h>
+#else /* as in that header; never called, because nftables_open() fails */
+#define LIBNFTABLES	""
+#define NFT_CTX_DEFAULT 0
+struct nft_ctx *nft_ctx_new(uint32_t flags);
+void nft_ctx_free(struct nft_ctx *context);
+int nft_ctx_buffer_error(struct nft_ctx *context);
+const char *nft_ctx_get_error_buffer(struct nft_ctx *context);
+void nft_ctx_set_dry_run(struct nft_ctx *context, bool dry);
+int nft_run_cmd_from_buffer(struct nft_ctx *context, const char *text);
+#endif
 
 #define ERRNO_MAX 4095 /* of the kernel (MAX_ERRNO in linux/err.h) */
 
@@ -81,8 +93,9 @@ struct nftables *nftables_open(char *reason, size_t size)
 	snprintf(reason, size, "%s", strerror(ENOMEM));
 	if (!nftables)
 		return NULL;
-	nftables->library = library_open(LIBNFTABLES, names, &nftables->lib);
-	if (!nftables->library)
+	if (!*LIBNFTABLES)
+		snprintf(reason, size, "built without libnftables");
+	else if (!(nftables->library = library_open(LIBNFTABLES, names, &nftables->lib)))
 		snprintf(reason, size, "%s", library_error());
 	else
 		make_context(nftables);
@@ -168,39 +181,3 @@ void nftables_close(struct nftables *nftables)
 		library_close(nftables->library);
 	free(nftables);
 }
-
-#else
-
-struct nftables *nftables_open(char *reason, size_t size)
-{
-	snprintf(reason, size, "built without libnftables");
-	return NULL;
-}
-
-int nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size)
-{
-	return nftables_load(nftables, script, reason, size);
-}
-
-int nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
-{
-	(void)nftables, (void)script, (void)reason, (void)size;
-	return ENOSYS;
-}
-
-int nftables_descriptor(const struct nftables *nftables)
-{
-	(void)nftables;
-	return -1;
-}
-
-void nftables_adopt(struct nftables *nftables, int fd)
-{
-	(void)nftables, (void)fd;
-}
-
-void nftables_close(struct nftables *nftables)
-{
-	(void)nftables;
-}
-#endif
