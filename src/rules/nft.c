@@ -81,15 +81,14 @@ static void print_queue_chain(
 /* Prints the head of a table, which replaces what is in it, in one transaction with
  * what follows. The chains stay: when one goes, the kernel drops all that is queued
  * (nfqnl_nf_hook_drop), whichever chain queued it. So do the counters, which have
- * names for that. Only a table that is to become our own is deleted first. */
+ * names for that. */
 static void print_table_head(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
 {
 	const char *table = family->table;
 
-	fprintf(out, "table %s icmpnatd {%s}\n%s table %s icmpnatd\ntable %s icmpnatd {\n", table,
-		kind->owned && !kind->anew ? " flags owner; " : "", kind->anew ? "delete" : "flush", table,
-		table);
-	if (kind->owned)
+	fprintf(out, "table %s icmpnatd {%s}\nflush table %s icmpnatd\ntable %s icmpnatd {\n", table,
+		kind->name ? "" : " flags owner; ", table, table);
+	if (!kind->name)
 		fputs("\tflags owner;\n", out);
 	if (kind->copies == &rules_nft)
 		fputs("\tcounter copied { }\n", out);

@@ -27,9 +27,14 @@ static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
  * and drop what is queued when they go. */
 static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpnatd { flags owner; }\n";
 
-/* Loads the rules for a configuration. Returns 0; or an errno, and reason says why. */
-static int own_load(struct capture *capture, const struct config *config, enum rules_format format,
-	char reason[CAPTURE_REASON_MAX])
+/* Removes the tables, if there are any: the kernel gives no owner to one that exists. */
+static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
+			      "table ip6 icmpnatd\ndelete table ip6 icmpnatd\n";
+
+/* Loads the rules for a configuration, in place of what somebody else has loaded if
+ * replace. Returns 0; or an errno, and reason says why. */
+static int own_load(
+	struct capture *capture, const struct config *config, bool replace, char reason[CAPTURE_REASON_MAX])
 {
 	char *script = NULL;
 	size_t length;
@@ -38,7 +43,8 @@ static int own_load(struct capture *capture, const struct config *config, enum r
 
 	snprintf(reason, CAPTURE_REASON_MAX, "%s", strerror(error));
 	if (out) {
-		rules_print(out, config, format);
+		fputs(replace ? removal : "", out);
+		rules_print(out, config, RULES_OWN);
 		if (fclose(out) == 0)
 			error = nftables_load(capture->nftables, script, reason, CAPTURE_REASON_MAX);
 	}
@@ -97,7 +103,7 @@ bool capture_open(struct capture *capture, const struct config *config, int inhe
 	if (!replace)
 		error = nftables_try(capture->nftables, claim, reason, CAPTURE_REASON_MAX);
 	if (!error)
-		error = own_load(capture, config, replace ? RULES_OWN : RULES_OWN_AGAIN, reason);
+		error = own_load(capture, config, replace, reason);
 	if (!error)
 		return true;
 	capture_close(capture);
@@ -109,7 +115,7 @@ bool capture_open(struct capture *capture, const struct config *config, int inhe
  * false with a reason if that failed; the old rules are then in force. */
 bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX])
 {
-	return !capture->nftables || own_load(capture, config, RULES_OWN_AGAIN, reason) == 0;
+	return !capture->nftables || own_load(capture, config, false, reason) == 0;
 }
 
 /* Returns the descriptor that holds the rules; -1 if they are external. */

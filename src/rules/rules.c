@@ -14,16 +14,14 @@
 #define IPTABLES &rules_iptables
 
 const struct rules_kind rules_kinds[RULES_FORMATS] = {
-	[RULES_NFT] = {"nft", "nft -f -", " (the default)", NFT, NFT, false, false},
-	[RULES_MIXED] = {"mixed", "sh", ": nft copies, iptables queues", NFT, IPTABLES, false, false},
-	[RULES_DIRECT] = {"direct", "nft -f -", ": no copies, see icmpnatd-rules(7)", NULL, NFT, false, false},
-	[RULES_IPTABLES] = {"iptables", "sh", ": iptables copies and queues", IPTABLES, IPTABLES, false,
-		false},
-	[RULES_IPTABLES_DIRECT] = {"iptables-direct", "sh", ": no copies, see icmpnatd-rules(7)", NULL, IPTABLES,
-		false, false},
-	[RULES_NONE] = {"none", "sh", ": removes any of them", NULL, NULL, false, false},
-	[RULES_OWN] = {NULL, NULL, NULL, NFT, NFT, true, true},
-	[RULES_OWN_AGAIN] = {NULL, NULL, NULL, NFT, NFT, true, false},
+	[RULES_NFT] = {"nft", "nft -f -", " (the default)", NFT, NFT},
+	[RULES_MIXED] = {"mixed", "sh", ": nft copies, iptables queues", NFT, IPTABLES},
+	[RULES_DIRECT] = {"direct", "nft -f -", ": no copies, see icmpnatd-rules(7)", NULL, NFT},
+	[RULES_IPTABLES] = {"iptables", "sh", ": iptables copies and queues", IPTABLES, IPTABLES},
+	[RULES_IPTABLES_DIRECT] = {"iptables-direct", "sh", ": no copies, see icmpnatd-rules(7)", NULL,
+		IPTABLES},
+	[RULES_NONE] = {"none", "sh", ": removes any of them", NULL, NULL},
+	[RULES_OWN] = {NULL, NULL, NULL, NFT, NFT},
 };
 
 /* Prints, as a comment, what kinds without copies lose. */

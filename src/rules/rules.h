@@ -18,20 +18,17 @@ enum rules_format {
 	RULES_DIRECT,
 	RULES_IPTABLES,
 	RULES_IPTABLES_DIRECT,
-	RULES_NONE,	 /* removes the rules of any other kind */
-	RULES_OWN,	 /* the daemon's own tables, for libnftables */
-	RULES_OWN_AGAIN, /* the daemon's own tables, where this socket has loaded them before */
+	RULES_NONE, /* removes the rules of any other kind */
+	RULES_OWN,  /* tables that belong to the daemon, which loads them by libnftables */
 	RULES_FORMATS
 };
 
 struct rules_kind {
-	const char *name;		    /* for --print-rules; NULL: only the daemon loads this kind */
+	const char *name;		    /* for --print-rules; NULL: RULES_OWN */
 	const char *loader;		    /* command that reads the rules from its standard input */
 	const char *sentence;		    /* for icmpnatd --help */
 	const struct rules_program *copies; /* NULL: errors about new flows leave as they are */
 	const struct rules_program *queues; /* NULL: this kind removes the rules of the others */
-	bool owned;			    /* nft's tables end with the socket that loads them */
-	bool anew;			    /* .. and replace any that have the same names */
 };
 
 /* A program that holds rules: nft, in tables icmpnatd; iptables, in chains ICMPNATD

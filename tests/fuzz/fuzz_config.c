@@ -178,15 +178,13 @@ static void check_maps(const struct config *config)
 
 static void print_rules(const struct config *config)
 {
-	static const enum rules_format formats[] = {RULES_NFT, RULES_MIXED, RULES_DIRECT, RULES_IPTABLES,
-		RULES_IPTABLES_DIRECT, RULES_NONE, RULES_OWN, RULES_OWN_AGAIN};
 	char *text = NULL;
 	size_t size;
 
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+	for (unsigned format = 0; format < RULES_FORMATS; format++) {
 		FILE *out = open_memstream(&text, &size);
 
-		rules_print(out, config, formats[i]);
+		rules_print(out, config, (enum rules_format)format);
 		EXPECT(fclose(out) == 0 && size > 0);
 		free(text);
 	}
