@@ -184,7 +184,7 @@ static bool check_options(const struct command *command)
 		return false;
 	}
 	if (given['k'] && (given['a'] || given['e'] || given['j'] || given['p'])) {
-		warnx("--check stands alone");
+		warnx("--check excludes --all, --explain, --json and --prometheus");
 		return false;
 	}
 	return true;
@@ -217,7 +217,7 @@ int main(int argc, char *argv[])
 	if (given['h'])
 		return exit_status(command_help(&options));
 	if (optind != argc - 1) {
-		warnx(optind == argc ? "no command given" : "one command at a time");
+		warnx(optind == argc ? "no command given" : "more than one command given");
 		return usage();
 	}
 	command = find_command(argv[optind]);

@@ -11,11 +11,11 @@
 #include "doctor/doctor.h"
 #include "doctor/run.h"
 
-/* Cuts what a program said down to its first line. */
+/* Cuts what a program said down to its first line, which is returned. */
 static const char *first_line(char *text)
 {
 	if (!text || !*text)
-		return "without a word";
+		return "it did not say why";
 	text[strcspn(text, "\n")] = '\0';
 	return text;
 }

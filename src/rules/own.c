@@ -70,7 +70,7 @@ static bool leave_external(const struct config *config, const char *reason)
 static bool own_refused(const struct config *config, int error, const char *reason)
 {
 	if (error == EOPNOTSUPP)
-		return leave_external(config, "somebody has loaded the tables icmpnatd");
+		return leave_external(config, "tables called icmpnatd are loaded already");
 	if (error == EPERM)
 		log_error("another program holds the tables icmpnatd: stop it, or set rules = \"external\"");
 	else
