@@ -107,7 +107,7 @@ static bool maps_own_only(const struct doctor *doctor)
 /* Prints the rule of nft that does what a map says. */
 static void print_map_rule(FILE *out, const struct config *config, const struct addrmap_entry *entry)
 {
-	const struct rules_family *f = rules_family_of(entry->private.base);
+	const struct rules_family *f = &rules_families[address_is_v4(entry->private.base) ? 0 : 1];
 	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];
 
 	config_prefix_text(entry->private, private);

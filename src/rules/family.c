@@ -37,9 +37,3 @@ const struct rules_family rules_families[RULES_FAMILIES] = {
 	{4, "ip", "icmp", "icmp", "iptables", private4 + FIRST, "192.0.2.1", types4 + FIRST},
 	{6, "ip6", "icmpv6", "ipv6-icmp", "ip6tables", private6 + FIRST, "2001:db8::1", types6 + FIRST},
 };
-
-/* Returns the family of an address. */
-const struct rules_family *rules_family_of(struct address a)
-{
-	return &rules_families[address_is_v4(a) ? 0 : 1];
-}

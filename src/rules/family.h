@@ -5,8 +5,6 @@
 #ifndef RULES_FAMILY_H
 #define RULES_FAMILY_H
 
-#include "core/address.h"
-
 struct rules_family {
 	int version;
 	const char *table, *icmp, *protocol, *iptables;
@@ -17,7 +15,5 @@ struct rules_family {
 
 #define RULES_FAMILIES 2
 extern const struct rules_family rules_families[RULES_FAMILIES];
-
-const struct rules_family *rules_family_of(struct address a);
 
 #endif
