@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #define INTERVAL 60 /* seconds between two lines about the same event */
 
 static bool to_journal;
 
-/* Call once, before the first line. JOURNAL_STREAM is inherited: it is true of
- * this standard error only if it names it (sd-daemon(3)). */
+/* Finds out whether standard error is the journal; to be called once, before the
+ * first line. JOURNAL_STREAM is inherited: it is true of this standard error only
+ * if it names it (sd-daemon(3)). */
 void log_init(void)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
@@ -32,45 +32,23 @@ void log_init(void)
 	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 }
 
-__attribute__((format(printf, 2, 0))) static void write_line(int priority, const char *format, va_list values)
+/* Logs a line of a priority of syslog(3). */
+void log_line(int priority, const char *format, ...)
 {
 	char text[1024];
+	va_list values;
 
+	va_start(values, format);
 	vsnprintf(text, sizeof(text), format, values);
+	va_end(values);
 	if (to_journal)
 		fprintf(stderr, "<%d>%s\n", priority, text);
 	else
 		fprintf(stderr, "icmpnatd: %s%s\n", priority == LOG_WARNING ? "warning: " : "", text);
 }
 
-#define WRITE_LINE(priority)                                                                                 \
-	do {                                                                                                 \
-		va_list values;                                                                              \
-		va_start(values, format);                                                                    \
-		write_line(priority, format, values);                                                        \
-		va_end(values);                                                                              \
-	} while (0)
-
-/* What the administrator has to mend. */
-void log_error(const char *format, ...)
-{
-	WRITE_LINE(LOG_ERR);
-}
-
-/* What the administrator should know. */
-void log_warning(const char *format, ...)
-{
-	WRITE_LINE(LOG_WARNING);
-}
-
-/* What happened. */
-void log_info(const char *format, ...)
-{
-	WRITE_LINE(LOG_INFO);
-}
-
-/* Whether an event may be logged now; *withheld is how many were not since the
- * last line. Each limit belongs to one thread. */
+/* Tells whether an event may be logged now. *withheld is how many events were not
+ * logged since the last line. A limit must be used by one thread only. */
 bool log_allowed(struct log_limit *limit, unsigned *withheld)
 {
 	struct timespec now;

@@ -6,12 +6,16 @@
 #define IO_LOG_H
 
 #include <stdbool.h>
+#include <syslog.h>
 #include <time.h>
 
 void log_init(void);
-__attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
-__attribute__((format(printf, 1, 2))) void log_warning(const char *format, ...);
-__attribute__((format(printf, 1, 2))) void log_info(const char *format, ...);
+__attribute__((format(printf, 2, 3))) void log_line(int priority, const char *format, ...);
+
+/* Logs what the administrator has to mend, what he should know, and what happened. */
+#define log_error(...)	 log_line(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)	 log_line(LOG_INFO, __VA_ARGS__)
 
 /* Keeps an event that may come a thousand times a second to a line a minute. */
 struct log_limit {

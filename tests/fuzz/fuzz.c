@@ -56,38 +56,19 @@ void script_copy(struct script *script, void *to, size_t n)
 		memcpy(to, from, there);
 }
 
-__attribute__((format(printf, 1, 0))) static void format_line(const char *format, va_list values)
-{
-	char text[1024];
-
-	EXPECT(vsnprintf(text, sizeof(text), format, values) >= 0);
-}
-
-#define FORMAT_LINE                                                                                          \
-	do {                                                                                                 \
-		va_list values;                                                                              \
-		va_start(values, format);                                                                    \
-		format_line(format, values);                                                                 \
-		va_end(values);                                                                              \
-	} while (0)
-
 void log_init(void)
 {
 }
 
-void log_error(const char *format, ...)
+void log_line(int priority, const char *format, ...)
 {
-	FORMAT_LINE;
-}
+	char text[1024];
+	va_list values;
 
-void log_warning(const char *format, ...)
-{
-	FORMAT_LINE;
-}
-
-void log_info(const char *format, ...)
-{
-	FORMAT_LINE;
+	(void)priority;
+	va_start(values, format);
+	EXPECT(vsnprintf(text, sizeof(text), format, values) >= 0);
+	va_end(values);
 }
 
 bool log_allowed(struct log_limit *limit, unsigned *withheld)
