@@ -6,31 +6,37 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
-/* Loads a library, and writes the addresses of the functions, whose names end
- * with NULL, to a struct of as many pointers. Returns a handle for
+static char reason[256];
+
+/* Loads a library and writes the addresses of its functions to a struct of
+ * pointers, in the order of names, which ends with NULL. Returns a handle for
  * library_close(), or NULL: library_error() says why. */
 void *library_open(const char *file, const char *const names[], void *pointers)
 {
-	void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL), *function;
+	void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL), *function = library;
 
-	for (size_t i = 0; library && names[i]; i++) {
+	for (size_t i = 0; function && names[i]; i++) {
 		function = dlsym(library, names[i]);
-		if (!function)
-			return NULL;
 		memcpy((char *)pointers + i * sizeof(function), &function, sizeof(function));
 	}
-	return library;
+	if (function)
+		return library;
+	snprintf(reason, sizeof(reason), "%s", dlerror());
+	if (library)
+		dlclose(library);
+	return NULL;
 }
 
-/* What went wrong last, which names the library. */
+/* Returns what went wrong last, a line that names the library. */
 const char *library_error(void)
 {
-	return dlerror();
+	return reason;
 }
 
-/* Its functions must not be called any more. */
+/* Unloads a library, whose functions must not be called any more. */
 void library_close(void *library)
 {
 	dlclose(library);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Shared libraries that only some runs need, with all that they need in turn:
- * they are loaded when it comes to that, not into every daemon. A list of
+ * Shared libraries that only some runs need: they are loaded when they are needed,
+ * with all that they need in turn, not into every daemon. A list of
  * functions, F(name) of each, makes the table of pointers and that of names:
  *
  *	struct pcap { PCAP_FUNCTIONS(LIBRARY_POINTER) };
