@@ -264,7 +264,7 @@ static bool has_private_inner(const struct packet *inner, const uint8_t *bytes)
 }
 
 /* Names what was done, after a look at what is there now. */
-static enum outcome judge(const struct edit *edit, const struct icmp_error *error)
+static enum outcome outcome_of(const struct edit *edit, const struct icmp_error *error)
 {
 	const struct packet *outer = &error->outer;
 
@@ -313,5 +313,5 @@ void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes
 	finish_sums(&edit, error);
 	d->translated = true;
 	d->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
-	d->outcome = judge(&edit, error);
+	d->outcome = outcome_of(&edit, error);
 }

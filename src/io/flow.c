@@ -171,7 +171,7 @@ static bool has_length(const struct nlattr *a, size_t length)
 	return a && attribute_length(a) == length;
 }
 
-static bool read_tuple_address(const struct nlattr *v4, const struct nlattr *v6, struct address *address)
+static bool flow_read_address(const struct nlattr *v4, const struct nlattr *v6, struct address *address)
 {
 	if (has_length(v4, 4))
 		*address = address_from_v4(attribute_payload(v4));
@@ -238,8 +238,8 @@ static bool read_tuple(const struct nlattr *nest, struct flow_tuple *tuple)
 	find_nested(nest, parts, CTA_TUPLE_PROTO + 1);
 	find_nested(parts[CTA_TUPLE_IP], ip, CTA_IP_V6_DST + 1);
 	read_transport(parts[CTA_TUPLE_PROTO], tuple);
-	return read_tuple_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &tuple->source) &&
-	       read_tuple_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &tuple->destination);
+	return flow_read_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &tuple->source) &&
+	       flow_read_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &tuple->destination);
 }
 
 static bool read_flow(const struct nlattr *const entry[], struct flow *flow)
@@ -258,7 +258,7 @@ bool flow_read_attached(const struct nlattr *attached, struct flow *flow)
 }
 
 /* What the kernel answered, as an errno: 0 with *flow filled in. */
-static int read_answer(const struct nlmsghdr *message, size_t length, struct flow *flow)
+static int flow_read_answer(const struct nlmsghdr *message, size_t length, struct flow *flow)
 {
 	const struct nlattr *entry[CTA_TUPLE_REPLY + 1];
 
@@ -276,13 +276,13 @@ static int read_answer(const struct nlmsghdr *message, size_t length, struct flo
 }
 
 /* Takes an answer to a question of this round. Any other one came too late. */
-static void take_answer(struct round *round, const struct nlmsghdr *message, size_t length)
+static void flow_take_answer(struct round *round, const struct nlmsghdr *message, size_t length)
 {
 	const uint32_t i = length < sizeof(*message) ? UINT32_MAX : message->nlmsg_seq - round->first;
 
 	if (i >= round->n || round->questions[i].error != PENDING)
 		return;
-	round->questions[i].error = read_answer(message, length, &round->questions[i].flow);
+	round->questions[i].error = flow_read_answer(message, length, &round->questions[i].flow);
 	round->pending--;
 }
 
@@ -297,7 +297,7 @@ static int wait_for_answers(const struct flow_socket *flows)
 
 /* Receives the answers. Usually all of them are there: the kernel answers while
  * it is being asked. Returns 0, or why some are missing. */
-static int receive(struct flow_socket *flows, struct round *round)
+static int flow_receive(struct flow_socket *flows, struct round *round)
 {
 	const int fd = mnl_socket_get_fd(flows->socket);
 	int error = 0, n;
@@ -305,7 +305,7 @@ static int receive(struct flow_socket *flows, struct round *round)
 	while (round->pending) {
 		n = recvmmsg(fd, flows->headers, ANSWERS, MSG_DONTWAIT, NULL);
 		for (int i = 0; i < n; i++)
-			take_answer(round, (void *)flows->in[i], flows->headers[i].msg_len);
+			flow_take_answer(round, (void *)flows->in[i], flows->headers[i].msg_len);
 		if (n >= 0 || errno == EINTR)
 			continue;
 		if (errno == ENOBUFS) /* some are lost, the others are here */
@@ -330,7 +330,7 @@ static int send_questions(const struct flow_socket *flows, size_t length)
 
 /* Asks the questions to which nobody knows an answer yet, once, by the tuple
  * that was seen or by its inverse. */
-static void ask(struct flow_socket *flows, struct flow_question *questions, unsigned n, bool inverse)
+static void flow_ask(struct flow_socket *flows, struct flow_question *questions, unsigned n, bool inverse)
 {
 	struct round round = {.questions = questions, .n = n, .first = flows->sequence};
 	const size_t length = put_questions(flows, &round, inverse);
@@ -341,7 +341,7 @@ static void ask(struct flow_socket *flows, struct flow_question *questions, unsi
 		return;
 	error = send_questions(flows, length);
 	if (!error)
-		error = receive(flows, &round);
+		error = flow_receive(flows, &round);
 	for (unsigned i = 0; i < n; i++)
 		if (questions[i].error == PENDING)
 			questions[i].error = error;
@@ -356,8 +356,8 @@ void flow_lookup(struct flow_socket *flows, struct flow_question *questions, uns
 	flows->deadline = clock_milliseconds() + FLOW_DEADLINE;
 	for (unsigned i = 0; i < n; i++)
 		questions[i].error = ENOENT;
-	ask(flows, questions, n, true);
-	ask(flows, questions, n, false);
+	flow_ask(flows, questions, n, true);
+	flow_ask(flows, questions, n, false);
 }
 
 /* Whether connection tracking answers at all: 0, or an errno. */

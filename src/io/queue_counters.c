@@ -19,7 +19,7 @@ int queue_counters_open(void)
 
 /* queue, port, waiting, copy mode, copy range, queue dropped, user dropped,
  * sequence, 1: see seq_show() in the kernel's nfnetlink_queue.c. */
-static bool parse_line(const char *line, uint16_t number, struct queue_counters *c)
+static bool read_queue_line(const char *line, uint16_t number, struct queue_counters *c)
 {
 	unsigned queue, port, mode, range;
 
@@ -40,7 +40,7 @@ static bool take_lines(char *text, size_t *length, uint16_t number, struct queue
 		line = rest;
 		rest = end + 1;
 		*end = '\0';
-		if (parse_line(line, number, counters))
+		if (read_queue_line(line, number, counters))
 			return true;
 	}
 	*length -= (size_t)(rest - text);
