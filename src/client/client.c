@@ -2,8 +2,8 @@
 /*
  * The control socket, seen from the client. Whatever goes wrong between the two
  * programs gets its one message here; what the lines mean is not known here.
- * The other side may be anybody: nothing it sends is believed before it is
- * bounded.
+ * The other side may be any program: what it sends is bounded before it is
+ * believed.
  */
 #include "client/client.h"
 
@@ -55,7 +55,7 @@ static void explain_connect(const char *path)
 	warn("cannot connect to %s", path);
 }
 
-/* A connected socket that waits so many seconds at most, or -1 after a message. */
+/* Returns a connected socket, whose calls give up after `patience` seconds; -1 after a message. */
 static int client_connect(const char *path, int patience)
 {
 	const struct timeval timeout = {.tv_sec = patience};
@@ -130,8 +130,8 @@ static bool client_receive(struct inbox *in, bool answered)
 	return true;
 }
 
-/* The next line without its newline, valid until the next call; NULL after a
- * message. */
+/* Returns the next line without its newline, valid until the next call; NULL after
+ * a message. answered: whether a line was handed out already. */
 static char *next_line(struct inbox *in, bool answered)
 {
 	char *line, *newline;
@@ -176,9 +176,9 @@ static bool client_read_answer(struct inbox *in, client_line *each, void *contex
 	return false;
 }
 
-/* Asks the daemon that listens on path, and has patience for so many seconds in
- * which no byte comes; each gets every data line. Returns true when the daemon
- * said ok, false after a message on standard error. */
+/* Asks the daemon that listens on path, and gives up after `patience` seconds
+ * without a byte. each() gets every data line. Returns true when the daemon said
+ * ok, false after a message on standard error. */
 bool client_ask_patiently(
 	const char *path, const char *request, int patience, client_line *each, void *context)
 {
@@ -193,7 +193,9 @@ bool client_ask_patiently(
 	return ok;
 }
 
-/* The same for what a daemon answers at once. */
+/* Asks the daemon that listens on path something that it answers at once. each()
+ * gets every data line. Returns true when the daemon said ok, false after a
+ * message on standard error. */
 bool client_ask(const char *path, const char *request, client_line *each, void *context)
 {
 	return client_ask_patiently(path, request, CLIENT_PATIENCE, each, context);

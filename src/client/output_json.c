@@ -18,8 +18,7 @@ static struct {
 	size_t rows;
 } json;
 
-/* Prints text as a string (RFC 8259, 7); bytes that are not UTF-8 become
- * U+FFFD. */
+/* Prints text as a string (RFC 8259, 7); bytes that are not UTF-8 become U+FFFD. */
 static void put_string(const char *text)
 {
 	putchar('"');
@@ -48,7 +47,7 @@ static void put_number(const char *before, uint64_t number)
 	printf("%s%" PRIu64, before, number);
 }
 
-/* Begins a row: a comma after the one before, a line of its own. */
+/* Begins a row on a line of its own, after a comma unless it is the first. */
 static void begin_row(void)
 {
 	fputs(json.rows++ ? ",\n" : "\n", stdout);

@@ -16,8 +16,8 @@
 /* The metric whose head was printed last. */
 static char metric[128];
 
-/* Prints text with a backslash before what would end it: a newline, which the
- * protocol cannot carry, is none of it. Bytes that are not UTF-8 become U+FFFD. */
+/* Prints text with a backslash before each special character. There are no
+ * newlines, which the protocol cannot carry. Bytes that are not UTF-8 become U+FFFD. */
 static void put_escaped(const char *text, const char *special)
 {
 	for (size_t length; *text; text += length ? length : 1) {

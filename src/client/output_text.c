@@ -32,7 +32,7 @@ static struct {
 	} fate[FATES_MAX];
 } text;
 
-/* The colour of a fate or of an interface's state, or NULL. */
+/* Returns the colour of a fate or of a state; NULL if it has none. */
 static const char *colour_of(const char *word)
 {
 	static const char *const colours[][2] = {{"rewritten", GREEN}, {"up", GREEN}, {"malformed", YELLOW},
@@ -45,7 +45,7 @@ static const char *colour_of(const char *word)
 	return NULL;
 }
 
-/* Prints a word, in its colour where there is any of what it says. */
+/* Prints a word, in colour if amount, the number of things that it is about, is not 0. */
 static void put_coloured(const char *word, int width, uint64_t amount)
 {
 	const char *colour = amount ? colour_of(word) : NULL;
@@ -82,8 +82,7 @@ static void put_duration(uint64_t seconds)
 		printf("%" PRIu64 " s", seconds);
 }
 
-/* Prints a Unix time as local time; as it is where it names no year of four
- * digits. */
+/* Prints a Unix time as local time; as it is where it names no year of four digits. */
 static void put_time(uint64_t seconds)
 {
 	time_t when = (time_t)seconds;
@@ -139,7 +138,7 @@ static void put_columns(const struct report_counter *counter)
 	}
 }
 
-/* Whether a counter gets a column for each instance beside the sum. */
+/* Tells whether a counter gets a column for each instance beside the sum. */
 static bool has_columns(const struct report_counter *counter)
 {
 	return text.all && counter->n > 1;

@@ -11,7 +11,7 @@
 #include "client/client.h"
 #include "client/text.h"
 
-/* What kind of value a key of the status has. */
+/* Returns what kind of value a key of the status has. */
 enum report_kind report_kind(const char *key)
 {
 	static const struct {
@@ -45,8 +45,7 @@ bool report_parse_item(struct report_item *item, char *line)
 	return true;
 }
 
-/* Reads "private public part outside hits file:line"; the map's texts are parts
- * of the line. */
+/* Reads "private public part outside hits file:line"; the map's texts are parts of the line. */
 bool report_parse_map(struct report_map *map, char *line)
 {
 	char *field[6];
@@ -66,13 +65,13 @@ bool report_is_kernel(const struct report_counter *counter)
 	return strcmp(counter->group, "kernel") == 0;
 }
 
-/* Whether the value goes down as well as up. */
+/* Tells whether the value of a counter goes down as well as up. */
 bool report_is_gauge(const struct report_counter *counter)
 {
 	return report_is_kernel(counter) && strcmp(counter->name, "waiting") == 0;
 }
 
-/* The counter of that name, or NULL. */
+/* Returns the counter of a group and a name, or NULL. */
 struct report_counter *report_find(struct report_counters *counters, const char *group, const char *name)
 {
 	for (size_t i = 0; i < counters->n; i++)

@@ -11,8 +11,8 @@
 
 #include "core/utf8.h"
 
-/* Cuts a line at its TABs. Returns how many fields it has, max at most: what
- * a newer daemon appends is left out. The others are set to "". */
+/* Cuts a line at its TABs. Returns how many fields it has, max at most: what a newer
+ * daemon appends is left out. Fields that the line does not have are set to "". */
 size_t text_split(char *line, char *fields[], size_t max)
 {
 	size_t n = 0;

@@ -5,8 +5,8 @@
  */
 #include "core/address.h"
 
-/* Whether a can be nobody's address on the Internet for another reason:
- * unspecified or "this network", loopback, multicast, and IPv4's class E. */
+/* Tells whether an address, though not private, cannot belong to a host on the
+ * Internet: unspecified or "this network", loopback, multicast, and class E of IPv4. */
 bool address_is_unroutable(struct address a)
 {
 	uint32_t v4 = (uint32_t)a.lo;
@@ -16,7 +16,7 @@ bool address_is_unroutable(struct address a)
 	return v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 14;
 }
 
-/* The highest address of p. */
+/* Returns the highest address of a prefix. */
 struct address prefix_last(struct prefix p)
 {
 	struct address mask = prefix_host_mask(p.length);

@@ -22,8 +22,7 @@ struct address {
 	uint64_t hi, lo;
 };
 
-/* base has no bit set beyond length; length counts all 128 bits, so an IPv4
- * /24 has length 120. */
+/* base has no bit set beyond length; length counts all 128 bits, so an IPv4 /24 has length 120. */
 struct prefix {
 	struct address base;
 	uint8_t length;
@@ -46,26 +45,26 @@ static inline void address_write_be32(uint8_t *p, uint64_t v)
 	p[3] = (uint8_t)v;
 }
 
-/* The address in four bytes of network order, as one of ::ffff:0:0/96. */
+/* Reads an IPv4 address, four bytes in network order, as ::ffff:a.b.c.d. */
 static inline struct address address_from_v4(const uint8_t bytes[4])
 {
 	return (struct address){0, UINT64_C(0xffff) << 32 | address_read_be32(bytes)};
 }
 
-/* The address in sixteen bytes of network order. */
+/* Reads an IPv6 address, sixteen bytes in network order. */
 static inline struct address address_from_v6(const uint8_t bytes[16])
 {
 	return (struct address){address_read_be32(bytes) << 32 | address_read_be32(bytes + 4),
 		address_read_be32(bytes + 8) << 32 | address_read_be32(bytes + 12)};
 }
 
-/* Writes the last 32 bits of a in network order: the IPv4 address that it is. */
+/* Writes an IPv4 address in network order: the last 32 bits of a. */
 static inline void address_to_v4(struct address a, uint8_t bytes[4])
 {
 	address_write_be32(bytes, a.lo);
 }
 
-/* Writes all 128 bits of a in network order. */
+/* Writes an IPv6 address in network order: all 128 bits of a. */
 static inline void address_to_v6(struct address a, uint8_t bytes[16])
 {
 	address_write_be32(bytes, a.hi >> 32);
@@ -81,7 +80,7 @@ static inline bool address_is_v4(struct address a)
 
 #define ADDRESS_V4(a, b) (UINT64_C(0xffff) << 32 | UINT64_C(a) << 24 | (b) << 16) /* lo of a.b.0.0 */
 
-/* Whether an address belongs to a range of private.def. */
+/* Tells whether an address belongs to a range of private.def. */
 static inline bool address_is_private(struct address address)
 {
 #define PRIVATE_V4(a, b, length, name)                                                                       \
@@ -96,7 +95,7 @@ static inline bool address_is_private(struct address address)
 	return false;
 }
 
-/* -1, 0, 1 as a is below, equal to or above b. */
+/* Returns -1, 0 or 1 as a is below, equal to or above b. */
 static inline int address_compare(struct address a, struct address b)
 {
 	if (a.hi != b.hi)
@@ -109,7 +108,7 @@ static inline bool address_equal(struct address a, struct address b)
 	return a.hi == b.hi && a.lo == b.lo;
 }
 
-/* The bits that a prefix of this length leaves to the host. */
+/* Returns a mask of the bits that a prefix of this length leaves to the host. */
 static inline struct address prefix_host_mask(uint8_t length)
 {
 	if (length >= 128)

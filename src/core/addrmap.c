@@ -9,7 +9,7 @@
 /* For every length, a general map and one of the interface's own. */
 #define NESTING_MAX (2 * (128 + 1))
 
-/* A map whose prefix the sweep is inside of. */
+/* A map that has begun in the sweep and has not ended yet. */
 struct open_map {
 	struct address last; /* of its prefix */
 	uint32_t winner;     /* the map that holds where nothing deeper is open */
@@ -28,9 +28,9 @@ static int compare_numbers(uint32_t a, uint32_t b)
 	return a < b ? -1 : a > b;
 }
 
-/* The order that addrmap_build() needs, for qsort() over struct addrmap_entry:
- * a prefix stands before those that it contains, and of two equal ones that of
- * every interface before that of one. Then as configured. */
+/* Compares two struct addrmap_entry for qsort(), in the order that addrmap_build()
+ * needs: a prefix stands before those that it contains; of two equal prefixes, the
+ * map of every interface before the map of one; else as configured. */
 int addrmap_compare(const void *a, const void *b)
 {
 	const struct addrmap_entry *x = a, *y = b;
@@ -45,22 +45,22 @@ int addrmap_compare(const void *a, const void *b)
 	return order ? order : compare_numbers(x->line, y->line);
 }
 
-/* Whether two maps contradict each other: the same prefix, for the same part
- * and the same interface. */
+/* Tells whether two maps contradict each other: equal prefixes, for a common part
+ * and one interface. */
 bool addrmap_clashes(const struct addrmap_entry *a, const struct addrmap_entry *b)
 {
 	return address_equal(a->private.base, b->private.base) && a->private.length == b->private.length &&
 	       a->outside == b->outside && a->parts & b->parts;
 }
 
-/* Whether a map is in the table of this part and this interface. Those of every
- * interface are in all tables; for ADDRMAP_ANY, only those are. */
+/* Tells whether a map belongs to the table of a part and an interface. The maps of
+ * every interface belong to all tables; the table of ADDRMAP_ANY has only these. */
 bool addrmap_holds(const struct addrmap_entry *entry, enum addrmap_part part, uint8_t outside)
 {
 	return entry->parts >> part & 1 && (entry->outside == ADDRMAP_ANY || entry->outside == outside);
 }
 
-/* How many maps addrmap_build() will put into a table. */
+/* Counts the maps that addrmap_build() will put into a table. */
 size_t addrmap_count(
 	const struct addrmap_entry *entries, size_t n_entries, enum addrmap_part part, uint8_t outside)
 {
@@ -71,8 +71,8 @@ size_t addrmap_count(
 	return n;
 }
 
-/* From first on, map holds. A range that turns out to be empty is overwritten,
- * one that continues its predecessor is left out. */
+/* Begins a range: from address first on, map holds. A range that turns out to be
+ * empty is overwritten; one with the map of its predecessor is left out. */
 static void put_range(struct sweep *sweep, struct address first, uint32_t map)
 {
 	struct addrmap_range *end = sweep->ranges + sweep->n_ranges;
@@ -89,7 +89,7 @@ static uint32_t winner(const struct sweep *sweep)
 	return sweep->depth ? sweep->open[sweep->depth - 1].winner : ADDRMAP_NONE;
 }
 
-/* Ends the innermost open map: behind it holds what held before it. */
+/* Ends the innermost open map. Behind it holds again what is open around it. */
 static void close_map(struct sweep *sweep)
 {
 	struct address next = sweep->open[--sweep->depth].last;
@@ -99,8 +99,8 @@ static void close_map(struct sweep *sweep)
 	put_range(sweep, next, winner(sweep));
 }
 
-/* Begins a map. It is longer than what is open, so it wins, unless it is for
- * every interface and one of the interface's own is open. */
+/* Begins a map. It is longer than what is open, so it wins, unless it is for every
+ * interface and a map of the one interface is open. */
 static void open_map(struct sweep *sweep, uint32_t map)
 {
 	const struct addrmap_entry *entry = &sweep->entries[map];
@@ -113,11 +113,11 @@ static void open_map(struct sweep *sweep, uint32_t map)
 	put_range(sweep, entry->private.base, wins);
 }
 
-/* Builds the table of one part and one interface (ADDRMAP_ANY: of one that has
- * no maps of its own). The entries must be sorted by addrmap_compare() and free
- * of addrmap_clashes(). ranges has room for ADDRMAP_RANGES(addrmap_count());
- * table->n_ranges of them are used. Both must outlive the table. A map with an
- * interface beats one without; among equals the longest prefix wins. */
+/* Builds the table of one part and one interface (ADDRMAP_ANY: of one that has no
+ * maps of its own). The entries must be sorted by addrmap_compare() and free of
+ * addrmap_clashes(). ranges has room for ADDRMAP_RANGES(addrmap_count()) of them;
+ * table->n_ranges are used. Entries and ranges must outlive the table. A map with
+ * an interface beats one without; among equals the longest prefix wins. */
 void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, size_t n_entries,
 	enum addrmap_part part, uint8_t outside, struct addrmap_range *ranges)
 {
@@ -139,9 +139,8 @@ void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, s
 	*table = (struct addrmap){.entries = entries, .ranges = ranges, .n_ranges = sweep.n_ranges};
 }
 
-/* Whether a is in a range or behind it, without a branch that depends on the
- * data: what is looked up comes from strangers, and no branch predictor learns
- * it. */
+/* Tells whether an address is in a range or behind it, as 1 or 0. There is no branch that
+ * depends on the data: addresses come from strangers, and no branch predictor learns them. */
 static size_t reaches(struct address a, const struct addrmap_range *range)
 {
 	const struct address first = range->first;
@@ -149,7 +148,8 @@ static size_t reaches(struct address a, const struct addrmap_range *range)
 	return (first.hi < a.hi) | ((first.hi == a.hi) & (first.lo <= a.lo));
 }
 
-/* Index of the range that a is in, in a table with maps; needs no index. */
+/* Returns the index of the range that an address is in, by halving. The table must
+ * have maps, and needs no index. */
 size_t addrmap_search(const struct addrmap *table, struct address a)
 {
 	const struct addrmap_range *range = table->ranges;
@@ -163,7 +163,7 @@ size_t addrmap_search(const struct addrmap *table, struct address a)
 	return (size_t)(range - table->ranges);
 }
 
-/* Of an address from 2^64 on. */
+/* Returns the map of an address from 2^64 on, by the index. */
 static uint32_t find_high(const struct addrmap *table, struct address a)
 {
 	const struct addrmap_range *range;
@@ -181,7 +181,8 @@ static uint32_t find_high(const struct addrmap *table, struct address a)
 	return range[reached].map;
 }
 
-/* What addrmap_find() leaves: IPv6, and tables without an index. */
+/* Returns the map of an address that addrmap_find_low() cannot look up: IPv6, or a
+ * table without an index. */
 uint32_t addrmap_find_other(const struct addrmap *table, struct address a)
 {
 	if (table->slots)

@@ -72,7 +72,7 @@ void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, s
 size_t addrmap_search(const struct addrmap *table, struct address a);
 uint32_t addrmap_find_other(const struct addrmap *table, struct address a);
 
-/* The first of the ranges that a slot leads to. */
+/* Returns the first of the ranges that a slot leads to. */
 static inline const struct addrmap_range *addrmap_slot_range(const struct addrmap *table, uint32_t slot)
 {
 	return &table->ranges[slot & ((UINT32_C(1) << ADDRMAP_SLOT_BITS) - 1)];
@@ -83,8 +83,8 @@ static inline const struct addrmap_node *addrmap_slot_node(const struct addrmap 
 	return &table->nodes[slot & ~ADDRMAP_SLOT_NODE];
 }
 
-/* The slot of an address in a node; key is the half of it that the node is about.
- * No branch depends on it: what is looked up comes from strangers. */
+/* Returns the slot of an address in a node; key is the half of the address that the node
+ * is about. There is no branch that depends on it: addresses come from strangers. */
 static inline uint32_t addrmap_find_slot(
 	const struct addrmap *table, const struct addrmap_node *node, uint64_t key)
 {
@@ -94,8 +94,9 @@ static inline uint32_t addrmap_find_slot(
 	return table->slots[node->slots + ((nearest + 1) & -(uint64_t)(key >= node->base))];
 }
 
-/* Of an address below 2^64, as IPv4 is: so are all ranges that may be its own, and
- * half of the number tells. The choice is one of values, not of ways to go on. */
+/* Returns the map of an address below 2^64, as IPv4 is. The ranges that it may be
+ * in begin below 2^64, too, so the lower half tells. The loop chooses between
+ * values, not between branches: addresses come from strangers. */
 static inline uint32_t addrmap_find_low(const struct addrmap *table, uint64_t lo)
 {
 	const struct addrmap_range *range, *next;
@@ -110,15 +111,14 @@ static inline uint32_t addrmap_find_low(const struct addrmap *table, uint64_t lo
 	return range->map;
 }
 
-/* The map that holds for a: index of its entry, or ADDRMAP_NONE. */
+/* Returns the map that holds for an address: the index of its entry, or ADDRMAP_NONE. */
 static inline uint32_t addrmap_find(const struct addrmap *table, struct address a)
 {
 	return table->slots && a.hi == 0 ? addrmap_find_low(table, a.lo) : addrmap_find_other(table, a);
 }
 
-/* What a is known as outside, a being covered by the map. Of a prefix that is
- * mapped to one of its own length the host bits stay; all others become the
- * one public address. */
+/* Returns the public address of an address that the map covers. Between prefixes of equal
+ * length the host bits stay; otherwise every address becomes the one public address. */
 static inline struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
 {
 	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);

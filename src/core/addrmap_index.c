@@ -11,8 +11,8 @@
  */
 #include "core/addrmap_index.h"
 
-/* A node is either about the upper half of addresses or, where that is the same
- * for all that come there, about the lower. */
+/* Returns the half of an address that a node is about: the upper one, or the lower
+ * one where the upper is equal for all addresses that come there. */
 static uint64_t half(struct address a, bool low)
 {
 	return low ? a.lo : a.hi;
@@ -23,7 +23,7 @@ struct indexer {
 	struct addrmap_index *index;
 };
 
-/* The slot of addresses that are in range first or one of the n behind it. */
+/* Makes the slot of addresses that are in range first or in one of the n ranges behind it. */
 static uint32_t make_slot(struct indexer *indexer, size_t first, size_t n, bool low);
 
 static void put_slot(const struct indexer *indexer, size_t slot, uint32_t value)
@@ -38,7 +38,7 @@ static void put_node(const struct indexer *indexer, size_t index, struct addrmap
 		indexer->index->nodes[index] = node;
 }
 
-/* How many ranges behind the first one begin in a slot of a node. */
+/* Counts the ranges behind the first one that begin in a slot of a node. */
 static size_t count_in_slot(
 	const struct indexer *indexer, const struct addrmap_node *node, uint64_t slot, size_t first, size_t n)
 {
@@ -51,7 +51,7 @@ static size_t count_in_slot(
 	return count;
 }
 
-/* Whether a range begins with a slot, and so holds in all of it. */
+/* Tells whether a range begins with a slot, and so holds in all of it. */
 static bool begins_slot(
 	const struct indexer *indexer, const struct addrmap_node *node, uint64_t slot, size_t range)
 {
@@ -78,8 +78,8 @@ static void make_slots(struct indexer *indexer, const struct addrmap_node *node,
 	put_slot(indexer, node->slots + 1 + node->n, make_slot(indexer, first, 0, node->low));
 }
 
-/* A node for the n ranges behind the first one: as many slots at most. Deeper
- * nodes have less to shift, so there are no more than 64 below each other. */
+/* Makes a node for the n ranges behind the first one, with n slots at most, and returns its
+ * index. Deeper nodes have less to shift, so there are no more than 64 below each other. */
 static uint32_t make_node(struct indexer *indexer, size_t first, size_t n, bool low)
 {
 	struct addrmap_index *index = indexer->index;
@@ -104,8 +104,8 @@ static uint32_t make_slot(struct indexer *indexer, size_t first, size_t n, bool 
 	return (uint32_t)(n << ADDRMAP_SLOT_BITS | first);
 }
 
-/* Adds a table to an index, from where addrmap_find() then begins. As long as
- * the index has no memory, what it needs is only counted. */
+/* Adds a table to an index, where addrmap_find() then begins. As long as the index
+ * has no memory, its size is only counted. */
 void addrmap_index(struct addrmap *table, struct addrmap_index *index)
 {
 	struct indexer indexer = {table->ranges, index};

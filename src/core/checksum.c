@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Adds a word that is in host order. */
+/* Adds a 16-bit word in host order to a sum. */
 uint64_t checksum_add_word(uint64_t sum, uint16_t word)
 {
 	return checksum_add_around(sum, htons(word));

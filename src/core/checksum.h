@@ -52,9 +52,9 @@ static inline uint64_t checksum_add_16(uint64_t sum, const uint8_t *bytes)
 		checksum_add_around(sum, checksum_read_8(bytes)), checksum_read_8(bytes + 8));
 }
 
-/* The sum as 16 bits, in memory order: its halves are added, each to the other, so
- * that the upper one has the carry of the lower. Folding keeps it modulo 0xffff; of
- * the two zeros of one's complement it leaves 0 only where nothing was added. */
+/* Folds a sum into 16 bits in memory order, modulo 0xffff. The halves are added
+ * crosswise, so that the upper one has the carry of the lower. Of the two zeros of
+ * one's complement it returns 0 only where nothing was added. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
 	const uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
@@ -62,7 +62,7 @@ static inline uint16_t checksum_fold(uint64_t sum)
 	return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
-/* Whether a sum over data that includes its checksum field says "intact". */
+/* Tells whether a sum over data that includes its checksum field says "intact". */
 static inline bool checksum_verifies(uint64_t sum)
 {
 	return sum > 0 && sum % UINT16_MAX == 0;

@@ -16,7 +16,7 @@ static uint32_t times_x(uint32_t a)
 	return a & 1 ? a >> 1 ^ POLYNOMIAL : a >> 1;
 }
 
-/* a times b modulo the polynomial. */
+/* Multiplies modulo the polynomial. */
 static uint32_t multiply(uint32_t a, uint32_t b)
 {
 	uint32_t product = 0;
@@ -26,7 +26,7 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 	return product;
 }
 
-/* x^8n modulo the polynomial: what n zero bytes do to a remainder. */
+/* Returns x^8n modulo the polynomial: what n zero bytes do to a remainder. */
 static uint32_t power(size_t n)
 {
 	uint32_t result = X_TO_0;
@@ -36,8 +36,8 @@ static uint32_t power(size_t n)
 	return result;
 }
 
-/* By what a CRC32c changes (exclusive or) if n bytes of what it covers change by
- * these (exclusive or), and other bytes stand behind them. */
+/* Returns the exclusive or of a CRC32c before and after a change: n bytes that it
+ * covers are combined (exclusive or) with changes, and `behind` bytes follow them. */
 uint32_t crc32c_difference(const uint8_t *changes, size_t n, size_t behind)
 {
 	uint32_t crc = 0;

@@ -5,8 +5,8 @@
  */
 #include "core/decide.h"
 
-/* Whether the kernel's NAT could have changed the quoted packet: a map covers one
- * of its addresses, or one is private. */
+/* Tells whether the kernel's NAT could have changed the quoted packet: a map
+ * covers one of its addresses, or one of them is private. */
 static bool may_have_nat(const struct decision *d)
 {
 	return d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE ||

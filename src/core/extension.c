@@ -25,7 +25,7 @@ enum { CLASS_INTERFACE = 2, CLASS_NODE = 5 };
 enum { HAS_INDEX = 0x08, HAS_ADDRESS = 0x04, HAS_NAME = 0x02 }; /* c-type, RFC 5837 4.1 */
 enum { AFI_IPV4 = 1, AFI_IPV6 = 2 };
 
-/* Length of the object at bytes[at], 0 if it does not fit. */
+/* Returns the length of the object at bytes[at] in bytes; 0 if it does not fit. */
 static size_t object_length(const uint8_t *bytes, size_t length, size_t at)
 {
 	size_t n = length - at >= EXTENSION_HEADER ? packet_be16(bytes + at) : 0;
@@ -46,8 +46,8 @@ static bool objects_fit(const uint8_t *bytes, size_t length)
 	return true;
 }
 
-/* Whether these bytes are an extension structure: version 2, objects that add
- * up, and a checksum that is right. One that is 0 was not computed (RFC 4884, 7). */
+/* Tells whether bytes are an extension structure: version 2, objects that add up,
+ * and a right checksum. A checksum of 0 was not computed (RFC 4884, 7). */
 bool extension_is_sound(const uint8_t *bytes, size_t length)
 {
 	if (length < EXTENSION_HEADER || bytes[0] >> 4 != 2 || !objects_fit(bytes, length))
@@ -55,8 +55,8 @@ bool extension_is_sound(const uint8_t *bytes, size_t length)
 	return packet_be16(bytes + 2) == 0 || checksum_verifies(checksum_add(0, bytes, length));
 }
 
-/* Whether the address sub-object (family, two reserved bytes, address) at
- * payload is private; one that cannot be read is taken for it. */
+/* Tells whether the address sub-object (family, two reserved bytes, address) at
+ * payload is private. An address that cannot be read counts as private. */
 static bool address_tells(const uint8_t *payload, size_t length)
 {
 	if (length >= 8 && packet_be16(payload) == AFI_IPV4)
@@ -66,7 +66,7 @@ static bool address_tells(const uint8_t *payload, size_t length)
 	return true;
 }
 
-/* Whether an object tells a private address or the name of an interface. */
+/* Tells whether an object holds a private address or the name of an interface. */
 static bool object_is_private(const uint8_t *object, size_t length)
 {
 	uint8_t class = object[2], type = object[3];
@@ -79,7 +79,7 @@ static bool object_is_private(const uint8_t *object, size_t length)
 	return type & HAS_ADDRESS && (at > length || address_tells(object + at, length - at));
 }
 
-/* The checksum of the structure, unless it was sent without one. */
+/* Computes the checksum of the structure, unless it was sent without one. */
 static void renew_checksum(uint8_t *bytes, size_t length)
 {
 	uint16_t sum;
@@ -92,9 +92,9 @@ static void renew_checksum(uint8_t *bytes, size_t length)
 	memcpy(bytes + 2, &sum, 2);
 }
 
-/* Removes the private objects of a structure and closes the gaps. Returns the
- * new length: 0 if no object is left, or if the structure is not sound, so that
- * nobody can say what it tells. */
+/* Removes the private objects of a structure and closes the gaps. Returns the new
+ * length in bytes; 0 if no object is left, or if the structure is not sound, so
+ * that its contents are unknown. */
 size_t extension_strip_private(uint8_t *bytes, size_t length)
 {
 	size_t to = EXTENSION_HEADER, n;

@@ -10,8 +10,8 @@
 
 #include "core/transport.h"
 
-/* The tuple of the quoted packet. False if it has none that connection tracking
- * could know: its ports or identifier are not quoted. */
+/* Reads the tuple of the quoted packet. Returns false if connection tracking can
+ * know no such tuple: the ports or the identifier are not quoted. */
 bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, const uint8_t *bytes)
 {
 	const struct packet *inner = &error->inner;
@@ -39,7 +39,8 @@ bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, c
 	return true;
 }
 
-/* The type that answers an ICMP query, and the query that it answers. */
+/* Returns the type of the answer to an ICMP query, or of the query to an answer; 0
+ * for other protocols. */
 static uint8_t icmp_type_inverse(uint8_t protocol, uint8_t type)
 {
 	if (protocol == IPPROTO_ICMPV6)
@@ -51,7 +52,7 @@ static uint8_t icmp_type_inverse(uint8_t protocol, uint8_t type)
 	return type % 2 ? type + 1 : type - 1; /* 13, 14; 15, 16; 17, 18 */
 }
 
-/* The tuple of an answer to a packet with this tuple. */
+/* Returns the tuple of an answer to a packet with this tuple. */
 struct flow_tuple flow_tuple_inverse(const struct flow_tuple *tuple)
 {
 	return (struct flow_tuple){
@@ -72,7 +73,8 @@ bool flow_tuple_equal(const struct flow_tuple *a, const struct flow_tuple *b)
 	       a->protocol == b->protocol && a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code;
 }
 
-/* Whether the two directions are not just the inverse of each other. */
+/* Tells whether the kernel's NAT translates a flow: its two directions are not
+ * just the inverse of each other. */
 bool flow_has_nat(const struct flow *flow)
 {
 	struct flow_tuple plain = flow_tuple_inverse(&flow->original);
@@ -85,7 +87,7 @@ static bool is_one_of(uint16_t port_be, uint16_t a_be, uint16_t b_be)
 	return port_be == a_be || port_be == b_be;
 }
 
-/* Whether a packet that was sent with this tuple could be seen with that one:
+/* Tells whether a packet that was sent with one tuple could be seen with another:
  * each of its sides is as it was sent, or as the answer knows it. Between the
  * kernel's two NAT hooks one side is translated and the other is not yet. */
 static bool could_be(
@@ -101,9 +103,8 @@ static bool could_be(
 	       seen->icmp_code == sent->icmp_code;
 }
 
-/* A packet of the flow was seen with the tuple *seen, before, amid or after the
- * kernel's NAT: returns the tuple that its sender gave it, or NULL if it does not
- * belong to the flow. */
+/* Returns the tuple that its sender gave to a packet of the flow, which was seen with the tuple
+ * *seen before, amid or after the kernel's NAT; NULL if it does not belong to the flow. */
 const struct flow_tuple *flow_as_sent(const struct flow *flow, const struct flow_tuple *seen)
 {
 	if (could_be(seen, &flow->original, &flow->reply))

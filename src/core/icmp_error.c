@@ -12,7 +12,7 @@
 #include "core/checksum.h"
 #include "core/extension.h"
 
-/* In how many bytes the length field of RFC 4884 counts; 0: there is none. */
+/* The unit of the RFC 4884 length field of each type, in bytes; 0: the type has no such field. */
 static const uint8_t units[] = {
 #define ICMP_TYPE(name, version, type, text, unit) unit,
 #include "core/icmp_type.def"
@@ -36,7 +36,7 @@ static bool find_type(enum icmp_type *found, uint8_t version, uint8_t type)
 	return entry > 0;
 }
 
-/* Whether the sum of an IPv4 header is right; IPv6 has none. */
+/* Tells whether the checksum of an IPv4 header is right; IPv6 has none. */
 static bool header_verifies(const struct packet *p, const uint8_t *bytes)
 {
 	const uint8_t *header = bytes + p->begin;
@@ -44,7 +44,7 @@ static bool header_verifies(const struct packet *p, const uint8_t *bytes)
 	return p->version == 6 || checksum_verifies(checksum_add(0, header, (header[0] & 0xfu) * 4));
 }
 
-/* Whether the sum of the ICMP message is right. ICMPv6 is summed with a
+/* Tells whether the checksum of the ICMP message is right. ICMPv6 is summed with a
  * pseudo-header (RFC 4443, 2.3; RFC 8200, 8.1). */
 static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
 {
@@ -92,14 +92,14 @@ static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, 
 	return OUTCOME_UNDECIDED;
 }
 
-/* Offset of the length field of RFC 4884 (4.1 to 4.5), one byte. */
+/* Returns the offset of the length field of RFC 4884 (4.1 to 4.5), one byte. */
 uint16_t icmp_error_length_field(const struct icmp_error *error)
 {
 	return (uint16_t)(error->outer.transport + (error->outer.version == 4 ? 5 : 4));
 }
 
-/* Messages from before RFC 4884 have an extension at a fixed place and do not
- * say so (5.5): there is one if what stands there is one. */
+/* Tells whether the message has an extension as they were before RFC 4884: at a fixed
+ * place, and not announced (5.5). There is one if what stands there is sound. */
 static bool has_old_extension(const struct packet *outer, const uint8_t *bytes, size_t begin)
 {
 	size_t at = begin + EXTENSION_OLD;
@@ -108,9 +108,8 @@ static bool has_old_extension(const struct packet *outer, const uint8_t *bytes, 
 	       extension_is_sound(bytes + at, outer->end - at);
 }
 
-/* Where the quoted packet ends at the latest: where the length field says, or
- * at the end of the message. Finds the extension on the way. 0 if the field
- * points beyond the message. */
+/* Returns where the quoted packet ends at the latest: where the length field says, or at the
+ * end of the message; 0 if the field points beyond the message. Sets error->extension. */
 static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 {
 	const struct packet *outer = &error->outer;
@@ -129,8 +128,8 @@ static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 	return begin + length;
 }
 
-/* Whether the quoted packet is itself an ICMP error (RFC 1122, 3.2.2; RFC 4443,
- * 2.4e: none is sent about one). */
+/* Tells whether the quoted packet is itself an ICMP error. No error is sent about
+ * one (RFC 1122, 3.2.2; RFC 4443, 2.4e). */
 static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
 {
 	uint8_t type;
@@ -160,8 +159,8 @@ static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 	return quotes_error(inner, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
 }
 
-/* Whether an IPv6 header has an address of ::ffff:0:0/96, which is not for the
- * wire (RFC 4038, 4.2) and would here be taken for IPv4 (address.h). */
+/* Tells whether an IPv6 header has an address of ::ffff:0:0/96, which is not for
+ * the wire (RFC 4038, 4.2) and would here be taken for IPv4 (address.h). */
 static bool has_mapped_address(const struct icmp_error *error)
 {
 	return error->outer.version == 6 &&
@@ -169,9 +168,9 @@ static bool has_mapped_address(const struct icmp_error *error)
 		       address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
 }
 
-/* Reads the packet of length bytes (at most 65535) that starts with its outer
- * IP header. Returns OUTCOME_UNDECIDED if it is a sound ICMP error, with all of
- * *error filled in; else what it is, with *error undefined. */
+/* Reads a packet of length bytes (at most 65535) that starts with its outer IP
+ * header. Returns OUTCOME_UNDECIDED if it is a sound ICMP error, with all of
+ * *error filled in; else another outcome, with *error undefined. */
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length)
 {
 	enum outcome outcome = parse_outer(error, bytes, length);

@@ -10,7 +10,7 @@ static const enum outcome_fate fates[OUTCOME_COUNT] = {
 #undef OUTCOME
 };
 
-/* What happens to a packet with this outcome; it must be below OUTCOME_COUNT. */
+/* Returns what happens to a packet with this outcome, which must be below OUTCOME_COUNT. */
 enum outcome_fate outcome_fate(enum outcome outcome)
 {
 	return fates[outcome];

@@ -11,8 +11,8 @@
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140
 
-/* Whether IPv4 options hold a source route (RFC 791: 131 loose, 137 strict) that
- * is not used up. */
+/* Tells whether IPv4 options hold a source route (RFC 791: 131 loose, 137 strict)
+ * that is not used up. */
 static bool has_route_left(const uint8_t *options, size_t length)
 {
 	enum { END = 0, NOP = 1, LOOSE = 131, STRICT = 137 };
@@ -75,8 +75,8 @@ static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_
 }
 
 /* Walks the extension headers (RFC 8200, 4) from offset on to the transport
- * header. Where the chain is cut short, or the packet is a later fragment,
- * there is none to be seen. Each step is at least 8 bytes, so it ends. */
+ * header. p->transport stays 0 where the chain is cut short, or the packet is a
+ * later fragment. Each step is at least 8 bytes, so it ends. */
 static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offset)
 {
 	while (is_extension(p->protocol)) {

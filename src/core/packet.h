@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One IP header with what it says about the bytes after it. The same reader
- * serves the packet on the wire and the one that an error quotes.
+ * One IP header with what it says about the bytes after it. One reader serves
+ * the packet on the wire and the one that an error quotes.
  */
 #ifndef CORE_PACKET_H
 #define CORE_PACKET_H
@@ -34,37 +34,38 @@ enum packet_status { PACKET_OK, PACKET_TRUNCATED, PACKET_INCONSISTENT };
 
 enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end);
 
-/* The 16-bit number at p, which is in network order. */
+/* Reads a 16-bit number in network order. */
 static inline uint16_t packet_be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* Where the addresses of the IP header are. */
+/* Returns the offset of the source address in the IP header. */
 static inline unsigned packet_source(const struct packet *p)
 {
 	return p->begin + (p->version == 4 ? 12 : 8);
 }
 
+/* Returns the offset of the destination address in the IP header. */
 static inline unsigned packet_destination(const struct packet *p)
 {
 	return p->begin + (p->version == 4 ? 16 : 24);
 }
 
-/* Whether p says that it carries ICMP in IPv6, or ICMPv6 in IPv4: a number that
- * exists, for a protocol that nobody speaks there. */
+/* Tells whether p carries ICMP in IPv6, or ICMPv6 in IPv4: the number exists, but
+ * no host speaks the protocol there. */
 static inline bool packet_has_foreign_icmp(const struct packet *p)
 {
 	return p->protocol == (p->version == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
-/* Whether bytes first to first + n of the transport header can be seen. */
+/* Tells whether n bytes of the transport header, from byte first on, are quoted. */
 static inline bool packet_quotes(const struct packet *p, unsigned first, unsigned n)
 {
 	return p->transport && p->transport + first + n <= p->end;
 }
 
-/* The address that is there. */
+/* Reads the address at an offset, of the IP version of p. */
 static inline struct address packet_address(const struct packet *p, const uint8_t *bytes, unsigned offset)
 {
 	return p->version == 4 ? address_from_v4(bytes + offset) : address_from_v6(bytes + offset);

@@ -32,7 +32,7 @@ static const struct stats_text texts[STATS_COUNT] = {
 #undef ICMP_TYPE
 };
 
-/* The text of a counter below STATS_COUNT; never NULL, valid for ever. */
+/* Returns the text of a counter below STATS_COUNT; never NULL, valid for ever. */
 const struct stats_text *stats_text(unsigned counter)
 {
 	return &texts[counter];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counters. Each worker writes its own set and nobody else's, so that counting
- * costs an addition; readers add the sets up. No formatting here.
+ * Counters. Each worker has a set that only it writes, so that counting costs
+ * an addition; readers add the sets up. No formatting here.
  */
 #ifndef CORE_STATS_H
 #define CORE_STATS_H
@@ -33,7 +33,7 @@ struct stats_text {
 
 const struct stats_text *stats_text(unsigned counter);
 
-/* Adds n to a number that only the caller writes and that others read. */
+/* Adds n to a number that other threads read; only the calling thread may write it. */
 static inline void stats_increase(_Atomic uint64_t *number, uint64_t n)
 {
 	uint64_t old = atomic_load_explicit(number, memory_order_relaxed);
@@ -41,13 +41,13 @@ static inline void stats_increase(_Atomic uint64_t *number, uint64_t n)
 	atomic_store_explicit(number, old + n, memory_order_relaxed);
 }
 
-/* Adds n to a counter; only its owner may. */
+/* Adds n to a counter; only the worker that owns it may. */
 static inline void stats_add(struct stats *stats, unsigned counter, uint64_t n)
 {
 	stats_increase(&stats->counter[counter], n);
 }
 
-/* The value of a counter, from any thread. */
+/* Returns the value of a counter, in any thread. */
 static inline uint64_t stats_get(const struct stats *stats, unsigned counter)
 {
 	return atomic_load_explicit(&stats->counter[counter], memory_order_relaxed);

@@ -44,8 +44,8 @@ static uint64_t write_address(struct edit *edit, const struct packet *p, unsigne
 	return p->version == 4 ? write_v4(edit->bytes + offset, a) : write_v6(edit->bytes + offset, a);
 }
 
-/* The outer source is in the sum of its IPv4 header, and in IPv6 by way of the
- * pseudo-header in that of ICMPv6. */
+/* Sets the outer source, which is in the sum of its IPv4 header, and in IPv6 by
+ * way of the pseudo-header in that of ICMPv6. */
 static void set_outer_source(struct edit *edit, const struct icmp_error *error, struct address a)
 {
 	uint64_t delta;
@@ -57,8 +57,8 @@ static void set_outer_source(struct edit *edit, const struct icmp_error *error, 
 	edit->outer_changed = true;
 }
 
-/* An inner address is in the sum of its own IPv4 header, in that of ICMP, and
- * by way of the pseudo-header in that of the inner transport, except for a
+/* Sets an inner address, which is in the sum of its own IPv4 header, in that of ICMP,
+ * and by way of the pseudo-header in that of the inner transport, except for a
  * destination that a source route or routing header will replace (RFC 8200, 8.1). */
 static void set_inner_address(
 	struct edit *edit, const struct packet *inner, unsigned offset, struct address a)
@@ -90,9 +90,8 @@ static void set_inner_port(struct edit *edit, const struct packet *inner, unsign
 	edit->inner_changed = true;
 }
 
-/* Sets the ports of SCTP, which are quoted if there is a tuple, and the CRC32c over
- * them where that can be told: not of a fragment, for its packet is longer than its
- * IP header says. */
+/* Sets the ports of SCTP, which are quoted if there is a tuple, and the CRC32c over them where
+ * that can be told: not of a fragment, for its packet is longer than its IP header says. */
 static void set_sctp_ports(struct edit *edit, const struct packet *inner, const struct flow_tuple *tuple)
 {
 	uint8_t *header = edit->bytes + inner->transport, change[4], crc[4];
@@ -146,8 +145,8 @@ static void set_inner_maps(struct edit *edit, const struct decision *d)
 			addrmap_apply(&d->entries[d->destination_map], error->inner.destination));
 }
 
-/* A copy made by nft's dup or iptables' TEE has DF set, which the kernel's own
- * errors never have (nf_dup_ipv4). */
+/* Clears DF, which a copy made by nft's dup or iptables' TEE has, and the kernel's
+ * own errors never have (nf_dup_ipv4). */
 static void clear_df(struct edit *edit, const struct packet *outer)
 {
 	uint8_t *flags = edit->bytes + outer->begin + 6;
@@ -159,14 +158,14 @@ static void clear_df(struct edit *edit, const struct packet *outer)
 	edit->df_cleared = true;
 }
 
-/* What it changes in a sum that the bytes with the one partial sum give way to
- * those with the other. Both must start at the same even distance. */
+/* Returns what changes in a sum when bytes whose partial sum is `before` give way to
+ * bytes whose partial sum is `after`. Both must start at the same even distance. */
 static uint64_t difference(uint64_t before, uint64_t after)
 {
 	return (uint16_t)~checksum_fold(before) + (uint64_t)checksum_fold(after);
 }
 
-/* Lets the message end at new_end, and its headers say so. */
+/* Ends the message at new_end, and says so in its headers. */
 static void shorten(struct edit *edit, struct decision *d, uint16_t new_end)
 {
 	const struct packet *outer = &d->error.outer;
@@ -220,8 +219,8 @@ static void strip(struct edit *edit, struct decision *d)
 		remove_private_objects(edit, d);
 }
 
-/* The inner transport checksum, where it is quoted. In UDP 0 says that there is
- * none, so a computed 0 is written as 0xffff (RFC 768); in UDP-Lite as well. */
+/* Updates the inner transport checksum, where it is quoted. A UDP checksum of 0 says
+ * that there is none, so a computed 0 is written as 0xffff (RFC 768, RFC 3828). */
 static void finish_transport(struct edit *edit, const struct packet *inner)
 {
 	uint8_t *field = edit->bytes + inner->transport + edit->transport.checksum;
@@ -243,8 +242,8 @@ static void finish_inner(struct edit *edit, const struct packet *inner)
 	finish_transport(edit, inner);
 }
 
-/* Brings the sums up to date from the inside out: each one is itself among the
- * bytes that the next one covers. One of which nothing has changed stays. */
+/* Brings the sums up to date from the inside out: each one is itself among the bytes that
+ * the next one covers. A sum over unchanged bytes stays as it is, right or wrong. */
 static void finish_sums(struct edit *edit, const struct icmp_error *error)
 {
 	const struct packet *outer = &error->outer;
@@ -263,7 +262,7 @@ static bool has_private_inner(const struct packet *inner, const uint8_t *bytes)
 	       address_is_private(packet_address(inner, bytes, packet_destination(inner)));
 }
 
-/* Names what was done, after a look at what is there now. */
+/* Returns the outcome: a private address that is still there, or what was changed. */
 static enum outcome outcome_of(const struct edit *edit, const struct icmp_error *error)
 {
 	const struct packet *outer = &error->outer;
@@ -290,10 +289,9 @@ void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_P
 	d->destination_map = addrmap_find(inner, d->error.inner.destination);
 }
 
-/* Translates the sound error d->error in place, after translate_find_maps(). sent is
- * the tuple that the inner packet was sent with, NULL if no flow with NAT tells.
- * Fills in d->outcome, d->modified and d->length; sets maps that turn out not to be
- * needed to ADDRMAP_NONE. */
+/* Translates the sound error d->error in place, after translate_find_maps(). sent is the tuple
+ * that the inner packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome,
+ * d->modified and d->length; sets maps that turn out not to be needed to ADDRMAP_NONE. */
 void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes)
 {
 	const struct icmp_error *error = &d->error;

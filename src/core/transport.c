@@ -7,7 +7,7 @@
 
 #include <netinet/in.h>
 
-/* Whether an ICMP message of this type has an identifier: echo, timestamp,
+/* Tells whether ICMP messages of a type have an identifier: echo, timestamp,
  * information and address mask (RFC 792, RFC 950), in IPv6 echo (RFC 4443). */
 static bool is_query(uint8_t version, uint8_t type)
 {
@@ -16,9 +16,8 @@ static bool is_query(uint8_t version, uint8_t type)
 	return type == 0 || type == 8 || (type >= 13 && type <= 18);
 }
 
-/* What the transport header of p holds; all false if none can be seen or the
- * protocol is not one of those. Whether each field is inside the quoted bytes
- * is for packet_quotes() to say. */
+/* Returns what the transport header of p holds; all false if none can be seen, or for any other
+ * protocol. Whether each field is inside the quoted bytes is for packet_quotes() to say. */
 struct transport transport_of(const struct packet *p, const uint8_t *bytes)
 {
 	if (!packet_quotes(p, 0, 1) || packet_has_foreign_icmp(p))

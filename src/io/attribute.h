@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Whether a message is all there, in length bytes that were received. */
+/* Tells whether a message lies whole in the length bytes that were received. */
 static inline bool message_is_whole(const struct nlmsghdr *message, size_t length)
 {
 	return length >= sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
@@ -40,8 +40,8 @@ struct attributes {
 	ptrdiff_t length; /* bytes; below 0 where the last attribute lacks its padding */
 };
 
-/* The attributes of a message, which follow its own header and another one of
- * so many bytes. */
+/* Returns the attributes of a message, which follow its own header and another one
+ * of so many bytes. */
 static inline struct attributes message_attributes(const struct nlmsghdr *message, size_t header)
 {
 	const size_t begin = NLMSG_HDRLEN + NLMSG_ALIGN(header);

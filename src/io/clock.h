@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The time since the machine started, which nobody sets.
+ * The time since the machine started, which setting the clock does not change.
  */
 #ifndef IO_CLOCK_H
 #define IO_CLOCK_H

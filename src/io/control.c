@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The control socket. Every client has one request, a deadline that only moved
- * bytes push back, and at most one piece of answer in memory, so that one who
- * sends garbage, nothing, or never reads harms nobody.
+ * bytes push back, and at most one piece of answer in memory, so that a
+ * client that sends garbage or nothing, or never reads, does no harm.
  */
 #define _GNU_SOURCE
 #include "io/control.h"
@@ -50,8 +50,8 @@ static void client_close(struct client *client)
 	*client = (struct client){.fd = -1};
 }
 
-/* Whether somebody listens there: a daemon that is too busy to accept (EAGAIN)
- * is a living one, too. */
+/* Tells whether a daemon listens at an address; one that is too busy to accept
+ * (EAGAIN) does, too. */
 static bool is_answered(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -64,8 +64,8 @@ static bool is_answered(const struct sockaddr_un *address)
 	return answered;
 }
 
-/* Removes the socket of a daemon that was killed. That of a living one stays
- * (EADDRINUSE), and so does whatever is no socket (EEXIST). */
+/* Removes the socket of a daemon that was killed. Returns -1 with errno EADDRINUSE
+ * if a daemon listens there, EEXIST if the file is no socket. */
 static int remove_stale(const struct sockaddr_un *address)
 {
 	struct stat file;
@@ -81,8 +81,8 @@ static int remove_stale(const struct sockaddr_un *address)
 	return -1;
 }
 
-/* The mode is right before anybody can connect: bind() makes the file with no
- * rights for others, and listen() comes last. */
+/* Gives the socket to the group and opens it for its members. bind() has made the file
+ * without any rights, and listen() comes later, so that no client can connect too early. */
 static int give_to_group(const char *path, const char *group)
 {
 	const struct group *entry;
@@ -96,7 +96,7 @@ static int give_to_group(const char *path, const char *group)
 			return -1;
 		}
 		if (stat(path, &file) == 0 && file.st_gid == entry->gr_gid)
-			return chmod(path, 0660); /* who may not change owners need not */
+			return chmod(path, 0660); /* to change it takes a right that is not needed here */
 		if (chown(path, (uid_t)-1, entry->gr_gid) < 0)
 			return -1;
 	}
@@ -126,7 +126,7 @@ static int listen_at(const struct control *control, const char *group)
 	return -1;
 }
 
-/* Serves a socket that listens at path already. NULL with errno. */
+/* Serves a socket that listens at path already. Returns NULL with errno. */
 struct control *control_adopt(const char *path, int fd, control_answer *answer, void *context)
 {
 	struct control *control = calloc(1, sizeof(*control));
@@ -161,13 +161,13 @@ struct control *control_open(const char *path, const char *group, control_answer
 	return NULL;
 }
 
-/* The socket that listens. */
+/* Returns the descriptor of the socket that listens. */
 int control_descriptor(const struct control *control)
 {
 	return control->fd;
 }
 
-/* Cuts all clients off and removes the socket. NULL is fine. */
+/* Cuts all clients off and removes the socket. control may be NULL. */
 void control_close(struct control *control)
 {
 	if (!control)
@@ -180,7 +180,7 @@ void control_close(struct control *control)
 	free(control);
 }
 
-/* Whether a client has to go before another one. */
+/* Tells whether a client is cut off before another one. */
 static bool goes_before(const struct client *client, const struct client *other)
 {
 	if (client->request.privileged != other->request.privileged)
@@ -188,8 +188,8 @@ static bool goes_before(const struct client *client, const struct client *other)
 	return client->deadline < other->deadline;
 }
 
-/* A free place, or that of the client that has been idle for longest; that of a
- * privileged one is for the privileged. NULL: there is none. */
+/* Returns a free place, or that of the client that has been idle for longest. The place
+ * of a privileged client is only for privileged ones; NULL if there is no other. */
 static struct client *client_make_room(struct control *control, bool privileged)
 {
 	struct client *first = &control->clients[0];
@@ -245,8 +245,8 @@ static void accept_client(struct control *control)
 	client->request.privileged = is_privileged(fd);
 }
 
-/* Asks the callback for the (next piece of the) answer. False if there is no
- * memory for it. */
+/* Asks the callback for the answer, or for its next piece. Returns false if there
+ * is no memory for it. */
 static bool produce(struct control *control, struct client *client)
 {
 	FILE *out;
@@ -261,9 +261,9 @@ static bool produce(struct control *control, struct client *client)
 	return fclose(out) == 0;
 }
 
-/* Sends what the client takes of the current piece, and no more than that, so
- * that a fast reader of a long answer does not keep the others waiting. False:
- * done with this client. */
+/* Sends what the client takes of the current piece, and no more than that, so that
+ * a fast reader of a long answer does not keep the others waiting. Returns false
+ * if the client is to be cut off. */
 static bool push(struct control *control, struct client *client)
 {
 	ssize_t n = send(client->fd, client->answer + client->sent, client->answer_length - client->sent,
@@ -276,7 +276,8 @@ static bool push(struct control *control, struct client *client)
 	return client->sent < client->answer_length || (client->more && produce(control, client));
 }
 
-/* Makes a string of a request line; a NUL in it must not hide what follows. */
+/* Makes a string of a request line. A NUL in it becomes a question mark, so that
+ * it does not hide what follows. */
 static void end_line(char *line, char *end)
 {
 	if (end > line && end[-1] == '\r')
@@ -287,8 +288,8 @@ static void end_line(char *line, char *end)
 			*p = '?';
 }
 
-/* Takes the request line. One that is too long is answered as it stands, and
- * what comes behind it is not read. */
+/* Receives a part of the request line. A line that is too long is answered as far as
+ * it fits, and the rest is not read. Returns false if the client is to be cut off. */
 static bool pull(struct control *control, struct client *client)
 {
 	size_t room = sizeof(client->line) - client->length;
@@ -308,8 +309,9 @@ static bool pull(struct control *control, struct client *client)
 	return produce(control, client) && push(control, client);
 }
 
-/* Fills in fds (1 + CONTROL_CLIENTS_MAX at most) with what to wait for; returns
- * how many: poll() refuses more places than a process may have descriptors. */
+/* Fills in fds (1 + CONTROL_CLIENTS_MAX at most) with the descriptors to wait for,
+ * and returns how many there are: only those in use, because poll() refuses more
+ * than a process may have descriptors. */
 size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
 	const bool pausing = clock_milliseconds() < control->pause;
@@ -325,11 +327,12 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 	return n;
 }
 
-/* Serves whoever poll() found ready, and cuts off who has been idle too long. */
+/* Serves the clients that poll() found ready, and cuts off those that have been
+ * idle for too long. */
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
 	const struct pollfd *slot = fds + 1;
-	const int64_t began = clock_milliseconds(); /* while a request takes its time, nobody else is idle */
+	const int64_t began = clock_milliseconds(); /* a request that takes its time makes no other client idle */
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
@@ -346,7 +349,8 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
 		accept_client(control);
 }
 
-/* Milliseconds until there is something to do without anybody asking; -1: never. */
+/* Returns the milliseconds until control_poll_done() must be called even if no
+ * descriptor is ready; -1: never. */
 int control_timeout(const struct control *control)
 {
 	int64_t first = clock_milliseconds() < control->pause ? control->pause : 0, left;

@@ -23,8 +23,8 @@ struct control_request {
 	uint64_t generation; /* for the callback, likewise */
 };
 
-/* Writes the answer, closing line included, or a piece of it: true means that
- * there is more, and that the callback wants to be called again. */
+/* Writes the answer with its closing line, or a piece of it. Returns true if there
+ * is more, and the callback wants to be called again. */
 typedef bool control_answer(void *context, struct control_request *request, FILE *out);
 
 struct control *control_open(const char *path, const char *group, control_answer *answer, void *context);

@@ -48,8 +48,9 @@ struct round {
 	uint32_t first;
 };
 
-/* All answers to a batch may lie there before the first one is read. A process
- * without CAP_NET_ADMIN outside its namespace has to do with what everybody gets. */
+/* Makes room in the receive buffer for all answers to a batch, which may come
+ * before the first one is read. Without CAP_NET_ADMIN outside of its namespace, a
+ * process gets no more than the system's limit. */
 static void enlarge_buffer(int fd)
 {
 	const int size = FLOW_QUESTIONS_MAX * KERNEL_TRUTH;
@@ -58,7 +59,7 @@ static void enlarge_buffer(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
-/* Returns a socket of its own for questions; NULL with errno. */
+/* Opens a socket for questions. Returns NULL with errno. */
 struct flow_socket *flow_open(void)
 {
 	struct flow_socket *flows = calloc(1, sizeof(*flows));
@@ -70,7 +71,7 @@ struct flow_socket *flow_open(void)
 		flows->parts[i] = (struct iovec){flows->in[i], ANSWER_MAX};
 		flows->headers[i].msg_hdr = (struct msghdr){.msg_iov = &flows->parts[i], .msg_iovlen = 1};
 	}
-	flows->sequence = 1; /* what nobody asked for has 0 */
+	flows->sequence = 1; /* what the kernel sends unasked has 0 */
 	flows->question = nfct_new();
 	flows->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (flows->question && flows->socket && mnl_socket_bind(flows->socket, 0, MNL_SOCKET_AUTOPID) == 0) {
@@ -83,7 +84,7 @@ struct flow_socket *flow_open(void)
 	return NULL;
 }
 
-/* NULL is fine. */
+/* Closes a socket for questions. flows may be NULL. */
 void flow_close(struct flow_socket *flows)
 {
 	if (!flows)
@@ -146,7 +147,7 @@ static size_t put_question(
 	return nfct_nlmsg_build(message, flows->question) < 0 ? 0 : MNL_ALIGN(message->nlmsg_len);
 }
 
-/* Writes those questions of the round to which nobody knows an answer yet. */
+/* Writes the questions of a round that have no answer yet. Returns their length in bytes. */
 static size_t put_questions(struct flow_socket *flows, struct round *round, bool inverse)
 {
 	size_t length = 0, n;
@@ -182,12 +183,13 @@ static bool flow_read_address(const struct nlattr *v4, const struct nlattr *v6, 
 	return true;
 }
 
-/* Numbers of 8 and 16 bits as they stand in the message; 0 if absent. */
+/* Reads a number of 8 bits; 0 if it is absent. */
 static uint8_t read_u8(const struct nlattr *a)
 {
 	return has_length(a, 1) ? *(const uint8_t *)attribute_payload(a) : 0;
 }
 
+/* Reads a number of 16 bits as it stands in the message; 0 if it is absent. */
 static uint16_t read_u16(const struct nlattr *a)
 {
 	uint16_t value = 0;
@@ -248,7 +250,8 @@ static bool read_flow(const struct nlattr *const entry[], struct flow *flow)
 	       read_tuple(entry[CTA_TUPLE_REPLY], &flow->reply);
 }
 
-/* Reads the conntrack entry of NFQA_CT. False if it makes no sense. */
+/* Reads the conntrack entry that the kernel attached to a packet (NFQA_CT).
+ * Returns false if it cannot be understood. */
 bool flow_read_attached(const struct nlattr *attached, struct flow *flow)
 {
 	const struct nlattr *entry[CTA_TUPLE_REPLY + 1];
@@ -257,7 +260,7 @@ bool flow_read_attached(const struct nlattr *attached, struct flow *flow)
 	return read_flow(entry, flow);
 }
 
-/* What the kernel answered, as an errno: 0 with *flow filled in. */
+/* Reads an answer of the kernel. Returns 0 with *flow filled in, or an errno. */
 static int flow_read_answer(const struct nlmsghdr *message, size_t length, struct flow *flow)
 {
 	const struct nlattr *entry[CTA_TUPLE_REPLY + 1];
@@ -275,7 +278,8 @@ static int flow_read_answer(const struct nlmsghdr *message, size_t length, struc
 	return read_flow(entry, flow) ? 0 : EBADMSG;
 }
 
-/* Takes an answer to a question of this round. Any other one came too late. */
+/* Takes an answer to a question of this round. An answer to an earlier round came
+ * too late and is ignored. */
 static void flow_take_answer(struct round *round, const struct nlmsghdr *message, size_t length)
 {
 	const uint32_t i = length < sizeof(*message) ? UINT32_MAX : message->nlmsg_seq - round->first;
@@ -328,8 +332,8 @@ static int send_questions(const struct flow_socket *flows, size_t length)
 	return sent < 0 ? errno : 0;
 }
 
-/* Asks the questions to which nobody knows an answer yet, once, by the tuple
- * that was seen or by its inverse. */
+/* Asks the questions that have no answer yet, once, by the tuple that was seen or
+ * by its inverse. */
 static void flow_ask(struct flow_socket *flows, struct flow_question *questions, unsigned n, bool inverse)
 {
 	struct round round = {.questions = questions, .n = n, .first = flows->sequence};
@@ -360,7 +364,7 @@ void flow_lookup(struct flow_socket *flows, struct flow_question *questions, uns
 	flow_ask(flows, questions, n, false);
 }
 
-/* Whether connection tracking answers at all: 0, or an errno. */
+/* Asks connection tracking for a flow that cannot exist. Returns 0 if it answers, or an errno. */
 int flow_probe(struct flow_socket *flows)
 {
 	static const uint8_t nowhere[4] = {0, 0, 0, 0};

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A socket that becomes readable when an interface changes; -1 with errno. */
+/* Opens a socket that becomes readable when an interface changes. Returns -1 with errno. */
 int link_open(void)
 {
 	const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -24,7 +24,7 @@ int link_open(void)
 	return -1;
 }
 
-/* Takes what there is to read; an overrun (ENOBUFS) is news, too. */
+/* Discards what there is to read. An overrun (ENOBUFS) is news like any other. */
 void link_drain(int fd)
 {
 	char message[4096];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tables of nft that belong to this process: nobody else can change them, and
- * the kernel removes them when the process ends, however it does.
+ * Tables of nft that belong to this process: no other can change them, and the
+ * kernel removes them when the process ends, in whatever way.
  */
 #ifndef IO_NFTABLES_H
 #define IO_NFTABLES_H

@@ -11,13 +11,13 @@
 static const capng_type_t sets[] = {
 	CAPNG_EFFECTIVE, CAPNG_PERMITTED, CAPNG_INHERITABLE, CAPNG_BOUNDING_SET, CAPNG_AMBIENT};
 
-/* Whether the process has what the packet path needs. */
+/* Tells whether the process has the capability that the packet path needs. */
 bool privilege_suffices(void)
 {
 	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
 }
 
-/* Whether there is nothing to give up: a service manager has done so. */
+/* Tells whether there is nothing to give up, because a service manager has done so. */
 static bool is_shed(void)
 {
 	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
@@ -27,9 +27,9 @@ static bool is_shed(void)
 	return true;
 }
 
-/* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain
- * any by execve(), over which that one stays. Call before threads start. Returns
- * 0, or -1 with errno. */
+/* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain any
+ * by execve(), which keeps CAP_NET_ADMIN. Must be called before threads start.
+ * Returns 0, or -1 with errno. */
 int privilege_shed(void)
 {
 	capng_select_t what = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
@@ -38,7 +38,7 @@ int privilege_shed(void)
 		return -1;
 	if (is_shed())
 		return 0;
-	/* Who may not lower the bounding set has been started with a low one. */
+	/* Takes CAP_SETPCAP. Without it the bounding set stays, of which execve() can no longer gain anything. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		what |= CAPNG_SELECT_BOUNDS;
 	capng_clear(what);

@@ -11,14 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A descriptor; -1 with errno. */
+/* Opens the list of queues. Returns a descriptor, or -1 with errno. */
 int queue_counters_open(void)
 {
 	return open("/proc/self/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC);
 }
 
-/* queue, port, waiting, copy mode, copy range, queue dropped, user dropped,
- * sequence, 1: see seq_show() in the kernel's nfnetlink_queue.c. */
+/* Reads a line of the list: queue, port, waiting, copy mode, copy range, queue
+ * dropped, user dropped, sequence, 1 (seq_show() in the kernel's
+ * nfnetlink_queue.c). Returns false if it is not about this queue. */
 static bool read_queue_line(const char *line, uint16_t number, struct queue_counters *c)
 {
 	unsigned queue, port, mode, range;
@@ -30,7 +31,7 @@ static bool read_queue_line(const char *line, uint16_t number, struct queue_coun
 }
 
 /* Looks for a queue in the lines that are whole. If it is not there, what follows
- * the last newline moves to the front: it is the beginning of a line. */
+ * the last newline, the beginning of a line, moves to the front. */
 static bool take_lines(char *text, size_t *length, uint16_t number, struct queue_counters *counters)
 {
 	char *rest = text, *line, *end;
@@ -48,9 +49,8 @@ static bool take_lines(char *text, size_t *length, uint16_t number, struct queue
 	return false;
 }
 
-/* Reads the counters of a queue; false if the file cannot be read, or nobody
- * has bound that queue. The kernel gives a page at a time, and others have
- * queues, too. */
+/* Reads the counters of a queue. Returns false if the file cannot be read, or the queue is
+ * not bound. The kernel gives a page at a time, and other programs have queues, too. */
 bool queue_counters_read(int fd, uint16_t number, struct queue_counters *counters)
 {
 	char text[4096];

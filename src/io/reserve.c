@@ -26,8 +26,8 @@ static void free_blocks(struct block *blocks)
 	}
 }
 
-/* Makes sure that small allocations of size bytes, all in all, will succeed.
- * Returns what must be freed when they have been made; NULL if they would not. */
+/* Makes sure that small allocations of size bytes in total will succeed. Returns a
+ * pointer for free() after they have been made; NULL if they would fail. */
 void *reserve_memory(size_t size)
 {
 	struct block *blocks = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is in seccomp.def may be called, and all else is answered with EPERM. A
+ * Allows the system calls of seccomp.def, and answers all others with EPERM. A
  * file may be opened for reading only, a socket may be of netlink or unix, and
  * clone() may make a thread but no process.
  */
@@ -72,8 +72,8 @@ static int allow(scmp_filter_ctx filter, int call)
 	return conditional ? error : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
 
-/* Forbids, for good, everything that a daemon that serves does not do. Threads
- * that are started later are bound, too. Returns 0, or -1 with errno. */
+/* Forbids, for good, every system call that a serving daemon does not make. It
+ * binds threads that are started later, too. Returns 0, or -1 with errno. */
 int seccomp_apply(void)
 {
 	void *reserve = reserve_memory(MEMORY);
