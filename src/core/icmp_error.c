@@ -12,17 +12,11 @@
 #include "core/checksum.h"
 #include "core/extension.h"
 
-/* The unit of the RFC 4884 length field of each type, in bytes; 0: the type has no such field. */
-static const uint8_t units[] = {
-#define ICMP_TYPE(name, version, type, text, unit) unit,
-#include "core/icmp_type.def"
-#undef ICMP_TYPE
-};
-
-#define TYPES 16 /* more than the highest number of an error */
-
-static const uint8_t types[][TYPES] = {
-#define ICMP_TYPE(name, version, type, text, unit) [version == 6][type] = 1 + ICMP_TYPE_##name,
+static const struct {
+	uint8_t version, type;
+	uint8_t unit; /* bytes of the unit of the RFC 4884 length field; 0: there is none */
+} types[] = {
+#define ICMP_TYPE(name, version, type, text, unit) {version, type, unit},
 #include "core/icmp_type.def"
 #undef ICMP_TYPE
 };
@@ -30,10 +24,12 @@ static const uint8_t types[][TYPES] = {
 /* Finds the error of an IP version and an ICMP type; false if it is not translated. */
 static bool find_type(enum icmp_type *found, uint8_t version, uint8_t type)
 {
-	const unsigned entry = type < TYPES ? types[version == 6][type] : 0;
-
-	*found = (enum icmp_type)(entry - 1);
-	return entry > 0;
+	for (unsigned i = 0; i < ICMP_TYPE_COUNT; i++)
+		if (types[i].version == version && types[i].type == type) {
+			*found = (enum icmp_type)i;
+			return true;
+		}
+	return false;
 }
 
 /* Tells whether the checksum of an IPv4 header is right; IPv6 has none. */
@@ -113,7 +109,7 @@ static bool has_old_extension(const struct packet *outer, const uint8_t *bytes, 
 static size_t quote_end(struct icmp_error *error, const uint8_t *bytes)
 {
 	const struct packet *outer = &error->outer;
-	size_t begin = outer->transport + ICMP_ERROR_HEADER, unit = units[error->type];
+	size_t begin = outer->transport + ICMP_ERROR_HEADER, unit = types[error->type].unit;
 	size_t length = bytes[icmp_error_length_field(error)] * unit;
 
 	error->extension = 0;
