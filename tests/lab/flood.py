@@ -37,7 +37,7 @@ class Flood(threading.Thread):
 
 def assert_each_once(border, flood):
     """Waits until a capture has an error about each datagram of the flood, and asserts that there is one about each."""
-    quoted = [bytes(error.inner)[28:32] for error in border.errors(flood.sent, timeout=60)]
+    quoted = [bytes(error.inner)[28:32] for error in border.errors(flood.sent)]
     counts = Counter(int.from_bytes(number, "big") for number in quoted if number != b"xxxx")  # of udp()
     assert {n: counts[n] for n in range(flood.sent) if counts[n] != 1} == {}
     assert len(counts) == flood.sent

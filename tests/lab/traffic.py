@@ -139,7 +139,7 @@ class Capture:
         if error:
             self._errors.append(error)
 
-    def errors(self, count=0, timeout=3.0):
+    def errors(self, count=0, timeout=60.0):
         """The ICMP errors received so far, after waiting for count of them."""
         deadline = time.monotonic() + timeout
         while True:
