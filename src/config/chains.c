@@ -8,8 +8,8 @@
 
 #include "config/tables.h"
 
-/* A table, and for each range of it the next one, itself included, whose map
- * changes addresses; n_ranges if there is none. */
+/* A table of ranges. next has, for each range, the index of the first range from
+ * there on (it may be that range) whose map changes addresses; n_ranges if there is none. */
 struct changes {
 	const struct addrmap *table;
 	uint32_t *next;
@@ -33,8 +33,8 @@ static bool changes_init(struct changes *changes, const struct addrmap *table)
 	return true;
 }
 
-/* The map that changes an address of p, or NULL. Of a single address the map
- * is asked: it may be one of many to just this one. */
+/* Returns a map that changes an address of the prefix p, or NULL. For a single
+ * address the map is tried: it may turn many addresses into just this one. */
 static const struct addrmap_entry *find_change(const struct changes *changes, struct prefix p)
 {
 	const struct addrmap *table = changes->table;
@@ -49,8 +49,8 @@ static const struct addrmap_entry *find_change(const struct changes *changes, st
 	return entry;
 }
 
-/* Complains about the chains of one table, once for each map that begins one:
- * known has a flag for each. */
+/* Complains about every map of one table whose public side another map changes. known has
+ * a flag for each map, and is set for those that were complained about. False if memory runs out. */
 static bool check_table(const struct config *config, uint8_t outside, enum addrmap_part part, bool *known,
 	struct config_errors *errors)
 {
@@ -79,8 +79,8 @@ static bool check_table(const struct config *config, uint8_t outside, enum addrm
 	return true;
 }
 
-/* Complains about every map whose public side is changed by another one, in any
- * of the tables. False if memory runs out. */
+/* Complains about every map whose public side another map changes, in any table of
+ * any interface. False if memory runs out. */
 bool config_chains_check(const struct config *config, struct config_errors *errors)
 {
 	bool *known = calloc(config->n_entries + 1, sizeof(*known));

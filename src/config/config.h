@@ -20,7 +20,7 @@
 #define CONFIG_WORKERS_MAX 64
 #define CONFIG_PATH_MAX	   108 /* a unix socket's path, with its NUL */
 
-/* Who loads the capture rules. */
+/* Which program loads the rules that bring packets to the daemon. */
 enum config_rules {
 	CONFIG_RULES_AUTO, /* the daemon, where the kernel can */
 	CONFIG_RULES_OWN,
@@ -28,11 +28,11 @@ enum config_rules {
 };
 
 struct config_queue {
-	uint16_t number;    /* of the first worker's queue; the others follow */
-	uint16_t workers;   /* 1 to CONFIG_WORKERS_MAX */
-	uint32_t length;    /* packets that the kernel parks for each queue */
-	bool overload_pass; /* what finds the queue full: passed as it is (or dropped) */
-	bool malformed_pass;
+	uint16_t number;     /* of the first worker's queue; the others follow */
+	uint16_t workers;    /* 1 to CONFIG_WORKERS_MAX */
+	uint32_t length;     /* packets that the kernel parks for each queue */
+	bool overload_pass;  /* a packet that finds the queue full leaves as it is; else it is dropped */
+	bool malformed_pass; /* a packet that is no well-formed error leaves as it is; else it is dropped */
 };
 
 struct config_control {
@@ -76,7 +76,7 @@ struct config *config_load(const char *path, struct config_errors *errors);
 void config_free(struct config *config);
 const char *config_reload_refusal(const struct config *running, const struct config *wanted);
 
-/* "192.168.1.0/24", "2001:db8::1": the text of a prefix; a whole address has no length. */
+/* Size of the text of a prefix, with its NUL: "192.168.1.0/24", "2001:db8::1". */
 #define CONFIG_PREFIX_TEXT 50
 void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT]);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every mistake of a configuration passes through here: one line each, the
- * first ones in full and the rest as a number, so that a file of the wrong kind
- * does not bury the one who asked.
+ * Every mistake of a configuration passes through here: one line each, the first ones in full and the rest
+ * as a number, so that a file of the wrong kind does not bury the one who asked.
  */
 #include "config/error.h"
 
@@ -38,7 +37,7 @@ static void print_line(
 	fputc('\n', out);
 }
 
-/* A mistake: the file will not be used. */
+/* Reports a mistake at a place, in the form of printf(): the configuration will not be used. */
 void config_complain(struct config_errors *errors, struct config_place place, const char *format, ...)
 {
 	va_list arguments;
@@ -50,7 +49,7 @@ void config_complain(struct config_errors *errors, struct config_place place, co
 	va_end(arguments);
 }
 
-/* Something that is allowed, but may surprise. */
+/* Warns of something at a place that is allowed, but may surprise. */
 void config_warn(struct config_errors *errors, struct config_place place, const char *format, ...)
 {
 	va_list arguments;
@@ -62,26 +61,29 @@ void config_warn(struct config_errors *errors, struct config_place place, const 
 	va_end(arguments);
 }
 
+/* Reports that there was no memory to read a file. */
 void config_complain_memory(struct config_errors *errors, const char *file)
 {
 	config_complain(errors, (struct config_place){.name = file}, "out of memory");
 }
 
-/* Writes "a, b or c", each between quotes, which may be empty. */
-void config_choices_text(char *text, size_t size, const char *const *choices, size_t n, const char *quote)
+/* Writes the strings of a list that ends with NULL as "a, b or c", each between quotes,
+ * which may be empty. */
+void config_choices_text(char *text, size_t size, const char *const *choices, const char *quote)
 {
 	size_t length = 0;
 
 	text[0] = '\0';
-	for (size_t i = 0; i < n && length < size; i++) {
-		const char *before = i == 0 ? "" : i == n - 1 ? " or " : ", ";
+	for (size_t i = 0; choices[i] && length < size; i++) {
+		const char *before = i == 0 ? "" : choices[i + 1] ? ", " : " or ";
 
 		length += (size_t)snprintf(
 			text + length, size - length, "%s%s%s%s", before, quote, choices[i], quote);
 	}
 }
 
-/* The number of those that were not printed, when all is read. */
+/* Prints how many mistakes and warnings were counted, but not printed. To be called
+ * once, when everything is read. */
 void config_errors_end(const struct config_errors *errors)
 {
 	if (!errors->out)

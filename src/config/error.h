@@ -9,7 +9,7 @@
 
 #include "config/config.h"
 
-/* Where something is written. */
+/* A line of a file. */
 struct config_place {
 	const char *name; /* of the file */
 	uint16_t file;	  /* its index in config->files */
@@ -21,7 +21,7 @@ void config_complain(struct config_errors *errors, struct config_place place, co
 void config_warn(struct config_errors *errors, struct config_place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void config_complain_memory(struct config_errors *errors, const char *file);
-void config_choices_text(char *text, size_t size, const char *const *choices, size_t n, const char *quote);
+void config_choices_text(char *text, size_t size, const char *const *choices, const char *quote);
 void config_errors_end(const struct config_errors *errors);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The life of a configuration: defaults, text, tree, tables, and its end. It is
- * built whole or not at all.
+ * The life of a configuration: defaults, text, tree, tables, and its end. It is built whole or not at all.
  */
 #include "config/config.h"
 
@@ -13,8 +12,8 @@
 #include "config/settings.h"
 #include "config/tables.h"
 
-/* What can be said of the maps as a whole. Tables are made of good files only:
- * where a map is missing, chains are found that are none. */
+/* Checks all maps together, and makes the tables. If there was a mistake no table is made:
+ * where a map is missing, the check would find chains that do not exist. */
 static void finish_maps(struct config *config, struct config_errors *errors)
 {
 	config_clashes_check(config, errors);
@@ -26,15 +25,6 @@ static void finish_maps(struct config *config, struct config_errors *errors)
 		config_local_check(config, errors);
 }
 
-/* The names of the files outlive the text: every map has one. */
-static void take_files(struct config *config, struct config_text *text)
-{
-	config->files = text->files;
-	config->n_files = text->n_files;
-	text->files = NULL;
-	text->n_files = 0;
-}
-
 /* Gives memory back to the system: with many maps, what their checks needed for a while
  * are many megabytes, which the C library would keep. */
 static void trim_memory(void)
@@ -44,9 +34,9 @@ static void trim_memory(void)
 #endif
 }
 
-/* Reads a file and all that it includes. Mistakes and warnings are printed to
- * errors->out and counted, from 0 on; path is what they call the file. Returns
- * the configuration for config_free(), or NULL if there was any mistake. */
+/* Reads a configuration file, all that it includes and the table of maps that it names.
+ * Prints mistakes and warnings to errors->out and counts them from 0 on; path is what they
+ * call the file. Returns a configuration for config_free(), or NULL if there was any mistake. */
 struct config *config_load(const char *path, struct config_errors *errors)
 {
 	struct config *config = calloc(1, sizeof(*config));
@@ -57,9 +47,8 @@ struct config *config_load(const char *path, struct config_errors *errors)
 		return NULL;
 	}
 	config_settings_default(config);
-	if (config_text_read(&text, path, errors))
+	if (config_text_read(&text, path, config, errors))
 		config_settings_read(config, &text, errors);
-	take_files(config, &text);
 	config_text_free(&text);
 	if (config->n_files > 0)
 		finish_maps(config, errors);
@@ -71,7 +60,7 @@ struct config *config_load(const char *path, struct config_errors *errors)
 	return NULL;
 }
 
-/* NULL is fine. */
+/* Frees a configuration. NULL is allowed. */
 void config_free(struct config *config)
 {
 	if (!config)

@@ -10,8 +10,9 @@
 
 #include "config/tables.h"
 
-/* The address in a sockaddr, which may be of any family, or absent. */
-static bool read_address(struct address *a, const struct sockaddr *socket_address)
+/* Copies the address from a sockaddr, which may be absent (NULL) or of any family. False if
+ * it is not of IPv4 or IPv6. */
+static bool local_read_address(struct address *a, const struct sockaddr *socket_address)
 {
 	const uint8_t *bytes = (const uint8_t *)socket_address;
 
@@ -29,8 +30,7 @@ static int compare(const void *a, const void *b)
 	return address_compare(*(const struct address *)a, *(const struct address *)b);
 }
 
-/* Copies the addresses of this host, sorted, into heap memory. None if they
- * cannot be had. */
+/* Returns the addresses of this host, sorted, in heap memory. NULL and 0 if they cannot be had. */
 static struct address *read_local(size_t *n_local)
 {
 	struct ifaddrs *list;
@@ -44,14 +44,15 @@ static struct address *read_local(size_t *n_local)
 		n++;
 	local = calloc(n + 1, sizeof(*local));
 	for (const struct ifaddrs *i = list; i && local; i = i->ifa_next)
-		*n_local += read_address(&local[*n_local], i->ifa_addr);
+		*n_local += local_read_address(&local[*n_local], i->ifa_addr);
 	freeifaddrs(list);
 	if (local)
 		qsort(local, *n_local, sizeof(*local), compare);
 	return local;
 }
 
-/* The map that changes the source of errors that leave by an interface. */
+/* Returns the index of the map that changes the source address of an error which leaves by an
+ * interface, or ADDRMAP_NONE. */
 static uint32_t outer_map(const struct config_outside *outside, struct address a)
 {
 	const struct addrmap *maps = &outside->maps[ADDRMAP_OUTER];
@@ -73,7 +74,8 @@ static void warn(const struct config *config, struct address a, uint32_t map, st
 		private, public);
 }
 
-/* Warns of what the maps make of local[index], once for each map. */
+/* Warns if an interface turns local[index] into an address that this host does not have.
+ * Interfaces in a row with the same map are warned of once. */
 static void check_address(const struct config *config, const struct address *local, size_t n_local,
 	size_t index, struct config_errors *errors)
 {
@@ -92,8 +94,8 @@ static void check_address(const struct config *config, const struct address *loc
 	}
 }
 
-/* Warns of every address of this host that becomes one that is not. Loopback is
- * never the source of an error that leaves. */
+/* Warns of every address of this host that becomes one which this host does not have.
+ * Loopback addresses are never the source of an error that leaves, and are left out. */
 void config_local_check(const struct config *config, struct config_errors *errors)
 {
 	size_t n_local;

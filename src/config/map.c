@@ -16,7 +16,7 @@
 		{UINT64_C(first) << 48, 0}, length                                                           \
 	}
 
-/* What address_is_private() and address_is_unroutable() know, as prefixes. */
+/* The ranges that address_is_private() and address_is_unroutable() know, as prefixes. */
 static const struct {
 	struct prefix prefix;
 	const char *name;
@@ -39,20 +39,21 @@ static bool prefix_equal(struct prefix a, struct prefix b)
 	return a.length == b.length && address_equal(a.base, b.base);
 }
 
-/* Whether a map leaves alone what it covers: an exception from a shorter one. */
+/* Tells whether a map leaves alone what it covers: an exception from a shorter one. */
 bool config_map_is_identity(const struct addrmap_entry *entry)
 {
 	return prefix_equal(entry->private, entry->public);
 }
 
-/* Where a map was configured. */
+/* Returns where a map was configured. */
 struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry)
 {
 	return (struct config_place){config->files[entry->file], entry->file, entry->line};
 }
 
-/* An error with such a source is dropped on its way, or tells what it should
- * not (RFC 6791, section 3). */
+/* Complains about a public side that is not public: an error from there is dropped on its way,
+ * or tells outsiders what it should not (RFC 6791, section 3). A map that changes nothing is good.
+ * True if there is no complaint. */
 static bool check_public(
 	const struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
 {
@@ -76,12 +77,13 @@ static bool check_public(
 	return true;
 }
 
-/* Whether the host bits of the private side have a place on the public one. */
+/* Tells whether the host bits of the private side have a place on the public one. */
 static bool is_one_to_one(const struct addrmap_entry *entry)
 {
 	return entry->private.length == entry->public.length;
 }
 
+/* Complains about two sides that do not fit together. True if they do. */
 static bool check_sides(
 	const struct addrmap_entry *entry, const struct config_map *map, struct config_errors *errors)
 {
@@ -100,6 +102,7 @@ static bool check_sides(
 	return false;
 }
 
+/* Finds the interface that a map holds for. False after a complaint. */
 static bool parse_outside(struct addrmap_entry *entry, const struct config_value *value,
 	const struct config *config, struct config_errors *errors)
 {
@@ -118,7 +121,8 @@ static bool parse_outside(struct addrmap_entry *entry, const struct config_value
 	return false;
 }
 
-/* A map of many to one cannot be undone, so it is for the outer source only. */
+/* Reads the parts that a map holds for. A map of many to one cannot be undone by those who
+ * answer, so that it is for the outer part only. False after a complaint. */
 static bool parse_part(
 	struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
 {
@@ -143,7 +147,8 @@ static bool parse_part(
 	return false;
 }
 
-/* Makes an entry of a map's text. False after complaints: as many as can be told apart. */
+/* Makes an entry of the text of a map. Complains about as many mistakes as can be told apart.
+ * False if there are any. */
 static bool parse_map(struct addrmap_entry *entry, const struct config_map *map, const struct config *config,
 	struct config_errors *errors)
 {
@@ -159,9 +164,9 @@ static bool parse_map(struct addrmap_entry *entry, const struct config_map *map,
 	return errors->errors == before;
 }
 
-/* Makes sure that there is room for one more entry: twice as much whenever their number
- * has become a power of two. */
-static bool make_room(struct config *config)
+/* Makes room for one more entry. The memory is doubled whenever the number of entries is
+ * a power of two. False if memory runs out. */
+static bool grow_entries(struct config *config)
 {
 	const size_t n = config->n_entries;
 	struct addrmap_entry *entries;
@@ -174,11 +179,11 @@ static bool make_room(struct config *config)
 	return entries;
 }
 
-/* Adds a map, of which both sides are given, to the entries of a configuration whose
- * outside interfaces are known, or complains. False if memory runs out, after a complaint. */
+/* Adds a map to a configuration whose outside interfaces are known, or complains about it.
+ * The texts of both its sides must be there. False if memory runs out, after a complaint. */
 bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors)
 {
-	if (!make_room(config)) {
+	if (!grow_entries(config)) {
 		config_complain_memory(errors, map->place.name);
 		return false;
 	}

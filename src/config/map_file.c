@@ -10,13 +10,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "config/file.h"
 #include "config/map.h"
-#include "config/readers.h"
+#include "config/tree.h"
 
-#define SIZE_MAX_TABLE (256 << 20) /* bytes */
+#define TABLE_SIZE_MAX (256 << 20) /* bytes */
 #define LINE_LENGTH    255	   /* characters at most, without the comment */
 #define WORDS_MAX      7	   /* one more than a map can have */
 #define FORM	       "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner]"
@@ -29,9 +27,9 @@ struct table {
 	char line[LINE_LENGTH + 1];
 };
 
-/* Reads a line, without its comment and its newline, or complains and makes it empty.
- * False at the end of the file. */
-static bool read_line(struct table *table)
+/* Reads a line without its comment and its newline. Makes it empty, after a complaint, if it
+ * is too long or no text. False at the end of the file. */
+static bool read_table_line(struct table *table)
 {
 	int c = getc_unlocked(table->file);
 	const bool more = c != EOF;
@@ -43,7 +41,6 @@ static bool read_line(struct table *table)
 		if (!comment && length <= LINE_LENGTH)
 			table->line[length++] = (char)c;
 	}
-	table->place.line += more;
 	if (length > LINE_LENGTH || memchr(table->line, '\0', length)) {
 		config_complain(table->loader->errors, table->place,
 			length > LINE_LENGTH ? "a line of more than %d characters: " FORM
@@ -67,7 +64,8 @@ static size_t split_line(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
-/* Reads "outside INTERFACE" and "part PART" in any order, up to the first mistake. */
+/* Reads the words behind both sides: "outside INTERFACE" and "part PART", in any order. Stops
+ * after a complaint. */
 static void read_options(const struct table *table, struct config_map *map, char **words, size_t n)
 {
 	struct config_errors *errors = table->loader->errors;
@@ -91,7 +89,7 @@ static void read_options(const struct table *table, struct config_map *map, char
 }
 
 /* Adds the map of a line to the configuration, or complains. False if memory runs out. */
-static bool read_map(struct table *table)
+static bool read_table_map(struct table *table)
 {
 	struct config_loader *loader = table->loader;
 	const unsigned before = loader->errors->errors;
@@ -114,49 +112,42 @@ static bool read_map(struct table *table)
 }
 
 /* Reads all lines of a table. Returns NULL, or why it cannot be read. */
-static const char *read_lines(struct table *table, const struct stat *before)
+static const char *read_table_lines(struct table *table, const struct stat *before)
 {
 	struct stat after;
 
-	while (read_line(table))
-		if (!read_map(table))
+	for (; read_table_line(table); table->place.line++)
+		if (!read_table_map(table))
 			return NULL;
 	if (ferror(table->file) || fstat(fileno(table->file), &after) < 0)
-		return strerror(errno);
+		return strerror(EIO);
 	return after.st_size == before->st_size && after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
 			       after.st_mtim.tv_nsec == before->st_mtim.tv_nsec
 		       ? NULL
 		       : "it changed while it was read";
 }
 
-/* Reads the table of that path. Returns NULL, or why it cannot be read. */
+/* Reads the table in the file of that path. Returns NULL, or why it cannot be read. */
 static const char *read_table(struct config_loader *loader, const char *path)
 {
-	struct table table = {.loader = loader};
 	struct stat status;
 	const char *wrong;
-	const int descriptor = config_file_open(path, &status, &wrong);
+	struct table table = {.loader = loader, .file = config_file_open(path, &status, &wrong)};
 
-	if (descriptor < 0)
+	if (!table.file)
 		return wrong;
-	table.file = fdopen(descriptor, "r");
-	if (!table.file) {
-		close(descriptor);
-		return strerror(ENOMEM);
-	}
-	if (status.st_size > SIZE_MAX_TABLE)
+	if (status.st_size > TABLE_SIZE_MAX)
 		wrong = "it has more than 256 MiB";
-	else if (!config_text_add_file(loader->text, path, &table.place))
+	else if (!config_file_add(loader->config, path, &table.place))
 		wrong = strerror(ENOMEM);
-	else {
-		table.place.line = 0;
-		wrong = read_lines(&table, &status);
-	}
+	else
+		wrong = read_table_lines(&table, &status);
 	fclose(table.file);
 	return wrong;
 }
 
-/* Reads the table whose name is given, which counts from the directory of the file that gives it. */
+/* Reads the table that the setting names. A relative name counts from the directory of the file
+ * that the setting stands in. */
 void config_maps_file_read(struct config_loader *loader, const config_setting_t *setting)
 {
 	const struct config_place place = config_tree_place(loader, setting);

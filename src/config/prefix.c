@@ -14,13 +14,13 @@ static bool is_v4(struct prefix p)
 	return p.length >= ADDRESS_V4_BITS && address_is_v4(p.base);
 }
 
-/* The length as it is written: an IPv4 prefix counts 32 bits. */
+/* Returns the length of a prefix as people write it: of 32 bits in IPv4, of 128 in IPv6. */
 uint8_t config_prefix_length(struct prefix p)
 {
 	return is_v4(p) ? p.length - ADDRESS_V4_BITS : p.length;
 }
 
-/* Writes "192.168.1.0/24", "2001:db8::1"; a whole address has no length. */
+/* Writes a prefix like "192.168.1.0/24" or "2001:db8::/32", and a whole address without a length. */
 void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT])
 {
 	uint8_t bytes[16];
@@ -34,7 +34,7 @@ void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT])
 		sprintf(text + strlen(text), "/%u", config_prefix_length(p));
 }
 
-/* Reads the address of at most size characters at text. */
+/* Reads an address of either family from the first size characters of a text. False if it is none. */
 static bool parse_address(struct address *a, bool *v4, const char *text, size_t size)
 {
 	char copy[INET6_ADDRSTRLEN];
@@ -51,7 +51,8 @@ static bool parse_address(struct address *a, bool *v4, const char *text, size_t 
 	return true;
 }
 
-/* Reads "0" to "128", nothing else; limit is the largest that fits. */
+/* Reads the decimal length of a prefix, without leading zeros or blanks. False if it is none,
+ * or larger than limit. */
 static bool parse_length(uint8_t *length, const char *text, unsigned limit)
 {
 	const size_t digits = strspn(text, "0123456789");
@@ -65,7 +66,8 @@ static bool parse_length(uint8_t *length, const char *text, unsigned limit)
 	return value <= limit;
 }
 
-/* What is wrong with a prefix that could be read, apart from its purpose. */
+/* Complains about a prefix that takes in IPv4 as IPv6, or has bits beyond its length. True if
+ * it does not. */
 static bool check_prefix(
 	struct prefix p, bool v4, const struct config_value *value, struct config_errors *errors)
 {
@@ -90,7 +92,7 @@ static bool check_prefix(
 	return false;
 }
 
-/* Reads an address or a prefix of either family. False after a complaint. */
+/* Reads an address, or a prefix with its length, of either family. False after a complaint. */
 bool config_prefix_parse(
 	struct prefix *prefix, const struct config_value *value, struct config_errors *errors)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The characters of a configuration file. What libconfig would silently read as
- * something else (or some releases of it would, and others not) is refused
- * here; comments go, and the lines stay where they are.
+ * The characters of a configuration file. What libconfig would silently read as something else (or some
+ * releases of it would, and others not) is refused here; comments go, and the lines stay where they are.
  */
 #include "config/scan.h"
 
@@ -14,25 +13,14 @@
 #define DECIMAL_DIGITS_MAX 9 /* more may not fit the 32 bits that libconfig 1.5 cuts a number to */
 #define HEX_DIGITS_MAX	   8
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+#define DIGITS	"0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define WORD	LETTERS DIGITS "_-"
 
-static bool is_letter(char c)
+/* Tells whether a character, which may be the NUL at the end, is one of a set. */
+static bool is_in_set(char c, const char *set)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_word(char c)
-{
-	return is_letter(c) || is_digit(c) || c == '_' || c == '-';
-}
-
-/* Returns the next character but ahead others; 0 at the end. */
-static char peek(const struct config_source *source, size_t ahead)
-{
-	return (size_t)(source->end - source->next) > ahead ? source->next[ahead] : '\0';
+	return c && strchr(set, c);
 }
 
 /* Appends a character. text.c has made room for as many as the files have. */
@@ -41,80 +29,69 @@ static void put(struct config_scan *scan, char character)
 	scan->text->text[scan->text->length++] = character;
 }
 
-/* Appends a newline. */
-void config_scan_end_line(struct config_scan *scan)
+/* Appends a newline, and notes where the next line of the text comes from. */
+void config_scan_end_line(struct config_scan *scan, struct config_place next)
 {
 	put(scan, '\n');
-	scan->text->line++;
+	scan->text->places[scan->text->n_lines++] = next;
 }
 
-/* Appends the next n characters, a token, whose kind is remembered as its first one. */
+/* Appends the next n characters, which are a token. */
 static void keep_token(struct config_scan *scan, struct config_source *source, size_t n)
 {
 	scan->last = *source->next;
-	memcpy(scan->text->text + scan->text->length, source->next, n);
-	scan->text->length += n;
-	source->next += n;
+	while (n-- > 0)
+		put(scan, *source->next++);
 }
 
 static void keep_newline(struct config_scan *scan, struct config_source *source)
 {
-	config_scan_end_line(scan);
 	source->next++;
 	source->place.line++;
+	config_scan_end_line(scan, source->place);
 }
 
-static void skip_to_newline(struct config_source *source)
-{
-	const char *newline = memchr(source->next, '\n', (size_t)(source->end - source->next));
-
-	source->next = newline ? newline : source->end;
-}
-
-/* Makes a space of a comment between slashes, because it ends what stands before it. */
+/* Skips a comment between slashes, and puts a space in its place, because it ends what stands
+ * before it. False after a complaint, if it has no end. */
 static bool skip_comment(struct config_scan *scan, struct config_source *source)
 {
-	const struct config_place begin = source->place;
+	const char *end = strstr(source->next + 2, "*/");
 
+	if (!end) {
+		config_complain(
+			scan->errors, source->place, "a comment begins here and has no end: */ is missing");
+		return false;
+	}
 	put(scan, ' ');
-	for (source->next += 2; source->next < source->end;) {
-		if (peek(source, 0) == '*' && peek(source, 1) == '/') {
-			source->next += 2;
-			return true;
-		}
+	while (source->next < end)
 		if (*source->next == '\n')
 			keep_newline(scan, source);
 		else
 			source->next++;
-	}
-	config_complain(scan->errors, begin, "a comment begins here and has no end: */ is missing");
-	return false;
+	source->next += 2;
+	return true;
 }
 
 /* Returns the length of the string that begins at the next character, with its quotes;
  * 0 if its line ends before it does. */
 static size_t string_length(const struct config_source *source)
 {
-	for (const char *p = source->next + 1; p < source->end && *p != '\n'; p++) {
-		if (*p == '"')
-			return (size_t)(p + 1 - source->next);
-		if (*p == '\\' && p + 1 < source->end && p[1] != '\n')
-			p++;
-	}
-	return 0;
+	const char *p = source->next + 1;
+
+	while (*(p += strcspn(p, "\"\\\n")) == '\\' && p[1] && p[1] != '\n')
+		p += 2;
+	return *p == '"' ? (size_t)(p + 1 - source->next) : 0;
 }
 
-/* Whether a value may stand behind the last token. It may not behind another string:
- * libconfig would make one of two, and of [ "eth0" "eth1" ] one interface. */
+/* Tells whether a value may stand behind the last token. It may not behind another string, because
+ * libconfig would make one of two, and of [ "eth0" "eth1" ] one interface; and wherever libconfig
+ * does not expect a string, it loses the memory of it. */
 static bool value_is_expected(const struct config_scan *scan)
 {
-	const char bracket = scan->depth ? scan->brackets[scan->depth - 1].open : '{';
-
-	if (scan->last == '=' || scan->last == ':')
-		return true;
-	return bracket != '{' && (scan->last == ',' || scan->last == bracket);
+	return is_in_set(scan->last, "=:([") || (scan->last == ',' && scan->lists & 1);
 }
 
+/* Keeps a string, and complains if it may not stand here. False if it has no end. */
 static bool keep_string(struct config_scan *scan, struct config_source *source)
 {
 	const size_t length = string_length(source);
@@ -131,23 +108,23 @@ static bool keep_string(struct config_scan *scan, struct config_source *source)
 	return true;
 }
 
-/* Whether every libconfig reads a decimal token of this length as the same number. */
+/* Tells whether every libconfig reads a decimal token of this length as the same number. */
 static bool decimal_is_plain(const char *token, size_t length)
 {
-	const size_t digits = strspn(token, "0123456789");
+	const size_t digits = strspn(token, DIGITS);
 	size_t fraction;
 
 	if (digits == 0 || digits > DECIMAL_DIGITS_MAX || (digits > 1 && token[0] == '0'))
 		return false;
 	if (digits == length)
 		return true;
-	fraction = strspn(token + digits + 1, "0123456789");
+	fraction = strspn(token + digits + 1, DIGITS);
 	return token[digits] == '.' && fraction > 0 && digits + 1 + fraction == length;
 }
 
 static bool hex_is_plain(const char *token, size_t length)
 {
-	const size_t digits = strspn(token + 2, "0123456789abcdefABCDEF");
+	const size_t digits = strspn(token + 2, DIGITS "abcdefABCDEF");
 
 	return digits > 0 && digits <= HEX_DIGITS_MAX && digits + 2 == length &&
 	       strtoul(token + 2, NULL, 16) <= INT_MAX;
@@ -156,13 +133,11 @@ static bool hex_is_plain(const char *token, size_t length)
 /* Keeps a number, or complains about what begins like one: 10.0.0.1, 4294967296, 010. */
 static void keep_number(struct config_scan *scan, struct config_source *source)
 {
-	const bool sign = !is_digit(peek(source, 0));
+	const size_t sign = !is_in_set(*source->next, DIGITS);
+	const size_t length = sign + strspn(source->next + sign, WORD ".");
 	char token[32] = "";
-	size_t length = sign;
 	bool plain;
 
-	while (is_word(peek(source, length)) || peek(source, length) == '.')
-		length++;
 	memcpy(token, source->next, length < sizeof(token) ? length : sizeof(token) - 1);
 	plain = length < sizeof(token) &&
 		(decimal_is_plain(token + sign, length - sign) ||
@@ -175,68 +150,16 @@ static void keep_number(struct config_scan *scan, struct config_source *source)
 	keep_token(scan, source, length);
 }
 
-static void keep_name(struct config_scan *scan, struct config_source *source)
-{
-	size_t length = 1;
-
-	while (is_word(peek(source, length)))
-		length++;
-	keep_token(scan, source, length);
-}
-
-static bool open_bracket(struct config_scan *scan, struct config_source *source)
-{
-	const char bracket = *source->next;
-
-	if (scan->depth == CONFIG_BRACKETS_MAX) {
-		config_complain(scan->errors, source->place, "\"%c\" is nested too deeply", bracket);
-		return false;
-	}
-	if (bracket == '{' && scan->last == '}')
-		config_complain(
-			scan->errors, source->place, "\"{\" follows \"}\": expected a comma between them");
-	scan->brackets[scan->depth++] = (struct config_bracket){bracket, source->place};
-	keep_token(scan, source, 1);
-	return true;
-}
-
-/* Closes the last bracket, if it is of the same kind and of the same file. A comma before
- * the end of a list is refused because libconfig takes it from 1.7 on only. */
-static bool close_bracket(struct config_scan *scan, struct config_source *source)
-{
-	const char bracket = *source->next, open = bracket == ')' ? '(' : bracket == ']' ? '[' : '{';
-	const struct config_bracket *last =
-		scan->depth > source->depth ? &scan->brackets[scan->depth - 1] : NULL;
-
-	if (!last) {
-		config_complain(scan->errors, source->place, "\"%c\" closes nothing", bracket);
-		return false;
-	}
-	if (last->open != open) {
-		config_complain(scan->errors, source->place,
-			"\"%c\" stands where the \"%c\" of line %u is still open", bracket, last->open,
-			last->place.line);
-		return false;
-	}
-	if (scan->last == ',' && bracket != '}')
-		config_complain(
-			scan->errors, source->place, "\"%c\" follows a comma: remove the comma", bracket);
-	scan->depth--;
-	keep_token(scan, source, 1);
-	return true;
-}
-
 /* Reads @include "name", and leaves the name in *source. */
 static bool read_include(struct config_scan *scan, struct config_source *source)
 {
 	static const char directive[] = "@include";
-	const size_t size = sizeof(directive) - 1;
 	size_t length = 0;
 
-	if ((size_t)(source->end - source->next) >= size && memcmp(source->next, directive, size) == 0) {
-		for (source->next += size; peek(source, 0) == ' ' || peek(source, 0) == '\t';)
-			source->next++;
-		length = peek(source, 0) == '"' ? string_length(source) : 0;
+	if (strncmp(source->next, directive, strlen(directive)) == 0) {
+		source->next += strlen(directive);
+		source->next += strspn(source->next, " \t");
+		length = *source->next == '"' ? string_length(source) : 0;
 	}
 	if (length <= 2 || memchr(source->next, '\\', length)) {
 		config_complain(scan->errors, source->place, "expected @include \"FILE\"");
@@ -245,6 +168,22 @@ static bool read_include(struct config_scan *scan, struct config_source *source)
 	source->include = source->next + 1;
 	source->include_length = length - 2;
 	source->next += length;
+	return true;
+}
+
+/* Keeps a character that is a token. Complains about a comma before the end of a list, which
+ * libconfig takes from 1.7 on only. */
+static bool keep_sign(struct config_scan *scan, struct config_source *source)
+{
+	const char c = *source->next;
+
+	if (scan->last == ',' && is_in_set(c, ")]"))
+		config_complain(scan->errors, source->place, "\"%c\" follows a comma: remove the comma", c);
+	if (is_in_set(c, "([{"))
+		scan->lists = scan->lists << 1 | (c != '{');
+	else if (is_in_set(c, ")]}"))
+		scan->lists >>= 1;
+	keep_token(scan, source, 1);
 	return true;
 }
 
@@ -260,66 +199,43 @@ static bool refuse_character(struct config_scan *scan, struct config_source *sou
 	return false;
 }
 
-/* Reads what has no end that could be missing: blanks, comments of one line, names,
- * numbers, signs. False if the next character begins nothing of that. */
-static bool read_plain(struct config_scan *scan, struct config_source *source)
+/* Reads the next token, or what stands between two of them. False after a complaint if
+ * what follows would not make sense. */
+static bool read_token(struct config_scan *scan, struct config_source *source)
 {
-	const char c = *source->next, after = peek(source, 1);
+	const char c = *source->next, after = source->next[1];
 
+	if (c == '/' && after == '*')
+		return skip_comment(scan, source);
+	if (c == '"')
+		return keep_string(scan, source);
+	if (c == '@')
+		return read_include(scan, source);
+	if (is_in_set(c, ",=:;()[]{}"))
+		return keep_sign(scan, source);
 	if (c == '\n') {
 		keep_newline(scan, source);
-	} else if (strchr(" \t\r\f", c)) {
+	} else if (is_in_set(c, " \t\r\f")) {
 		put(scan, ' ');
 		source->next++;
 	} else if (c == '#' || (c == '/' && after == '/')) {
-		skip_to_newline(source);
-	} else if (is_letter(c)) {
-		keep_name(scan, source);
-	} else if (is_digit(c) || (strchr("-+.", c) && is_digit(after))) {
+		source->next += strcspn(source->next, "\n");
+	} else if (is_in_set(c, LETTERS)) {
+		keep_token(scan, source, strspn(source->next, WORD));
+	} else if (is_in_set(c, DIGITS) || (is_in_set(c, "-+.") && is_in_set(after, DIGITS))) {
 		keep_number(scan, source);
-	} else if (strchr(",=:;", c)) {
-		keep_token(scan, source, 1);
 	} else {
-		return false;
+		return refuse_character(scan, source);
 	}
 	return true;
 }
 
-/* Reads anything else. False after a complaint, if what follows would not make sense. */
-static bool read_bounded(struct config_scan *scan, struct config_source *source)
-{
-	switch (*source->next) {
-	case '"':
-		return keep_string(scan, source);
-	case '@':
-		return read_include(scan, source);
-	case '(':
-	case '[':
-	case '{':
-		return open_bracket(scan, source);
-	case ')':
-	case ']':
-	case '}':
-		return close_bracket(scan, source);
-	default:
-		return peek(source, 0) == '/' && peek(source, 1) == '*' ? skip_comment(scan, source)
-									: refuse_character(scan, source);
-	}
-}
-
-/* Appends the text of a file, which has no NUL byte, to scan->text, up to the next @include
- * or to its end. The file must close the brackets that it opens, and only those. */
+/* Appends the text of a file to scan->text, up to the next @include or to its end. */
 enum config_scanned config_scan(struct config_scan *scan, struct config_source *source)
 {
 	source->include = NULL;
-	while (source->next < source->end && !source->include)
-		if (!read_plain(scan, source) && !read_bounded(scan, source))
+	while (*source->next && !source->include)
+		if (!read_token(scan, source))
 			return CONFIG_SCANNED_MISTAKE;
-	if (source->include)
-		return CONFIG_SCANNED_INCLUDE;
-	if (scan->depth == source->depth)
-		return CONFIG_SCANNED_ALL;
-	config_complain(scan->errors, scan->brackets[scan->depth - 1].place, "\"%c\" is never closed",
-		scan->brackets[scan->depth - 1].open);
-	return CONFIG_SCANNED_MISTAKE;
+	return source->include ? CONFIG_SCANNED_INCLUDE : CONFIG_SCANNED_ALL;
 }

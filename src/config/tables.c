@@ -7,17 +7,17 @@
 
 #include "config/tables.h"
 
-/* The tables under way. Their ranges move while they grow, so that a table is
- * known by an offset until all are there. */
+/* The tables that are being made. config->ranges moves when it grows, so that each table is
+ * known by an offset in it until all are there. */
 struct draft {
 	struct config *config;
 	size_t used; /* of config->ranges */
 	size_t offsets[CONFIG_OUTSIDE_MAX][ADDRMAP_PARTS];
 };
 
-/* Maps that contradict each other are neighbours, in a group of equal prefix
- * and interface. Of such a group the first two leave no part to any other one,
- * unless they contradict each other, so that the search ends soon. */
+/* Returns a map before entry, in its group, that contradicts it, or NULL. A group is all maps of
+ * equal prefix and interface, which are neighbours. The first two of a group leave no part to any
+ * other, unless they contradict each other, so that the search ends soon. */
 static const struct addrmap_entry *find_clash(
 	const struct addrmap_entry *group, const struct addrmap_entry *entry)
 {
@@ -33,7 +33,7 @@ static bool same_group(const struct addrmap_entry *a, const struct addrmap_entry
 	       a->outside == b->outside;
 }
 
-/* Sorts the maps and complains about those that contradict each other. */
+/* Sorts the maps, and complains about those that contradict each other. */
 void config_clashes_check(struct config *config, struct config_errors *errors)
 {
 	const struct addrmap_entry *group = config->entries;
@@ -55,7 +55,7 @@ void config_clashes_check(struct config *config, struct config_errors *errors)
 	}
 }
 
-/* Whether every map of an interface is for both parts: one table does then. */
+/* Tells whether every map of an interface holds for both parts, so that one table is enough. */
 static bool parts_are_equal(const struct config *config, uint8_t outside)
 {
 	for (size_t i = 0; i < config->n_entries; i++)
@@ -84,8 +84,8 @@ static bool resize_ranges(struct config *config, size_t n)
 	return true;
 }
 
-/* Appends the table of the maps that hold for holder (ADDRMAP_ANY: the general
- * ones) as that of interface outside. */
+/* Appends a table of the maps that hold for an interface, holder (ADDRMAP_ANY: of those for any
+ * interface), and makes it that of the interface outside. False if memory runs out. */
 static bool build_table(struct draft *draft, uint8_t outside, enum addrmap_part part, uint8_t holder)
 {
 	struct config *config = draft->config;
@@ -100,7 +100,7 @@ static bool build_table(struct draft *draft, uint8_t outside, enum addrmap_part 
 	return true;
 }
 
-/* Makes a table the same as another one. */
+/* Makes a table share the ranges of another one. */
 static void share_table(struct draft *draft, uint8_t outside, enum addrmap_part part, uint8_t from_outside,
 	enum addrmap_part from_part)
 {
@@ -141,7 +141,7 @@ static bool build_interfaces(struct draft *draft)
 	return true;
 }
 
-/* Whether an earlier table is the same one: it, or NULL. */
+/* Returns an earlier table that has the same ranges, or NULL. */
 const struct addrmap *config_table_shared(
 	const struct config *config, const struct config_outside *outside, enum addrmap_part part)
 {

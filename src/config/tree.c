@@ -10,8 +10,8 @@
 
 #include "io/reserve.h"
 
-/* Memory for the largest tree and what libconfig needs while it makes it. Lists in lists, "((1)),", are
- * largest, and take 119 bytes for each of the text. */
+/* Bytes of the largest tree, and of what libconfig needs while it makes it. Lists in lists, "((1)),",
+ * take most: 127 bytes for each byte of the text. */
 #define TREE_MAX ((size_t)CONFIG_TEXT_MAX * 160)
 
 /* Makes a tree of the text. False after a complaint; call config_destroy() in any case. */
@@ -22,7 +22,7 @@ bool config_tree_parse(struct config_loader *loader)
 
 	config_init(&loader->tree);
 	if (!reserve) {
-		config_complain_memory(loader->errors, loader->text->files[0]);
+		config_complain_memory(loader->errors, loader->config->files[0]);
 		return false;
 	}
 	good = config_read_string(&loader->tree, loader->text->text);
@@ -31,7 +31,7 @@ bool config_tree_parse(struct config_loader *loader)
 		const char *said = config_error_text(&loader->tree);
 		const unsigned line = (unsigned)config_error_line(&loader->tree);
 
-		config_complain(loader->errors, config_text_place(loader->text, line), "%s",
+		config_complain(loader->errors, loader->text->places[line - 1], "%s",
 			strcmp(said, "syntax error") == 0
 				? "syntax error here or just before: look for what is missing or too much"
 				: said);
@@ -42,11 +42,11 @@ bool config_tree_parse(struct config_loader *loader)
 /* Returns where a setting stands. */
 struct config_place config_tree_place(const struct config_loader *loader, const config_setting_t *setting)
 {
-	return config_text_place(loader->text, config_setting_source_line(setting));
+	return loader->text->places[config_setting_source_line(setting) - 1];
 }
 
-/* Writes the name by which a setting is talked about: "queue.workers", "lookup". Returns path. */
-const char *config_tree_path(const config_setting_t *setting, char path[64])
+/* Writes the name of a setting with that of its group, "queue.workers" or "lookup". Returns path. */
+static const char *setting_path(const config_setting_t *setting, char path[64])
 {
 	const config_setting_t *parent = config_setting_parent(setting);
 	const char *group = parent ? config_setting_name(parent) : NULL, *name = config_setting_name(setting);
@@ -79,14 +79,14 @@ static const char *type_text(const config_setting_t *setting)
 	}
 }
 
-/* Complains that a setting is not of the type that was expected, which is a noun. */
+/* Complains that a setting is not of the type that was expected ("a string"). */
 void config_tree_complain_type(
 	const struct config_loader *loader, const config_setting_t *setting, const char *expected)
 {
 	char path[64];
 
 	config_complain(loader->errors, config_tree_place(loader, setting), "%s: expected %s, found %s",
-		config_tree_path(setting, path), expected, type_text(setting));
+		setting_path(setting, path), expected, type_text(setting));
 }
 
 /* Reads an integer from min to max. False after a complaint. */
@@ -104,7 +104,7 @@ bool config_tree_integer(const struct config_loader *loader, const config_settin
 	number = config_setting_get_int64(setting);
 	if (number < min || number > max) {
 		config_complain(loader->errors, config_tree_place(loader, setting),
-			"%s is %lld: expected %u to %u", config_tree_path(setting, path), number, min, max);
+			"%s is %lld: expected %u to %u", setting_path(setting, path), number, min, max);
 		return false;
 	}
 	*value = (unsigned)number;
@@ -125,49 +125,52 @@ const char *config_tree_string(const struct config_loader *loader, const config_
 		if ((unsigned char)*p < ' ' || *p == 0x7f) {
 			config_complain(loader->errors, config_tree_place(loader, setting),
 				"%s has a control character in it: remove the backslash",
-				config_tree_path(setting, path));
+				setting_path(setting, path));
 			return NULL;
 		}
 	return text;
 }
 
-/* Returns the index of a name among n, or -1. */
-int config_find_name(const char *name, const char *const *names, size_t n)
+/* Returns the index of a name in a list that ends with NULL, or of its end. */
+static unsigned find_name(const char *name, const char *const *names)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(name, names[i]) == 0)
-			return (int)i;
-	return -1;
+	unsigned i = 0;
+
+	while (names[i] && strcmp(name, names[i]) != 0)
+		i++;
+	return i;
 }
 
-/* Reads one of n strings. Returns its index, or -1 after a complaint. */
-int config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
-	const char *const *choices, size_t n)
+/* Reads one of the strings of a list that ends with NULL: its index. False after a complaint. */
+bool config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
+	const char *const *choices, unsigned *value)
 {
 	const char *text = config_tree_string(loader, setting);
-	const int choice = text ? config_find_name(text, choices, n) : -1;
 	char path[64], list[128];
 
-	if (!text || choice >= 0)
-		return choice;
-	config_choices_text(list, sizeof(list), choices, n, "\"");
+	if (!text)
+		return false;
+	*value = find_name(text, choices);
+	if (choices[*value])
+		return true;
+	config_choices_text(list, sizeof(list), choices, "\"");
 	config_complain(loader->errors, config_tree_place(loader, setting), "%s is \"%s\": expected %s",
-		config_tree_path(setting, path), text, list);
-	return -1;
+		setting_path(setting, path), text, list);
+	return false;
 }
 
-/* Complains about every setting of a group that has none of n names. */
+/* Complains about every setting of a group whose name is not in a list that ends with NULL. */
 void config_tree_check_names(
-	const struct config_loader *loader, const config_setting_t *group, const char *const *names, size_t n)
+	const struct config_loader *loader, const config_setting_t *group, const char *const *names)
 {
 	char list[128];
 
-	config_choices_text(list, sizeof(list), names, n, "");
+	config_choices_text(list, sizeof(list), names, "");
 	for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
 		const config_setting_t *setting = config_setting_get_elem(group, i);
 		const char *name = config_setting_name(setting);
 
-		if (config_find_name(name, names, n) < 0)
+		if (!names[find_name(name, names)])
 			config_complain(loader->errors, config_tree_place(loader, setting),
 				"unknown setting \"%s\": expected %s", name, list);
 	}

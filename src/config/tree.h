@@ -14,23 +14,26 @@
 struct config_loader {
 	struct config *config;
 	struct config_errors *errors;
-	struct config_text *text;
+	const struct config_text *text;
 	config_t tree;
 	bool outside_is_good; /* what refers to its interfaces can be judged */
 };
 
 bool config_tree_parse(struct config_loader *loader);
 struct config_place config_tree_place(const struct config_loader *loader, const config_setting_t *setting);
-const char *config_tree_path(const config_setting_t *setting, char path[64]);
 void config_tree_complain_type(
 	const struct config_loader *loader, const config_setting_t *setting, const char *expected);
 bool config_tree_integer(const struct config_loader *loader, const config_setting_t *setting, unsigned min,
 	unsigned max, unsigned *value);
 const char *config_tree_string(const struct config_loader *loader, const config_setting_t *setting);
-int config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
-	const char *const *choices, size_t n);
-void config_tree_check_names(const struct config_loader *loader, const config_setting_t *group,
-	const char *const *names, size_t n);
-int config_find_name(const char *name, const char *const *names, size_t n);
+bool config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
+	const char *const *choices, unsigned *value);
+void config_tree_check_names(
+	const struct config_loader *loader, const config_setting_t *group, const char *const *names);
+
+/* The readers of lists: each adds to loader->config what it has read, or complains. */
+void config_outside_read(struct config_loader *loader, const config_setting_t *setting);
+void config_maps_read(struct config_loader *loader, const config_setting_t *setting);
+void config_maps_file_read(struct config_loader *loader, const config_setting_t *setting);
 
 #endif

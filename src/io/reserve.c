@@ -26,8 +26,8 @@ static void free_blocks(struct block *blocks)
 	}
 }
 
-/* Makes sure that small allocations of size bytes in total will succeed. Returns a
- * pointer for free() after they have been made; NULL if they would fail. */
+/* Makes sure that malloc() has size bytes for a library that makes small allocations. Returns a
+ * block that the caller frees when the library has made them; NULL if there is too little memory. */
 void *reserve_memory(size_t size)
 {
 	struct block *blocks = NULL;

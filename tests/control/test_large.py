@@ -28,6 +28,7 @@ def large(daemon_of_many):
 def test_maps_of_a_hundred_thousand(large):
     rows = large.ask("maps")
     assert [row[:2] for row in rows] == [list(pair) for pair in many(100000)]
+    assert [row[-1] for row in rows] == [f"{large.directory}/maps:{line}" for line in range(1, 100001)]
 
 
 def test_clients_that_never_read(large):

@@ -144,8 +144,24 @@ def test_reload(daemon):
     assert daemon.is_well()
 
 
+def test_reload_reads_the_table_again(daemon):
+    daemon.configure(more='maps_file = "maps";')
+    table = daemon.directory / "maps"
+    for public in "198.18.0.1", "198.18.0.2":
+        table.write_text(f"# a comment\n192.168.79.1 {public}\n")
+        daemon.ask("reload")
+        assert ["192.168.79.1", public, f"{table}:2"] in [row[:2] + row[-1:] for row in daemon.ask("maps")]
+    before = daemon.ask("maps")
+    table.write_text("192.168.79.1 198.18.0.3\n\n192.168.79.2 10.0.0.1\n")
+    rows, reason = daemon.refuse("reload")
+    assert rows == [f"{table}:3: public 10.0.0.1 overlaps 10.0.0.0/8 (private, RFC 1918): "
+                    "expected addresses that are routed on the Internet"]
+    assert "old" in reason
+    assert daemon.ask("maps") == before
+
+
 @pytest.mark.parametrize("text, complaint", [
-    ('outside = [ "lo" ];\nmaps = (\n', r":2: .*never closed"),
+    ('outside = [ "lo" ];\nmaps = (\n', r":3: syntax error here or just before"),
     ('outside = [ "lo" ];\nmops = ();\n', r":2: .*mops"),
     ('outside = [ "lo" ];\nmaps = ( { private = "192.168.1.1";\n public = "192.168.1.2"; } );', r":3: "),
     ("", r": .*outside"),

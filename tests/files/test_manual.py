@@ -188,36 +188,37 @@ def test_ranges_are_as_described(tmp_path):
 
 
 def known_settings():
-    """The list that the program is made of: (macro, setting, what it says of its values, what a reload does)."""
-    body = source("src/config/settings.def")
-    found = re.findall(rf"^(\w+)\({STRING}, {STRING}, (.*), (\w+)\)$", body, re.M)
-    assert found and len(found) == len(re.findall(r"^\w+\(", body, re.M)), "settings.def is not what this test reads"
-    return [(macro, f"{group}.{name}".lstrip("."), values, change) for macro, group, name, values, change in found]
+    """(setting, type, what the program's table says of it)"""
+    table = re.search(r"settings\[\] = \{\n(.*?)\n\};", source("src/config/settings.c"), re.S)[1].splitlines()
+    found = [re.fullmatch(rf"\t\{{{STRING}, {STRING}, (\w+), (.*)\}},", line) for line in table]
+    assert found and all(found), "src/config/settings.c is not what this test reads"
+    return [(f"{group}.{name}".lstrip("."), kind, rest) for group, name, kind, rest in map(re.Match.groups, found)]
 
 
-def test_every_setting_of_the_list_is_described():
-    assert sorted(setting for setting, _ in described_settings()) == sorted(row[1] for row in known_settings())
+def test_every_setting_of_the_table_is_described():
+    assert sorted(setting for setting, _ in described_settings()) == sorted(row[0] for row in known_settings())
 
 
-@pytest.mark.parametrize("macro, setting, values, change",
-                         [pytest.param(*row, id=row[1]) for row in known_settings()])
-def test_setting_is_as_described(macro, setting, values, change):
-    # Only the setting itself: what stands between two of their lists speaks of others, too.
+@pytest.mark.parametrize("setting, kind, known", [pytest.param(*row, id=row[0]) for row in known_settings()])
+def test_setting_is_as_described(setting, kind, known):
+    """Its type, its range, its default, and whether a reload takes a change of it."""
     description = dict(described_settings())[setting]
-    if macro == "INTEGER":
-        _, low, high, default = values.split(", ")
+    if kind == "INTEGER":
+        low, high, default = re.search(r"\.min = (\d+), \.max = (\d+), \.number = (\d+)", known).groups()
         assert re.match(rf"Integer, {low} to {high}( packets)?; default {default}[;.]", description)
-    elif macro == "CHOICE":
-        choices, default = re.match(rf".*CHOICES\((.*)\), {STRING}$", values).groups()
-        assert description.startswith(f"String; default\n.Qq {default} ")
-        assert set(re.findall(r"^\.(?:It )?Qq ([\w-]+)", description, re.M)) == set(re.findall(STRING, choices))
-    elif macro == "STRING":
-        default = values.rsplit(", ", 1)[1].replace("ICMPNATD_SOCKET", '"/run/icmpnatd/control"').strip('"')
-        assert re.match(rf"String, .*at most \d+ characters; default\n\.Qq {default} ", description)
-    else:
+    elif kind == "CHOICE":
+        choices, default = re.search(r"\.choices = \{(.*?)\}, \.number = (\d+)", known).groups()
+        choices = re.findall(STRING, choices)
+        assert description.startswith(f"String; default\n.Qq {choices[int(default)]} ")
+        assert set(re.findall(r"^\.(?:It )?Qq ([\w-]+)", description, re.M)) == set(choices)
+    elif kind == "LIST":
         assert re.match(r".*; (no default|default: empty)\.\n", description)
-    assert (change == "RESTART") == (".Em restart" in description.split("\n.El")[0])
-    assert (change == "RESTART_FROM_NEVER") == \
+    else:
+        default = re.search(r"\.text = ([^,]*)", known)[1].replace("ICMPNATD_SOCKET", "/run/icmpnatd/control").strip('"')
+        assert re.match(rf"String, .*at most \d+ characters; default\n\.Qq {default} ", description)
+    # Only the setting itself: what stands between two of their lists speaks of others, too.
+    assert (f'RESTART("{setting}")' in known) == (".Em restart" in description.split("\n.El")[0])
+    assert (f'RESTART_FROM_NEVER("{setting}")' in known) == \
         ("A change from\n.Qq never\nto another value takes a restart." in description)
 
 

@@ -222,11 +222,12 @@ static void traps_of_libconfig(void **state)
 static void brackets_and_characters(void **state)
 {
 	static const struct bad cases[] = {
-		{OUTSIDE "maps = ( {}\n {} );", "f:3: \"{\" follows \"}\": expected a comma between them\n"},
-		{OUTSIDE "maps = (\n{\n", "f:3: \"{\" is never closed\n"},
-		{OUTSIDE "maps = (\n{ );\n", "f:3: \")\" stands where the \"{\" of line 3 is still open\n"},
-		{OUTSIDE "};\n", "f:2: \"}\" closes nothing\n"},
-		{OUTSIDE "a = ((((((((((((((((( 1 )))))))))))))))));\n", "f:2: \"(\" is nested too deeply\n"},
+		{OUTSIDE "maps = ( {}\n {} );", "f:3" SYNTAX},
+		{OUTSIDE "maps = (\n{\n", "f:4" SYNTAX},
+		{OUTSIDE "maps = (\n{ );\n", "f:3" SYNTAX},
+		{OUTSIDE "};\n", "f:2" SYNTAX},
+		{OUTSIDE "a = ((((((((((((((((( 1 )))))))))))))))));\n",
+			"f:2: unknown setting \"a\": " KNOWN "\n"},
 		{"\xef\xbb\xbf" OUTSIDE,
 			"f:1: unexpected byte 0xef: only comments and strings are free text\n"},
 		{OUTSIDE "%include", "f:2: unexpected \"%\"\n"},
@@ -243,6 +244,25 @@ static void brackets_and_characters(void **state)
 
 	(void)state;
 	check_all(cases, COUNT(cases));
+}
+
+/* As many brackets as a file can hold: one mistake, and no end of the process. */
+static void brackets_within_each_other(void **state)
+{
+	char text[CONFIG_TEXT_MAX + 1] = OUTSIDE "a = ";
+	const size_t begin = strlen(text), half = (CONFIG_TEXT_MAX - begin) / 2;
+
+	(void)state;
+	for (int closed = 0; closed < 2; closed++) {
+		struct config_errors errors = {0};
+
+		memset(text + begin, '(', 2 * half);
+		if (closed)
+			memset(text + begin + half, ')', half);
+		write_file("f", text);
+		assert_null(config_load("f", &errors));
+		assert_int_equal(errors.errors, 1);
+	}
 }
 
 static void settings_are_checked(void **state)
@@ -679,9 +699,9 @@ static void errors_name_the_included_file(void **state)
 	assert_null(load_text(
 		OUTSIDE "@include \"d/a\"", "d/a:3: a comment begins here and has no end: */ is missing\n"));
 	write_file("d/a", "\n(");
-	assert_null(load_text(OUTSIDE "@include \"d/a\"\n)", "d/a:2: \"(\" is never closed\n"));
-	write_file("d/a", "\n)");
-	assert_null(load_text(OUTSIDE "maps = (\n@include \"d/a\"\n", "d/a:2: \")\" closes nothing\n"));
+	assert_null(load_text(OUTSIDE "@include \"d/a\"\n)", "d/a:2" SYNTAX));
+	write_file("d/a", "\n))");
+	assert_null(load_text(OUTSIDE "maps = (\n@include \"d/a\"\n", "d/a:2" SYNTAX));
 	assert_null(load_text(
 		OUTSIDE "@include \"none\"", "f:2: cannot include none: No such file or directory\n"));
 	assert_null(load_text(
@@ -1180,6 +1200,7 @@ int main(void)
 		cmocka_unit_test(every_setting),
 		cmocka_unit_test(traps_of_libconfig),
 		cmocka_unit_test(brackets_and_characters),
+		cmocka_unit_test(brackets_within_each_other),
 		cmocka_unit_test(settings_are_checked),
 		cmocka_unit_test(unknown_names_are_refused),
 		cmocka_unit_test(interfaces_are_checked),

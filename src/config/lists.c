@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The settings that are lists: the outside interfaces, and the maps that stand in the configuration file.
+ */
+#include <string.h>
+
+#include "config/map.h"
+#include "config/tree.h"
+
+#define MEMBERS 4 /* of a map */
+
+/* Tells whether a text can be the name of an interface. Names go into rules and into shell scripts, so
+ * only letters, digits and . _ - @ are taken, although the kernel takes more. */
+static bool is_interface_name(const char *text)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@";
+	const size_t length = strlen(text);
+
+	return length > 0 && length < IFNAMSIZ && strspn(text, good) == length && text[0] != '-' &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+/* Adds an interface to the configuration. False after a complaint. */
+static bool add_interface(struct config_loader *loader, const config_setting_t *setting)
+{
+	struct config *config = loader->config;
+	const char *name = config_tree_string(loader, setting);
+
+	if (!name)
+		return false;
+	if (!is_interface_name(name)) {
+		config_complain(loader->errors, config_tree_place(loader, setting),
+			"\"%s\" is not an interface name: expected 1 to %d letters, digits and . _ - @", name,
+			IFNAMSIZ - 1);
+		return false;
+	}
+	for (size_t i = 0; i < config->n_outside; i++)
+		if (strcmp(config->outside[i].name, name) == 0) {
+			config_complain(loader->errors, config_tree_place(loader, setting),
+				"outside has \"%s\" twice: remove one of them", name);
+			return false;
+		}
+	strcpy(config->outside[config->n_outside++].name, name);
+	return true;
+}
+
+/* Reads the array of interfaces. */
+void config_outside_read(struct config_loader *loader, const config_setting_t *setting)
+{
+	const int n = config_setting_length(setting);
+
+	loader->outside_is_good = false;
+	if (!config_setting_is_array(setting) && !config_setting_is_list(setting)) {
+		config_tree_complain_type(loader, setting, "an array of interfaces like [ \"eth0\" ]");
+		return;
+	}
+	if (n == 0 || n > CONFIG_OUTSIDE_MAX) {
+		config_complain(loader->errors, config_tree_place(loader, setting),
+			"outside has %d interfaces: expected 1 to %d", n, CONFIG_OUTSIDE_MAX);
+		return;
+	}
+	loader->outside_is_good = true;
+	for (unsigned i = 0; i < (unsigned)n; i++)
+		if (!add_interface(loader, config_setting_get_elem(setting, i)))
+			loader->outside_is_good = false;
+}
+
+/* Reads those members of a map that are there, and complains about others. */
+static void read_members(const struct config_loader *loader, const config_setting_t *setting,
+	struct config_value values[MEMBERS])
+{
+	static const char *const names[] = {"private", "public", "outside", "part", NULL};
+
+	config_tree_check_names(loader, setting, names);
+	for (size_t i = 0; i < MEMBERS; i++) {
+		const config_setting_t *member = config_setting_get_member(setting, names[i]);
+
+		if (member)
+			values[i] = (struct config_value){names[i], config_tree_string(loader, member),
+				config_tree_place(loader, member)};
+	}
+}
+
+/* Complains about a side of a map that is not there. */
+static void check_given(const struct config_loader *loader, struct config_place map,
+	const struct config_value *side, const char *name)
+{
+	if (!side->name)
+		config_complain(loader->errors, map,
+			"a map without %s: expected { private = \"A\"; public = \"B\"; }", name);
+}
+
+/* Adds a map to the configuration, or complains. False if memory runs out. */
+static bool read_list_map(struct config_loader *loader, const config_setting_t *setting)
+{
+	struct config_value values[MEMBERS] = {{0}};
+	const unsigned before = loader->errors->errors;
+	struct config_map map;
+
+	if (!config_setting_is_group(setting)) {
+		config_tree_complain_type(loader, setting, "a group { private = \"A\"; public = \"B\"; }");
+		return true;
+	}
+	read_members(loader, setting, values);
+	map = (struct config_map){
+		config_tree_place(loader, setting), values[0], values[1], values[2], values[3]};
+	check_given(loader, map.place, &map.private, "private");
+	check_given(loader, map.place, &map.public, "public");
+	if (!loader->outside_is_good)
+		map.outside.text = NULL;
+	return loader->errors->errors > before || config_map_add(loader->config, &map, loader->errors);
+}
+
+/* Reads the list of maps. */
+void config_maps_read(struct config_loader *loader, const config_setting_t *setting)
+{
+	if (!config_setting_is_list(setting)) {
+		config_tree_complain_type(loader, setting, "a list ( ) of maps");
+		return;
+	}
+	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++)
+		if (!read_list_map(loader, config_setting_get_elem(setting, i)))
+			return;
+}
