@@ -147,15 +147,19 @@ const char *handover_next_queue(const struct handover *handover)
 }
 
 /* Hands a descriptor, which stays the caller's, on to those who shall have a copy: the next program
- * in this process, and the service manager and the guard as the table says, unless they have
- * it already. False if the guard does not listen. */
+ * in this process, and the service manager and the guard as the table says. They have it already if
+ * it was taken under this name, even if it has another number since (nftables_adopt()). False if
+ * the guard does not listen. */
 bool handover_keep(struct handover *handover, const char *name, int fd)
 {
 	const struct handover_kind *kind = find_kind(name);
 	bool known = false;
 
 	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++)
-		known = known || (is_in_use(item) && item->fd == fd);
+		if (is_in_use(item) && strcmp(item->name, name) == 0) {
+			item->fd = fd;
+			known = true;
+		}
 	if (!known)
 		add_item(handover, name, strlen(name), (struct handover_item){.fd = fd, .in_use = true});
 	if (kind->stored && !known)
