@@ -8,8 +8,7 @@
 
 #include <stdbool.h>
 
-/* Takes one data line, which it may cut up but must not keep; false says that
- * the line makes no sense. */
+/* Takes one data line, which it may cut up but must not keep; false says that the line makes no sense. */
 typedef bool client_line(char *line, void *context);
 
 #define CLIENT_PATIENCE	     10 /* seconds without a byte */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The counters in Prometheus' text exposition format, version 0.0.4: what the
- * textfile collector of node_exporter reads. A metric for each group, with the
- * counter's name as a label; the kernel's counters are a metric each, because
- * adding them up would make no sense.
+ * The counters in Prometheus' text exposition format, version 0.0.4: what the textfile collector of
+ * node_exporter reads. A metric for each group, with the counter's name as a label; the kernel's counters
+ * are a metric each, because adding them up would make no sense.
  */
 #include <ctype.h>
 #include <inttypes.h>

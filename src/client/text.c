@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cuts a line into fields, reads a number, and prints what a terminal must not
- * be made to interpret.
+ * Cuts a line into fields, reads a number, and prints what a terminal must not be made to interpret.
  */
 #include "client/text.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small things about text that came over the socket: it may hold any byte but
- * NUL and newline.
+ * Small things about text that came over the socket: it may hold any byte but NUL and newline.
  */
 #ifndef CLIENT_TEXT_H
 #define CLIENT_TEXT_H

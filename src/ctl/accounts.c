@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The accounts: what the rules handed over must be what became of it, at each
- * step. The rules' counters are the firewall's, the numbers and the drops the
- * kernel queue's, the rest the daemon's; none of them knows of the others. They
- * are read twice: of two numbers that grow while they are read, neither may have
- * been larger at first than the other was at last.
+ * The accounts: what the rules handed over must be what became of it, at each step. The rules' counters are
+ * the firewall's, the numbers and the drops the kernel queue's, the rest the daemon's; none of them knows
+ * of the others. They are read twice: of two numbers that grow while they are read, neither may have been
+ * larger at first than the other was at last.
  */
 #include <inttypes.h>
 #include <stdio.h>

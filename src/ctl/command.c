@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The subcommands that ask once: each hands the daemon's answer, row by row, to
- * the chosen output.
+ * The subcommands that ask once: each hands the daemon's answer, row by row, to the chosen output.
  */
 #include "ctl/command.h"
 
@@ -20,8 +19,7 @@ struct printing {
 	bool begun;
 };
 
-/* Prints the head, unless that is done: a report that has not begun leaves
- * standard output empty. */
+/* Prints the head, unless that is done: a report that has not begun leaves standard output empty. */
 static void begin_printing(struct printing *printing)
 {
 	if (!printing->begun)

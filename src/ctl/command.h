@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The subcommands. Each returns true when it did what it is for, false after a
- * message on standard error.
+ * The subcommands. Each returns true when it did what it is for, false after a message on standard error.
  */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H

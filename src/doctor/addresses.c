@@ -130,8 +130,7 @@ static void print_table(FILE *out, const struct config *config)
 	fputs("}; }'", out);
 }
 
-/* Says how the kernel can prefer a public source by itself, which it can with one
- * uplink. */
+/* Says how the kernel can prefer a public source by itself, which it can with one uplink. */
 static void say_route(struct doctor *doctor)
 {
 	const struct addrmap_entry *entry = doctor->config->entries;

@@ -46,8 +46,7 @@ static bool copy_network(struct doctor *doctor)
 	return true;
 }
 
-/* Loads the packet filter of this host in the twin. Returns false after a finding if
- * that failed. */
+/* Loads the packet filter of this host in the twin. Returns false after a finding if that failed. */
 static bool copy_rules(struct doctor *doctor)
 {
 	char *complaint = NULL;
@@ -129,8 +128,7 @@ static size_t find_same(const struct trial trials[N_KINDS])
 	return kind;
 }
 
-/* Returns the first kind that loads and does, or does not, copy errors about new flows;
- * or N_KINDS. */
+/* Returns the first kind that loads and does, or does not, copy errors about new flows; or N_KINDS. */
 static size_t find_loading(const struct trial trials[N_KINDS], bool copies)
 {
 	size_t kind = 0;
@@ -140,9 +138,8 @@ static size_t find_loading(const struct trial trials[N_KINDS], bool copies)
 	return kind;
 }
 
-/* Says what is wrong with the capture rules, if anything is: same is the kind that the
- * host has, best the best one that it could have; complaint is what was said about
- * another. */
+/* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the
+ * best one that it could have; complaint is what was said about another. */
 static void say_rules(struct doctor *doctor, size_t same, size_t best, bool present, char *complaint)
 {
 	char mend[DOCTOR_MEND_MAX] = "systemctl restart icmpnatd";
@@ -165,10 +162,9 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, bool pres
 		doctor_say(doctor, DOCTOR_OK, NULL, "the capture rules of %s are in force", doctor->path);
 }
 
-/* Tries one kind of capture rules after the other in the twin, until one is what the
- * host has, and says whether the host's rules go with its configuration. Leaves in
- * the twin the kind that the host has, or else the best one that loads: for one queue,
- * whatever the number of workers. */
+/* Tries one kind of capture rules after the other in the twin, until one is what the host has, and says
+ * whether the host's rules go with its configuration. Leaves in the twin the kind that the host has, or
+ * else the best one that loads: for one queue, whatever the number of workers. */
 void check_rules(struct doctor *doctor)
 {
 	char *present = doctor->has_twin ? ruleset_own(&doctor->ruleset) : NULL, *complaint = NULL;

@@ -93,9 +93,8 @@ static void run_checks(struct doctor *doctor)
 	}
 }
 
-/* Looks at everything, and prints what is found. socket is the daemon's; file the
- * configuration to be looked at, NULL: the daemon's. Returns false if a problem was
- * found. */
+/* Looks at everything, and prints what is found. socket is the daemon's; file the configuration to be
+ * looked at, NULL: the daemon's. Returns false if a problem was found. */
 bool doctor_run(const char *socket, const struct output *output, const char *file)
 {
 	struct doctor doctor = {.socket = socket,

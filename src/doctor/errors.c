@@ -151,9 +151,8 @@ static bool find_drop(struct way *way, struct trace *trace, unsigned interface, 
 	return false;
 }
 
-/* Names each chain that drops the error, and follows its own advice in the twin: that
- * shows the next chain, and whether the advice is good. Returns how many chains there
- * are. */
+/* Names each chain that drops the error, and follows its own advice in the twin: that shows the next chain,
+ * and whether the advice is good. Returns how many chains there are. */
 static unsigned find_drops(
 	struct way *way, unsigned interface, const struct probe *probe, struct sight *sight)
 {

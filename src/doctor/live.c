@@ -171,8 +171,7 @@ static long read_sysctl(const char *directory, const char *name)
 	return value;
 }
 
-/* Whether the kernel drops packets that come in by an interface and would not be
- * answered by it. */
+/* Whether the kernel drops packets that come in by an interface and would not be answered by it. */
 static bool is_strict(const char *name)
 {
 	char directory[32];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel emits an error, queues it and, after the verdict, sends it within
- * the system calls that cause each of these, so there is next to nothing to wait
- * for.
+ * The kernel emits an error, queues it and, after the verdict, sends it within the system calls that cause
+ * each of these, so there is next to nothing to wait for.
  */
 #include "doctor/probe.h"
 
@@ -254,10 +253,9 @@ static int connect_from_twin(struct address client, const struct address *from)
 	return -1;
 }
 
-/* Opens a flow from the twin to a client outside, which answers once: conntrack knows
- * the flow then, and it has no listener any more. Returns false if that failed; else
- * *answer is the datagram that the client would send next, and *interface the index
- * of the one that it comes in by. */
+/* Opens a flow from the twin to a client outside, which answers once: conntrack knows the flow then, and it
+ * has no listener any more. Returns false if that failed; else *answer is the datagram that the client
+ * would send next, and *interface the index of the one that it comes in by. */
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
 	struct probe *answer, unsigned *interface)
 {

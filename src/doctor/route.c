@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rtnetlink. What the kernel dumps is, but for a few fields, what it takes to
- * make the same thing again. "ip route save" and "restore" do so, too, but give
- * up at the first route that is refused.
+ * rtnetlink. What the kernel dumps is, but for a few fields, what it takes to make the same thing again.
+ * "ip route save" and "restore" do so, too, but give up at the first route that is refused.
  */
 #include "doctor/route.h"
 
@@ -22,8 +21,7 @@ struct messages {
 	size_t length;
 };
 
-/* Opens a socket in the namespace that the caller is in. Returns NULL with errno if
- * that failed. */
+/* Opens a socket in the namespace that the caller is in. Returns NULL with errno if that failed. */
 struct mnl_socket *route_open(void)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -190,8 +188,7 @@ int route_copy(struct mnl_socket *from, struct mnl_socket *to, enum route_kind k
 	return result;
 }
 
-/* Deletes every policy rule; nothing is routed any more then. Returns 0 or -1 with
- * errno. */
+/* Deletes every policy rule; nothing is routed any more then. Returns 0 or -1 with errno. */
 int route_forget_rules(struct mnl_socket *socket)
 {
 	struct messages all;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Addresses, routes and policy rules: copied as they are from one network
- * namespace to another, and asked for. A socket belongs to the namespace that it
- * was opened in.
+ * Addresses, routes and policy rules: copied as they are from one network namespace to another, and asked
+ * for. A socket belongs to the namespace that it was opened in.
  */
 #ifndef DOCTOR_ROUTE_H
 #define DOCTOR_ROUTE_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads the rules of the host and loads them in the twin. All functions work on
- * the network namespace that the caller is in. Tables that iptables made for
- * nft are read and loaded by iptables, which alone can.
+ * Reads the rules of the host and loads them in the twin. All functions work on the network namespace that
+ * the caller is in. Tables that iptables made for nft are read and loaded by iptables, which alone can.
  */
 #define _GNU_SOURCE
 #include "doctor/ruleset.h"
@@ -37,8 +36,7 @@ bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const
 	return strstr(ruleset->warnings, line) || strstr(ruleset->nft, line);
 }
 
-/* Whether rules of one kind of iptables exist: its program would make tables if it
- * was asked. */
+/* Whether rules of one kind of iptables exist: its program would make tables if it was asked. */
 static bool has_rules(const struct ruleset *ruleset, size_t i)
 {
 	char byte;

@@ -71,8 +71,7 @@ int run_start(struct run *run, const char *const arguments[], const char *input)
 	return -1;
 }
 
-/* Returns what was written to a file in memory so far, in heap memory; NULL if there
- * is none. */
+/* Returns what was written to a file in memory so far, in heap memory; NULL if there is none. */
 char *run_read(int file)
 {
 	struct stat st;

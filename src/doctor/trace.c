@@ -53,8 +53,7 @@ static bool read_trace_line(const char *line, size_t length, struct trace_chain 
 	       strncmp(found->table, OWN, strlen(OWN)) != 0;
 }
 
-/* Looks for a chain that drops in what was traced since the last call. Returns false
- * if there is none. */
+/* Looks for a chain that drops in what was traced since the last call. Returns false if there is none. */
 bool trace_find_drop(struct trace *trace, struct trace_chain *found)
 {
 	char *text = run_read(trace->monitor.out), *line = text ? text + trace->read : NULL, *end;

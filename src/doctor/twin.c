@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The twin's interfaces are TUN devices with the names and indices that the
- * host's have, so that rules and routes mean the same there. Nothing of it can
- * be seen outside of this process.
+ * The twin's interfaces are TUN devices with the names and indices that the host's have, so that rules and
+ * routes mean the same there. Nothing of it can be seen outside of this process.
  */
 #define _GNU_SOURCE
 #include "doctor/twin.h"
@@ -173,8 +172,7 @@ static int make_devices(struct twin *twin, const char **failed)
 	return 0;
 }
 
-/* Sets MTU and state of all devices; the settings that decide about addresses must
- * have been copied. */
+/* Sets MTU and state of all devices; the settings that decide about addresses must have been copied. */
 static void raise_devices(const struct twin *twin)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -227,9 +225,8 @@ void twin_end(struct twin *twin)
 	close(twin->home);
 }
 
-/* Makes the host's addresses, policy rules and routes, in this order: gateways
- * are looked for by the rules. Counts what the twin did not take. Returns 0 or -1
- * with errno. */
+/* Makes the host's addresses, policy rules and routes, in this order: gateways are looked for by the rules.
+ * Counts what the twin did not take. Returns 0 or -1 with errno. */
 int twin_copy_routes(struct twin *twin, struct mnl_socket *host, unsigned *left_out)
 {
 	static const enum route_kind kinds[] = {ROUTE_ADDRESSES, ROUTE_RULES, ROUTE_ROUTES};

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capture rules as iptables has them: a chain of our own in the mangle table,
- * which iptables-restore empties and fills in one transaction. iptables can copy
- * (TEE) in the mangle table only, before the kernel's NAT: the copy, which NAT
- * passes by, would keep the inner packet as NAT made it. So errors about a flow
- * with NAT are left to the kernel, which then does all that is needed.
+ * The capture rules as iptables has them: a chain of our own in the mangle table, which iptables-restore
+ * empties and fills in one transaction. iptables can copy (TEE) in the mangle table only, before the
+ * kernel's NAT: the copy, which NAT passes by, would keep the inner packet as NAT made it. So errors about
+ * a flow with NAT are left to the kernel, which then does all that is needed.
  */
 #include <string.h>
 
@@ -23,8 +22,7 @@ static int item_length(const char *item)
 	return (int)strcspn(item, ",");
 }
 
-/* Prints what stands before the first rule for an interface: the errors that are
- * left to the kernel. */
+/* Prints what stands before the first rule for an interface: the errors that are left to the kernel. */
 static void print_returns(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
 {
 	for (const char *private = family->private; *private; private = next_item(private))
@@ -64,9 +62,8 @@ static void print_queue(
 		}
 }
 
-/* Prints the rules that copy what leaves by one interface. TEE sends the copy where
- * a packet to its gateway would go. For an address that only the default route leads
- * to, that is the next hop of the moment. */
+/* Prints the rules that copy what leaves by one interface. TEE sends the copy where a packet to its gateway
+ * would go. For an address that only the default route leads to, that is the next hop of the moment. */
 static void print_copy(FILE *out, const struct rules_family *family, const char *outside)
 {
 	fprintf(out, "if routed %d %s %s; then cat <<'END'\n", family->version, family->far, outside);

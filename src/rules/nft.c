@@ -8,12 +8,11 @@
 #include "rules/family.h"
 #include "rules/rules.h"
 
-/* Prints the chain that copies, with one rule for each outside interface: without
- * its device the copy would be routed by its destination alone, which is wrong
- * where there are several uplinks. nft keeps the device's index, so the rule goes
- * by index, too (oif): for one that was made anew under the same name it would send
- * the copy nowhere. nft refuses all rules for the sake of one interface that is
- * missing, so the rule of that one is printed as a comment. */
+/* Prints the chain that copies, with one rule for each outside interface: without its device the copy would
+ * be routed by its destination alone, which is wrong where there are several uplinks. nft keeps the
+ * device's index, so the rule goes by index, too (oif): for one that was made anew under the same name it
+ * would send the copy nowhere. nft refuses all rules for the sake of one interface that is missing, so the
+ * rule of that one is printed as a comment. */
 static void print_copy_chain(FILE *out, const struct config *config, const struct rules_family *family)
 {
 	fputs("\t# Errors that this host emits (iif 0) about a flow: after the kernel's own NAT (srcnat), a\n"
@@ -38,8 +37,7 @@ static void print_copy_chain(FILE *out, const struct config *config, const struc
 	fputs("\t}\n", out);
 }
 
-/* Prints the rule that queues the errors of one outside interface whose conntrack
- * state matches. */
+/* Prints the rule that queues the errors of one outside interface whose conntrack state matches. */
 static void print_queue_rule(FILE *out, const struct config *config, const struct rules_family *family,
 	const char *outside, const char *state)
 {
@@ -78,10 +76,9 @@ static void print_queue_chain(
 	fputs("\t}\n", out);
 }
 
-/* Prints the head of a table, which replaces what is in it, in one transaction with
- * what follows. The chains stay: when one goes, the kernel drops all that is queued
- * (nfqnl_nf_hook_drop), whichever chain queued it. So do the counters, which have
- * names for that. */
+/* Prints the head of a table, which replaces what is in it, in one transaction with what follows. The
+ * chains stay: when one goes, the kernel drops all that is queued (nfqnl_nf_hook_drop), whichever chain
+ * queued it. So do the counters, which have names for that. */
 static void print_table_head(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
 {
 	const char *table = family->table;

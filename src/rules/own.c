@@ -22,9 +22,8 @@ static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
 			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
 			    "dup to ip6 daddr device lo; queue flags bypass to 0; }; }\n";
 
-/* What the kernel refuses if somebody else has these tables. It is tried before the
- * rules are loaded: of those the kernel would register chains before it refuses all,
- * and drop what is queued when they go. */
+/* What the kernel refuses if somebody else has these tables. It is tried before the rules are loaded: of
+ * those the kernel would register chains before it refuses all, and drop what is queued when they go. */
 static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpnatd { flags owner; }\n";
 
 /* Removes the tables, if there are any: the kernel gives no owner to one that exists. */
@@ -78,10 +77,9 @@ static bool own_refused(const struct config *config, int error, const char *reas
 	return false;
 }
 
-/* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what
- * somebody else has loaded, the default does not. inherited is the
- * capture_descriptor() of another icmpnatd, whose rules are taken over; or -1.
- * Returns false after a message if the daemon must not run. */
+/* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what somebody else has
+ * loaded, the default does not. inherited is the capture_descriptor() of another icmpnatd, whose rules are
+ * taken over; or -1. Returns false after a message if the daemon must not run. */
 bool capture_open(struct capture *capture, const struct config *config, int inherited)
 {
 	const bool replace = config->rules == CONFIG_RULES_OWN && inherited < 0;

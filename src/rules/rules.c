@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rules that bring errors to the daemon. The kernel drops an error about a
- * new flow when it is queued as it is (nfnetlink_queue: it shares an unconfirmed
- * conntrack entry), so a copy is queued in its place: nft's dup makes one that
- * belongs to no flow, after the kernel's own NAT has done its work. An error
- * that belongs to no flow anyway is queued directly.
+ * The rules that bring errors to the daemon. The kernel drops an error about a new flow when it is queued
+ * as it is (nfnetlink_queue: it shares an unconfirmed conntrack entry), so a copy is queued in its place:
+ * nft's dup makes one that belongs to no flow, after the kernel's own NAT has done its work. An error that
+ * belongs to no flow anyway is queued directly.
  */
 #include "rules/rules.h"
 
