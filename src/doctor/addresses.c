@@ -10,7 +10,6 @@
 
 #include "doctor/doctor.h"
 #include "doctor/route.h"
-#include "rules/family.h"
 
 #define TOLD_MAX 5 /* addresses; more say no more */
 

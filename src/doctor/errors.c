@@ -16,7 +16,6 @@
 #include "doctor/probe.h"
 #include "doctor/trace.h"
 #include "doctor/route.h"
-#include "rules/family.h"
 
 #define CHAINS_MAX 8  /* that drop one after the other */
 #define SENDS_MAX  20 /* until the trace says something */

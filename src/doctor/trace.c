@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/family.h"
+#include "rules/rules.h"
 
 #define OWN "icmpnatd" /* all our tables begin so */
 

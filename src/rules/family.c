@@ -2,7 +2,7 @@
 /*
  * The two families. Their ICMP errors come from core/icmp_type.def.
  */
-#include "rules/family.h"
+#include "rules/rules.h"
 
 #define ICMP_TYPE(name, version, type, text, unit) TYPE_##version(", " text)
 #define TYPE_4(text)				   text

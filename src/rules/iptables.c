@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "rules/family.h"
 #include "rules/rules.h"
 
 /* Returns what follows an item in a list with commas in between; "" at its end. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capture rules as nft has them: a chain that copies, after the kernel's own
- * NAT, and a chain that queues. A kind of rules may lack either.
+ * The capture rules as nft has them: a chain that copies, after the kernel's own NAT, and one that queues.
  */
 #include <net/if.h>
 
-#include "rules/family.h"
 #include "rules/rules.h"
 
 /* Prints the chain that copies, with one rule for each outside interface: without its device the copy would
@@ -51,8 +49,7 @@ static void print_queue_rule(FILE *out, const struct config *config, const struc
 		fprintf(out, "queue flags bypass,fanout to %u-%u\n", first, last);
 }
 
-/* Prints the chain that queues: copies, or where there are none (direct) the errors
- * themselves that a queue does not lose. */
+/* Prints the chain that queues: copies, or if direct the errors themselves that a queue does not lose. */
 static void print_queue_chain(
 	FILE *out, const struct config *config, const struct rules_family *family, bool direct)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loads the capture rules as tables of our own, where the file wants that and
- * the kernel can; nobody can flush them, and they end with the daemon.
+ * Loads the capture rules as tables of our own, where the file wants that and the kernel can. No other
+ * program can flush them, and they end with the daemon.
  */
 #include "rules/own.h"
 
@@ -14,24 +14,22 @@
 #include "io/log.h"
 #include "rules/rules.h"
 
-/* Everything of the rules that a kernel or its nft may lack. It is only tried, and its
- * chains have no hook: the kernel registers a chain with a hook even for a trial, and
- * drops all that is queued when such a chain goes. */
+/* Has all that a kernel or its nft may lack. It is only tried, and its chains have no hook: the kernel
+ * registers a chain with a hook even for a trial, and drops all that is queued when such a chain goes. */
 static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
 			    "dup to ip daddr device lo; queue flags bypass to 0; }; }\n"
 			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
 			    "dup to ip6 daddr device lo; queue flags bypass to 0; }; }\n";
 
-/* What the kernel refuses if somebody else has these tables. It is tried before the rules are loaded: of
- * those the kernel would register chains before it refuses all, and drop what is queued when they go. */
+/* Is tried before the rules are loaded, and refused if another program has these tables: of the rules the
+ * kernel would register chains before it refuses all, and drop what is queued when they go. */
 static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpnatd { flags owner; }\n";
 
 /* Removes the tables, if there are any: the kernel gives no owner to one that exists. */
 static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
 			      "table ip6 icmpnatd\ndelete table ip6 icmpnatd\n";
 
-/* Loads the rules for a configuration, in place of what somebody else has loaded if
- * replace. Returns 0; or an errno, and reason says why. */
+/* Loads the rules, if replace in place of another program's. Returns 0; or an errno, with a reason. */
 static int own_load(
 	struct capture *capture, const struct config *config, bool replace, char reason[CAPTURE_REASON_MAX])
 {
@@ -51,8 +49,7 @@ static int own_load(
 	return error;
 }
 
-/* Says why the daemon holds no rules. Returns whether it may run all the same, with
- * rules that the administrator loads. */
+/* Says why the daemon holds no rules. Returns whether it may run with those of the administrator. */
 static bool leave_external(const struct config *config, const char *reason)
 {
 	if (config->rules == CONFIG_RULES_AUTO)
@@ -64,8 +61,7 @@ static bool leave_external(const struct config *config, const char *reason)
 	return config->rules == CONFIG_RULES_AUTO;
 }
 
-/* Says why the kernel did not take the rules, which it can hold: an errno of
- * nftables_load(). Returns whether the daemon may run all the same. */
+/* Says why the kernel refused the rules: an errno of nftables_load(). Returns whether the daemon may run. */
 static bool own_refused(const struct config *config, int error, const char *reason)
 {
 	if (error == EOPNOTSUPP)
@@ -77,7 +73,7 @@ static bool own_refused(const struct config *config, int error, const char *reas
 	return false;
 }
 
-/* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what somebody else has
+/* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what another program has
  * loaded, the default does not. inherited is the capture_descriptor() of another icmpnatd, whose rules are
  * taken over; or -1. Returns false after a message if the daemon must not run. */
 bool capture_open(struct capture *capture, const struct config *config, int inherited)
@@ -108,9 +104,8 @@ bool capture_open(struct capture *capture, const struct config *config, int inhe
 	return own_refused(config, error, reason);
 }
 
-/* Loads the rules anew, for another configuration or other interfaces; without a gap,
- * because it is one transaction. Does nothing if the rules are external. Returns
- * false with a reason if that failed; the old rules are then in force. */
+/* Loads the rules anew, for another configuration or other interfaces, in one transaction; none if they are
+ * external. Returns false with a reason if that failed; the old rules are then in force. */
 bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX])
 {
 	return !capture->nftables || own_load(capture, config, false, reason) == 0;
@@ -122,7 +117,7 @@ int capture_descriptor(const struct capture *capture)
 	return nftables_descriptor(capture->nftables);
 }
 
-/* Whether this process holds the rules. */
+/* Tells whether this process holds the rules. */
 bool capture_is_own(const struct capture *capture)
 {
 	return capture->nftables;

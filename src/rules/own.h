@@ -6,7 +6,6 @@
 #define RULES_OWN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "config/config.h"
 #include "io/nftables.h"

@@ -23,14 +23,10 @@ const struct rules_kind rules_kinds[RULES_FORMATS] = {
 	[RULES_OWN] = {NULL, NULL, NULL, NFT, NFT},
 };
 
-/* Prints, as a comment, what kinds without copies lose. */
-static void print_loss(FILE *out)
-{
-	fputs("# Not captured: errors about new flows. A queue in output would lose them, so they leave as\n"
-	      "# the kernel makes them: a rejected first packet and every probe of traceroute are\n"
-	      "# answered from a private address, unless the kernel's own NAT makes it public.\n",
-		out);
-}
+static const char loss[] =
+	"# Not captured: errors about new flows. A queue in output would lose them, so they leave as\n"
+	"# the kernel makes them: a rejected first packet and every probe of traceroute are\n"
+	"# answered from a private address, unless the kernel's own NAT makes it public.\n";
 
 /* Prints what people read first: how to load the rules, and what to mind. */
 static void print_header(FILE *out, const struct config *config, const struct rules_kind *kind)
@@ -44,7 +40,7 @@ static void print_header(FILE *out, const struct config *config, const struct ru
 	if (kind->copies)
 		kind->copies->print_advice(out);
 	else
-		print_loss(out);
+		fputs(loss, out);
 }
 
 /* Prints a script for sh, with nft's within it. */
@@ -71,7 +67,7 @@ static void print_removal(FILE *out)
 	rules_iptables.print_removal(out);
 }
 
-/* Finds the kind of rules that has a name; false if there is none. */
+/* Finds the kind of rules that has a name. Returns false if there is none. */
 bool rules_format_parse(enum rules_format *format, const char *text)
 {
 	for (size_t i = 0; rules_kinds[i].name; i++)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capture rules for a configuration, as text to be loaded: of which kinds, and
- * which program has which part of them.
+ * The capture rules as text to be loaded: of which kinds, and which program has which part of them.
  */
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
@@ -31,8 +30,7 @@ struct rules_kind {
 	const struct rules_program *queues; /* NULL: this kind removes the rules of the others */
 };
 
-/* A program that holds rules: nft, in tables icmpnatd; iptables, in chains ICMPNATD
- * of its mangle tables. */
+/* A program that holds rules: nft, in tables icmpnatd; iptables, in chains ICMPNATD of its mangle tables. */
 struct rules_program {
 	/* Prints the part of the rules that this program has. */
 	void (*print)(FILE *out, const struct config *config, const struct rules_kind *kind);
@@ -41,6 +39,18 @@ struct rules_program {
 	/* Prints shell commands that remove the rules, whether or not the program is installed. */
 	void (*print_removal)(FILE *out);
 };
+
+/* What nft, iptables and ip call the things of IPv4, and those of IPv6. */
+struct rules_family {
+	int version;
+	const char *table, *icmp, *protocol, *iptables;
+	const char *private; /* destinations that are none of our business, see address_is_private() */
+	const char *far;     /* an address for documentation, which only a default route leads to */
+	const char *types;   /* the ICMP errors that icmpnatd translates, with commas in between */
+};
+
+#define RULES_FAMILIES 2
+extern const struct rules_family rules_families[RULES_FAMILIES];
 
 extern const struct rules_kind rules_kinds[RULES_FORMATS];   /* those with a name come first */
 extern const struct rules_program rules_nft, rules_iptables; /* nft.c, iptables.c */
