@@ -25,7 +25,8 @@
 /* What was received and not yet handed out: bytes[begin] to bytes[end - 1]. */
 struct inbox {
 	int fd;
-	int patience; /* seconds without a byte */
+	int patience;  /* seconds without a byte */
+	bool answered; /* a line was handed out */
 	size_t begin, end;
 	char bytes[LINE_MAX_BYTES];
 };
@@ -55,7 +56,7 @@ static void explain_connect(const char *path)
 	warn("cannot connect to %s", path);
 }
 
-/* Returns a connected socket, whose calls give up after `patience` seconds; -1 after a message. */
+/* Connects a socket that waits so many seconds at most. Returns it, or -1 after a message. */
 static int client_connect(const char *path, int patience)
 {
 	const struct timeval timeout = {.tv_sec = patience};
@@ -81,8 +82,8 @@ static int client_connect(const char *path, int patience)
 	return -1;
 }
 
-/* Sends the request and its newline. A daemon that has no room for another
- * client answers without reading: then the answer says so, not the send. */
+/* Sends the request and its newline. A daemon that has no room for another client answers without reading:
+ * then the answer says so, not the send. */
 static bool send_request(int fd, const char *request)
 {
 	char line[128];
@@ -94,21 +95,20 @@ static bool send_request(int fd, const char *request)
 	return false;
 }
 
-static void explain_end(const struct inbox *in, ssize_t received, bool answered)
+static void explain_end(const struct inbox *in, ssize_t received)
 {
 	if (received < 0 && errno == EAGAIN)
 		warnx("the daemon did not answer within %d seconds", in->patience);
 	else if (received < 0)
 		warn("cannot read the daemon's answer");
-	else if (answered || in->end > 0)
+	else if (in->answered || in->end > 0)
 		warnx("the daemon's answer is cut short: it has no closing line");
 	else
 		warnx("the daemon closed the connection without an answer");
 }
 
-/* Receives at least one more byte; false after a message. answered: whether
- * a line was handed out already. */
-static bool client_receive(struct inbox *in, bool answered)
+/* Receives at least one more byte. Returns false after a message. */
+static bool client_receive(struct inbox *in)
 {
 	ssize_t received;
 
@@ -123,21 +123,20 @@ static bool client_receive(struct inbox *in, bool answered)
 		received = recv(in->fd, in->bytes + in->end, sizeof(in->bytes) - in->end, 0);
 	while (received < 0 && errno == EINTR);
 	if (received <= 0) {
-		explain_end(in, received, answered);
+		explain_end(in, received);
 		return false;
 	}
 	in->end += (size_t)received;
 	return true;
 }
 
-/* Returns the next line without its newline, valid until the next call; NULL after
- * a message. answered: whether a line was handed out already. */
-static char *next_line(struct inbox *in, bool answered)
+/* Returns the next line without its newline, valid until the next call; NULL after a message. */
+static char *next_line(struct inbox *in)
 {
 	char *line, *newline;
 
 	while (!(newline = memchr(in->bytes + in->begin, '\n', in->end - in->begin)))
-		if (!client_receive(in, answered))
+		if (!client_receive(in))
 			return NULL;
 	line = in->bytes + in->begin;
 	in->begin = (size_t)(newline - in->bytes) + 1;
@@ -156,12 +155,12 @@ static void warn_text(const char *before, const char *text)
 	fputc('\n', stderr);
 }
 
-/* Hands out the data lines; true when the closing line says ok. */
+/* Hands out the data lines. Returns true when the closing line says ok, false after a message. */
 static bool client_read_answer(struct inbox *in, client_line *each, void *context)
 {
 	char *line;
 
-	for (bool answered = false; (line = next_line(in, answered)); answered = true) {
+	for (; (line = next_line(in)); in->answered = true) {
 		if (strcmp(line, "ok") == 0)
 			return true;
 		if (strncmp(line, "error\t", 6) == 0) {
@@ -176,11 +175,9 @@ static bool client_read_answer(struct inbox *in, client_line *each, void *contex
 	return false;
 }
 
-/* Asks the daemon that listens on path, and gives up after `patience` seconds
- * without a byte. each() gets every data line. Returns true when the daemon said
- * ok, false after a message on standard error. */
-bool client_ask_patiently(
-	const char *path, const char *request, int patience, client_line *each, void *context)
+/* Asks the daemon that listens on path, and has patience for so many seconds in which no byte comes; each
+ * gets every data line. Returns true when the daemon said ok, false after a message on standard error. */
+bool client_ask(const char *path, const char *request, int patience, client_line *each, void *context)
 {
 	static struct inbox in;
 	bool ok;
@@ -191,12 +188,4 @@ bool client_ask_patiently(
 	ok = send_request(in.fd, request) && client_read_answer(&in, each, context);
 	close(in.fd);
 	return ok;
-}
-
-/* Asks the daemon that listens on path something that it answers at once. each()
- * gets every data line. Returns true when the daemon said ok, false after a
- * message on standard error. */
-bool client_ask(const char *path, const char *request, client_line *each, void *context)
-{
-	return client_ask_patiently(path, request, CLIENT_PATIENCE, each, context);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One question to the daemon's control socket: a request line out, data lines
- * in, a closing line "ok" or "error<TAB>text".
+ * One question to the daemon: a request line out, data lines in, a closing line "ok" or "error<TAB>text".
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -11,11 +10,9 @@
 /* Takes one data line, which it may cut up but must not keep; false says that the line makes no sense. */
 typedef bool client_line(char *line, void *context);
 
-#define CLIENT_PATIENCE	     10 /* seconds without a byte */
+#define CLIENT_PATIENCE	     10 /* seconds without a byte, where the daemon answers at once */
 #define CLIENT_LONG_PATIENCE 60 /* while a daemon tries a program, and loads a large file */
 
-bool client_ask(const char *path, const char *request, client_line *each, void *context);
-bool client_ask_patiently(
-	const char *path, const char *request, int patience, client_line *each, void *context);
+bool client_ask(const char *path, const char *request, int patience, client_line *each, void *context);
 
 #endif

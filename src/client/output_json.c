@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reports as JSON (RFC 8259): one object, one line for each row, names as
- * the control protocol has them.
+ * The reports as JSON (RFC 8259): one object, a line for each row, names as the control protocol has them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static void put_number(const char *before, uint64_t number)
 	printf("%s%" PRIu64, before, number);
 }
 
-/* Begins a row on a line of its own, after a comma unless it is the first. */
+/* Begins a row: a comma after the last one, and a line of its own. */
 static void begin_row(void)
 {
 	fputs(json.rows++ ? ",\n" : "\n", stdout);

@@ -47,13 +47,6 @@ static void name_metric(char *text, const struct report_counter *counter)
 			*text = '_';
 }
 
-static void put_metric_head(const struct report_counter *counter)
-{
-	printf("# HELP %s %s", metric, report_is_kernel(counter) ? "" : "Counters of group ");
-	put_escaped(report_is_kernel(counter) ? counter->sentence : counter->group, "\\");
-	printf("\n# TYPE %s %s\n", metric, report_is_gauge(counter) ? "gauge" : "counter");
-}
-
 static void put_sample(const struct report_counter *counter, size_t i)
 {
 	const char *before = "{";
@@ -76,7 +69,9 @@ static void prometheus_counter(const struct report_counter *counter)
 	name_metric(name, counter);
 	if (strcmp(name, metric) != 0) {
 		strcpy(metric, name);
-		put_metric_head(counter);
+		printf("# HELP %s %s", metric, report_is_kernel(counter) ? "" : "Counters of group ");
+		put_escaped(report_is_kernel(counter) ? counter->sentence : counter->group, "\\");
+		printf("\n# TYPE %s %s\n", metric, report_is_gauge(counter) ? "gauge" : "counter");
 	}
 	for (size_t i = 0; i < counter->n; i++)
 		put_sample(counter, i);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reports for people: aligned columns, what is zero left out, and on
- * a terminal a colour for what needs attention.
+ * The reports for people: aligned columns, nothing that is zero, a colour for what needs attention.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,7 +23,7 @@
 static struct {
 	enum output_report report;
 	bool all, explain, colour;
-	char key[32]; /* the status line before; the group of the counter before */
+	char key[32]; /* of the last line of the status; or the group of the last counter */
 	size_t fates; /* how many are known so far */
 	struct {
 		char name[16];
@@ -32,7 +31,7 @@ static struct {
 	} fate[FATES_MAX];
 } text;
 
-/* Returns the colour of a fate or of a state; NULL if it has none. */
+/* Returns the colour of a fate or of a state, or NULL. */
 static const char *colour_of(const char *word)
 {
 	static const char *const colours[][2] = {{"rewritten", GREEN}, {"up", GREEN}, {"malformed", YELLOW},
@@ -53,6 +52,13 @@ static void put_coloured(const char *word, int width, uint64_t amount)
 	fputs(colour ? colour : "", stdout);
 	text_put(stdout, word, width);
 	fputs(colour ? NORMAL : "", stdout);
+}
+
+/* Prints before, then a value, padded to width columns. */
+static void put_column(const char *before, const char *value, int width)
+{
+	fputs(before, stdout);
+	text_put(stdout, value, width);
 }
 
 static void text_head(enum output_report report, bool all, bool explain)
@@ -82,7 +88,7 @@ static void put_duration(uint64_t seconds)
 		printf("%" PRIu64 " s", seconds);
 }
 
-/* Prints a Unix time as local time; as it is where it names no year of four digits. */
+/* Prints a Unix time as local time; as it is if it names no year of four digits. */
 static void put_time(uint64_t seconds)
 {
 	time_t when = (time_t)seconds;
@@ -125,34 +131,28 @@ static void text_item(const struct report_item *item)
 	putchar('\n');
 }
 
-/* Prints the titles of the columns of one counter's instances. */
-static void put_columns(const struct report_counter *counter)
-{
-	char title[24];
-
-	printf(" %12s", "total");
-	for (size_t i = 0; i < counter->n; i++) {
-		snprintf(title, sizeof(title), "%s %" PRIu32, report_is_kernel(counter) ? "queue" : "worker",
-			counter->instance[i]);
-		printf(" %12s", title);
-	}
-}
-
 /* Tells whether a counter gets a column for each instance beside the sum. */
 static bool has_columns(const struct report_counter *counter)
 {
 	return text.all && counter->n > 1;
 }
 
-/* Prints the headline of a group. */
+/* Prints the headline of a group, with the titles of the columns of a counter's instances. */
 static void begin_group(const struct report_counter *counter)
 {
+	char title[24];
+
 	if (text.key[0])
 		putchar('\n');
 	snprintf(text.key, sizeof(text.key), "%s", counter->group);
 	text_put(stdout, counter->group, has_columns(counter) ? NAME_WIDTH + 2 : 0);
 	if (has_columns(counter))
-		put_columns(counter);
+		printf(" %12s", "total");
+	for (size_t i = 0; has_columns(counter) && i < counter->n; i++) {
+		snprintf(title, sizeof(title), "%s %" PRIu32, report_is_kernel(counter) ? "queue" : "worker",
+			counter->instance[i]);
+		printf(" %12s", title);
+	}
 	putchar('\n');
 }
 
@@ -179,10 +179,8 @@ static void put_remarks(const struct report_counter *counter)
 		fputs("  ", stdout);
 		put_coloured(counter->fate, sentence ? 9 : 0, counter->total);
 	}
-	if (sentence) {
-		fputs("  ", stdout);
-		text_put(stdout, counter->sentence, 0);
-	}
+	if (sentence)
+		put_column("  ", counter->sentence, 0);
 }
 
 static void text_counter(const struct report_counter *counter)
@@ -193,8 +191,7 @@ static void text_counter(const struct report_counter *counter)
 		return;
 	if (strcmp(counter->group, text.key) != 0)
 		begin_group(counter);
-	fputs("  ", stdout);
-	text_put(stdout, counter->name, NAME_WIDTH);
+	put_column("  ", counter->name, NAME_WIDTH);
 	printf(" %12" PRIu64, counter->total);
 	for (size_t i = 0; has_columns(counter) && i < counter->n; i++)
 		printf(" %12" PRIu64, counter->value[i]);
@@ -202,34 +199,15 @@ static void text_counter(const struct report_counter *counter)
 	putchar('\n');
 }
 
-/* Prints one map; the columns are fixed, because there may be 100,000s of rows
- * and the first one is not to wait for the last. */
+/* Prints one map. The columns are fixed: of 100,000s of rows, the first one must not wait for the last. */
 static void text_map(const struct report_map *map)
 {
-	text_put(stdout, map->private, 22);
-	fputs(" -> ", stdout);
-	text_put(stdout, map->public, 22);
-	putchar(' ');
-	text_put(stdout, map->part, 5);
-	putchar(' ');
-	text_put(stdout, map->outside, 10);
+	put_column("", map->private, 22);
+	put_column(" -> ", map->public, 22);
+	put_column(" ", map->part, 5);
+	put_column(" ", map->outside, 10);
 	printf(" %10" PRIu64 "  ", map->hits);
 	text_put(stdout, map->where, 0);
-	putchar('\n');
-}
-
-/* Prints what became of all packets, by fate. */
-static void put_totals(void)
-{
-	uint64_t packets = 0;
-
-	for (size_t i = 0; i < text.fates; i++)
-		packets += text.fate[i].total;
-	printf("%stotal: %" PRIu64 " packets", text.key[0] ? "\n" : "", packets);
-	for (size_t i = 0; i < text.fates; i++) {
-		printf("%s %" PRIu64 " ", i ? "," : ":", text.fate[i].total);
-		put_coloured(text.fate[i].name, 0, text.fate[i].total);
-	}
 	putchar('\n');
 }
 
@@ -240,17 +218,27 @@ static void text_finding(const struct report_finding *finding)
 	text_put(stdout, finding->check, 18);
 	text_put(stdout, finding->sentence, 0);
 	putchar('\n');
-	if (!*finding->mend)
-		return;
-	fputs("          ", stdout);
-	text_put(stdout, finding->mend, 0);
-	putchar('\n');
+	if (*finding->mend) {
+		put_column("          ", finding->mend, 0);
+		putchar('\n');
+	}
 }
 
+/* Ends the counters with what became of all packets, by fate. */
 static void text_tail(void)
 {
-	if (text.report == OUTPUT_STATS)
-		put_totals();
+	uint64_t packets = 0;
+
+	if (text.report != OUTPUT_STATS)
+		return;
+	for (size_t i = 0; i < text.fates; i++)
+		packets += text.fate[i].total;
+	printf("%stotal: %" PRIu64 " packets", text.key[0] ? "\n" : "", packets);
+	for (size_t i = 0; i < text.fates; i++) {
+		printf("%s %" PRIu64 " ", i ? "," : ":", text.fate[i].total);
+		put_coloured(text.fate[i].name, 0, text.fate[i].total);
+	}
+	putchar('\n');
 }
 
 const struct output output_text = {.head = text_head,

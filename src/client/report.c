@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From lines to data. There is no list of counters here: names, order and
- * sentences are the daemon's (request "explain"), so that a client need not be
- * as new as the daemon. A line that does not fit the model is refused.
+ * From lines to data. There is no list of counters here: names, order and sentences are the daemon's
+ * (request "explain"), so that a client need not be as new. A line that does not fit is refused.
  */
 #include "client/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "client/client.h"
 #include "client/text.h"
 
-/* Returns what kind of value a key of the status has. */
+/* Tells what kind of value a key of the status has. */
 enum report_kind report_kind(const char *key)
 {
 	static const struct {
@@ -65,13 +65,13 @@ bool report_is_kernel(const struct report_counter *counter)
 	return strcmp(counter->group, "kernel") == 0;
 }
 
-/* Tells whether the value of a counter goes down as well as up. */
+/* Tells whether the value goes down as well as up. */
 bool report_is_gauge(const struct report_counter *counter)
 {
 	return report_is_kernel(counter) && strcmp(counter->name, "waiting") == 0;
 }
 
-/* Returns the counter of a group and a name, or NULL. */
+/* Finds a counter. Returns NULL if there is none of that name. */
 struct report_counter *report_find(struct report_counters *counters, const char *group, const char *name)
 {
 	for (size_t i = 0; i < counters->n; i++)
@@ -81,25 +81,21 @@ struct report_counter *report_find(struct report_counters *counters, const char 
 	return NULL;
 }
 
+/* Copies text to an array of so many bytes. Returns false if it is too long. */
 static bool copy(char *to, size_t size, const char *from)
 {
-	size_t length = strlen(from);
-
-	if (length >= size)
-		return false;
-	memcpy(to, from, length + 1);
-	return true;
+	return (size_t)snprintf(to, size, "%s", from) < size;
 }
 
-/* Adds an empty counter behind the last one of its group. NULL: there are too
- * many, or a name is too long. */
-static struct report_counter *report_add(
+/* Finds a counter, or adds an empty one behind the last of its group. Returns NULL if it has no room. */
+static struct report_counter *find_or_add(
 	struct report_counters *counters, const char *group, const char *name)
 {
-	struct report_counter *at = counters->counter + counters->n;
+	struct report_counter *at = report_find(counters, group, name);
 
-	if (counters->n == REPORT_COUNTERS_MAX)
-		return NULL;
+	if (at || counters->n == REPORT_COUNTERS_MAX)
+		return at;
+	at = counters->counter + counters->n;
 	while (at > counters->counter && strcmp(at[-1].group, group) != 0)
 		at--;
 	if (at == counters->counter)
@@ -109,14 +105,6 @@ static struct report_counter *report_add(
 	counters->n++;
 	return copy(at->group, sizeof(at->group), group) && copy(at->name, sizeof(at->name), name) ? at
 												   : NULL;
-}
-
-static struct report_counter *find_or_add(
-	struct report_counters *counters, const char *group, const char *name)
-{
-	struct report_counter *counter = report_find(counters, group, name);
-
-	return counter ? counter : report_add(counters, group, name);
 }
 
 /* Takes "group name sentence [fate]" of the answer to explain. */
@@ -161,10 +149,10 @@ static bool take_value(char *line, void *context)
 	return counter && add_value(counter, instance, value);
 }
 
-/* Asks for all counters and their explanations; false after a message. */
+/* Asks for all counters and their explanations. Returns false after a message. */
 bool report_ask_counters(struct report_counters *counters, const char *socket)
 {
 	counters->n = 0;
-	return client_ask(socket, "explain", take_explanation, counters) &&
-	       client_ask(socket, "stats", take_value, counters);
+	return client_ask(socket, "explain", CLIENT_PATIENCE, take_explanation, counters) &&
+	       client_ask(socket, "stats", CLIENT_PATIENCE, take_value, counters);
 }

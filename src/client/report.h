@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the daemon reports, as data: the model between the lines of the control
- * protocol (report.c) and the ways to print it (output.h).
+ * What the daemon reports, as data: the model between the control protocol and the outputs (output.h).
  */
 #ifndef CLIENT_REPORT_H
 #define CLIENT_REPORT_H

@@ -35,8 +35,7 @@ bool text_number(uint64_t *number, const char *text)
 	return errno == 0;
 }
 
-/* Prints text for human eyes, padded on the right to width columns. What a
- * terminal would act on becomes a question mark. */
+/* Prints text, padded to width columns. What a terminal would act on becomes a question mark. */
 void text_put(FILE *out, const char *text, int width)
 {
 	int columns = 0;

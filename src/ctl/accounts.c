@@ -72,9 +72,8 @@ static uint64_t value(const struct report_counter *counter, size_t queue)
 	return counter && queue < counter->n ? counter->value[queue] : 0;
 }
 
-/* Fills in what entered each queue, and what was taken from it: received, or
- * missed. The daemon names queues and workers in the same order. The kernel's
- * numbers are modulo 2^32: meant is the one that is closest to what was taken. */
+/* Fills in what entered each queue, and what was taken from it: received, or missed. The daemon names queues
+ * and workers in the same order. The kernel's numbers are modulo 2^32: meant is the one closest to taken. */
 static void read_queues(struct account *account, struct report_counters *counters)
 {
 	const struct report_counter *received = report_find(counters, "queue", "received");
@@ -98,9 +97,9 @@ static bool read_account(struct account *account, const char *socket)
 	static struct report_counters counters;
 	struct ruleset ruleset;
 
-	*account = (struct account){.has_rules = ruleset_read(&ruleset) == 0};
-	if (account->has_rules)
-		account->has_rules = ruleset_queued(&ruleset, &account->amount[HANDED]);
+	*account = (struct account){.has_rules = false};
+	account->has_rules =
+		ruleset_read(&ruleset) == 0 && ruleset_queued(&ruleset, &account->amount[HANDED]);
 	ruleset_free(&ruleset);
 	if (!report_ask_counters(&counters, socket))
 		return false;
@@ -129,10 +128,10 @@ static bool read_twice(struct account *first, struct account *last, const char *
 	return true;
 }
 
-/* Whether two amounts, each as it was at first and at last, can be equal. */
-static bool can_equal(uint64_t a1, uint64_t a2, uint64_t b1, uint64_t b2)
+/* Tells whether two amounts, each as it was at first and at last, can be equal. */
+static bool can_equal(const struct account *first, const struct account *last, enum amount a, enum amount b)
 {
-	return a1 <= b2 && b1 <= a2;
+	return first->amount[a] <= last->amount[b] && first->amount[b] <= last->amount[a];
 }
 
 /* Prints a complaint unless all is right. Returns whether it is. */
@@ -143,11 +142,11 @@ static bool complain(bool right, const char *what)
 	return right;
 }
 
-/* Whether what entered each queue can be what was taken from it. */
+/* Tells whether what entered each queue can be what was taken from it. */
 static bool queues_match(const struct account *first, const struct account *last)
 {
 	for (size_t q = 0; q < last->n_queues; q++)
-		if (!can_equal(first->numbered[q], last->numbered[q], first->taken[q], last->taken[q]))
+		if (first->numbered[q] > last->taken[q] || first->taken[q] > last->numbered[q])
 			return false;
 	return true;
 }
@@ -156,10 +155,10 @@ static bool queues_match(const struct account *first, const struct account *last
 static bool check_accounts(const struct account *first, const struct account *last)
 {
 	const uint64_t *a = first->amount, *z = last->amount;
-	bool right = complain(can_equal(a[RECEIVED], z[RECEIVED], a[OUTCOMES], z[OUTCOMES]),
+	bool right = complain(can_equal(first, last, RECEIVED, OUTCOMES),
 		"not every packet that was received has had one outcome");
 
-	right &= complain(can_equal(a[RECEIVED], z[RECEIVED], a[VERDICTS], z[VERDICTS]),
+	right &= complain(can_equal(first, last, RECEIVED, VERDICTS),
 		"not every packet that was received has had one verdict");
 	right &= complain(a[REFUSED] + a[UNSENT] <= z[VERDICTS], "more verdicts were refused than sent");
 	if (!last->has_kernel)
@@ -181,8 +180,8 @@ static uint64_t reached_the_queue(const struct account *account)
 	return account->amount[NUMBERED] + account->amount[OVERFLOW];
 }
 
-/* Returns how many packets the rules handed over that are in no other counter: they
- * passed by the queue, or came before the daemon began to count. */
+/* Returns how many packets the rules handed over that no other counter has: they passed by the queue, or
+ * came before the daemon began to count. */
 static uint64_t passed_by(const struct account *account)
 {
 	const uint64_t handed = account->amount[HANDED], known = reached_the_queue(account);
@@ -190,9 +189,8 @@ static uint64_t passed_by(const struct account *account)
 	return handed > known ? handed - known : 0;
 }
 
-/* Whether the rules were loaded after the daemon began to count. Their counters are
- * read before the kernel's, so at the last reading they have at least what had reached
- * the queue at the first one; unless they are younger. */
+/* Tells whether the rules were loaded after the daemon began to count. They are read before the kernel's
+ * counters: unless younger, their last reading is at least the first one of what reached the queue. */
 static bool are_rules_younger(const struct account *first, const struct account *last)
 {
 	return last->amount[HANDED] < reached_the_queue(first);

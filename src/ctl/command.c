@@ -56,7 +56,7 @@ static bool print_map_line(char *line, void *context)
  * of what was cut short: half a report never looks like a whole one. */
 static bool print_answer(const char *request, client_line *print, struct printing printing)
 {
-	if (!client_ask(printing.options->socket, request, print, &printing))
+	if (!client_ask(printing.options->socket, request, CLIENT_PATIENCE, print, &printing))
 		return false;
 	begin_printing(&printing);
 	printing.options->output->tail();
@@ -99,10 +99,10 @@ static bool print_mistake(char *line, void *context)
 
 static bool ask_to_change(const struct options *options, const char *request)
 {
-	return client_ask_patiently(options->socket, request, CLIENT_LONG_PATIENCE, print_mistake, NULL);
+	return client_ask(options->socket, request, CLIENT_LONG_PATIENCE, print_mistake, NULL);
 }
 
-/* What the status says of the program that answers. */
+/* The answering program, as the status has it. */
 struct program {
 	char version[32];
 	unsigned upgrades;
@@ -120,7 +120,7 @@ static bool take_program(char *line, void *context)
 static bool ask_program(const struct options *options, struct program *program)
 {
 	*program = (struct program){.version = ""};
-	return client_ask_patiently(options->socket, "status", CLIENT_LONG_PATIENCE, take_program, program);
+	return client_ask(options->socket, "status", CLIENT_LONG_PATIENCE, take_program, program);
 }
 
 /* Makes the daemon start the program on the disk in its place. The answer is the old
@@ -139,8 +139,7 @@ bool command_upgrade(const struct options *options)
 	return true;
 }
 
-/* Makes the daemon read its configuration again; what is wrong with the file
- * goes to standard error, and the old configuration stays. */
+/* Makes the daemon read its configuration again; stderr gets its mistakes, and the old one then stays. */
 bool command_reload(const struct options *options)
 {
 	if (!ask_to_change(options, "reload"))

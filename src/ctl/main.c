@@ -13,15 +13,15 @@
 #include "ctl/command.h"
 #include "doctor/doctor.h"
 
-#ifndef ICMPNATD_SOCKET
-#define ICMPNATD_SOCKET "/run/icmpnatd/control"
-#endif
-
 #define EXIT_USAGE   2
 #define INTERVAL_MIN 0.1
 #define INTERVAL_MAX 86400
 
-static bool command_doctor(const struct options *options);
+static bool command_doctor(const struct options *options)
+{
+	return doctor_run(options->socket, options->output, options->config);
+}
+
 static bool command_help(const struct options *options);
 
 /* takes: the letters of the options that a command knows. */
@@ -59,11 +59,6 @@ static const struct option_text {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static bool command_doctor(const struct options *options)
-{
-	return doctor_run(options->socket, options->output, options->config);
-}
 
 /* Prints the help; its lines are also what completion is made from. */
 static bool command_help(const struct options *options)
@@ -125,32 +120,11 @@ static bool parse_interval(double *seconds, const char *text)
 	return false;
 }
 
-/* Which options were given, by letter. */
-static bool given[128];
+/* The options that were given, by letter: the argument, "" where there is none. */
+static const char *given[128];
 
-/* Takes one option; false after a message. */
-static bool take_option(struct options *options, int letter)
-{
-	if (letter == '?')
-		return false;
-	given[letter] = true;
-	switch (letter) {
-	case 's':
-		options->socket = optarg;
-		return true;
-	case 'c':
-		options->config = optarg;
-		return true;
-	case 'n':
-		return parse_count(&options->count, optarg);
-	case 'i':
-		return parse_interval(&options->interval, optarg);
-	}
-	return true;
-}
-
-/* Reads all options, wherever they stand; optind is then the index of the command.
- * Returns false after a message. */
+/* Reads all options, wherever they stand; optind is then the command's index. Returns false after a message.
+ */
 static bool parse_arguments(struct options *options, int argc, char *argv[])
 {
 	struct option longs[COUNT(option_texts) + 1] = {{.name = NULL}};
@@ -164,13 +138,18 @@ static bool parse_arguments(struct options *options, int argc, char *argv[])
 			o->name, o->argument ? required_argument : no_argument, NULL, o->letter};
 		snprintf(shorts + strlen(shorts), 3, "%c%s", o->letter, o->argument ? ":" : "");
 	}
-	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
-		if (!take_option(options, letter))
+	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (letter == '?')
 			return false;
-	return true;
+		given[letter] = optarg ? optarg : "";
+	}
+	options->socket = given['s'] ? given['s'] : ICMPNATD_SOCKET;
+	options->config = given['c'];
+	return (!given['n'] || parse_count(&options->count, given['n'])) &&
+	       (!given['i'] || parse_interval(&options->interval, given['i']));
 }
 
-/* Whether the command knows all options that were given; false after a message. */
+/* Tells whether the command knows all options that were given, and these go together; says why not. */
 static bool check_options(const struct command *command)
 {
 	for (const struct option_text *o = option_texts; o < option_texts + COUNT(option_texts); o++) {
@@ -199,21 +178,17 @@ static int exit_status(bool ok)
 	return EXIT_FAILURE;
 }
 
-static int print_version(void)
-{
-	puts("icmpnatctl " PACKAGE_VERSION);
-	return exit_status(true);
-}
-
 int main(int argc, char *argv[])
 {
-	struct options options = {.socket = ICMPNATD_SOCKET, .interval = 1};
+	struct options options = {.interval = 1};
 	const struct command *command;
 
 	if (!parse_arguments(&options, argc, argv))
 		return usage();
-	if (given['V'])
-		return print_version();
+	if (given['V']) {
+		puts("icmpnatctl " PACKAGE_VERSION);
+		return exit_status(true);
+	}
 	if (given['h'])
 		return exit_status(command_help(&options));
 	if (optind != argc - 1) {

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What moves: the counters that changed in each interval and their rates. On
- * a terminal a screen that is drawn anew, elsewhere lines that can be kept.
+ * What moves: the counters that changed in each interval, and their rates; on a terminal drawn anew.
  */
-#include <err.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
 #include "client/report.h"
 #include "client/text.h"
+#include "ctl/command.h"
+#include "io/clock.h"
 
 /* All counters, and when they had these values. */
 struct sample {
 	struct report_counters counters;
-	struct timespec when;
+	int64_t when; /* in microseconds of clock.h */
 };
 
 static bool take_sample(struct sample *sample, const struct options *options)
 {
-	clock_gettime(CLOCK_MONOTONIC, &sample->when);
+	sample->when = clock_microseconds();
 	return report_ask_counters(&sample->counters, options->socket);
 }
 
-static double seconds_between(const struct sample *before, const struct sample *now)
-{
-	return (double)(now->when.tv_sec - before->when.tv_sec) +
-	       (double)(now->when.tv_nsec - before->when.tv_nsec) / 1e9;
-}
-
-/* Returns the value that a counter had in a sample; 0 if it was greater then, because
- * the daemon was restarted. */
+/* Returns the value of a counter in a sample; 0 if it was greater then: the daemon was restarted. */
 static uint64_t value_in(struct sample *sample, const struct report_counter *counter)
 {
 	const struct report_counter *old = report_find(&sample->counters, counter->group, counter->name);
@@ -73,7 +65,7 @@ static void put_row(const struct report_counter *counter, uint64_t old, double s
  * so that a row does not come and go; lines are only for what changed now. */
 static void put_interval(struct sample *first, struct sample *before, const struct sample *now, bool screen)
 {
-	double seconds = seconds_between(before, now);
+	const double seconds = (double)(now->when - before->when) / 1e6;
 	size_t rows = 0;
 
 	if (screen) {
@@ -107,22 +99,20 @@ static void wait_for(double seconds)
 bool command_watch(const struct options *options)
 {
 	static struct sample first, samples[2];
-	struct sample *before = &samples[0], *now = &samples[1], *spare;
 	bool screen = isatty(STDOUT_FILENO);
 
-	if (!take_sample(before, options))
+	if (!take_sample(&samples[0], options))
 		return false;
-	first = *before;
+	first = samples[0];
 	for (unsigned long i = 0; options->count == 0 || i < options->count; i++) {
+		struct sample *before = &samples[i % 2], *now = &samples[1 - i % 2];
+
 		wait_for(options->interval);
 		if (!take_sample(now, options))
 			return false;
 		put_interval(&first, before, now, screen);
 		if (fflush(stdout) != 0)
 			return true; /* main() says why */
-		spare = before;
-		before = now;
-		now = spare;
 	}
 	return true;
 }

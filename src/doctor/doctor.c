@@ -65,7 +65,7 @@ static char *find_file(const char *socket)
 	char *file = NULL;
 
 	if (access(socket, F_OK) == 0)
-		client_ask(socket, "status", take_file, &file);
+		client_ask(socket, "status", CLIENT_PATIENCE, take_file, &file);
 	return file ? file : strdup(ICMPNATD_CONFIG);
 }
 

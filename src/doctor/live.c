@@ -53,7 +53,7 @@ void check_daemon(struct doctor *doctor)
 	const char *socket = doctor->socket;
 
 	if (access(socket, F_OK) == 0)
-		doctor->runs = client_ask(socket, "status", take_status, doctor);
+		doctor->runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, doctor);
 	if (doctor->runs)
 		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", socket);
 	else
