@@ -4,26 +4,9 @@
  * of its errors. Advice only: addresses come and go after the file is read.
  */
 #include <ifaddrs.h>
-#include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "config/tables.h"
-
-/* Copies the address from a sockaddr, which may be absent (NULL) or of any family. False if
- * it is not of IPv4 or IPv6. */
-static bool local_read_address(struct address *a, const struct sockaddr *socket_address)
-{
-	const uint8_t *bytes = (const uint8_t *)socket_address;
-
-	if (!bytes || (socket_address->sa_family != AF_INET && socket_address->sa_family != AF_INET6))
-		return false;
-	if (socket_address->sa_family == AF_INET)
-		*a = address_from_v4(bytes + offsetof(struct sockaddr_in, sin_addr));
-	else
-		*a = address_from_v6(bytes + offsetof(struct sockaddr_in6, sin6_addr));
-	return true;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -44,7 +27,7 @@ static struct address *read_local(size_t *n_local)
 		n++;
 	local = calloc(n + 1, sizeof(*local));
 	for (const struct ifaddrs *i = list; i && local; i = i->ifa_next)
-		*n_local += local_read_address(&local[*n_local], i->ifa_addr);
+		*n_local += address_from_socket(&local[*n_local], i->ifa_addr);
 	freeifaddrs(list);
 	if (local)
 		qsort(local, *n_local, sizeof(*local), compare);

@@ -5,8 +5,11 @@
  */
 #include "core/address.h"
 
-/* Tells whether an address, though not private, cannot belong to a host on the
- * Internet: unspecified or "this network", loopback, multicast, and class E of IPv4. */
+#include <netinet/in.h>
+#include <stddef.h>
+
+/* Whether a can be nobody's address on the Internet for another reason:
+ * unspecified or "this network", loopback, multicast, and IPv4's class E. */
 bool address_is_unroutable(struct address a)
 {
 	uint32_t v4 = (uint32_t)a.lo;
@@ -16,7 +19,21 @@ bool address_is_unroutable(struct address a)
 	return v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 14;
 }
 
-/* Returns the highest address of a prefix. */
+/* Reads the address in a sockaddr, which may be NULL. Returns false for one that is of neither family. */
+bool address_from_socket(struct address *a, const struct sockaddr *socket_address)
+{
+	const uint8_t *bytes = (const uint8_t *)socket_address;
+
+	if (!bytes || (socket_address->sa_family != AF_INET && socket_address->sa_family != AF_INET6))
+		return false;
+	if (socket_address->sa_family == AF_INET)
+		*a = address_from_v4(bytes + offsetof(struct sockaddr_in, sin_addr));
+	else
+		*a = address_from_v6(bytes + offsetof(struct sockaddr_in6, sin6_addr));
+	return true;
+}
+
+/* The highest address of p. */
 struct address prefix_last(struct prefix p)
 {
 	struct address mask = prefix_host_mask(p.length);

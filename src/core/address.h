@@ -30,7 +30,10 @@ struct prefix {
 
 #define ADDRESS_V4_BITS 96 /* an IPv4 prefix of n bits has a length of 96 + n */
 
+struct sockaddr;
+
 bool address_is_unroutable(struct address a);
+bool address_from_socket(struct address *a, const struct sockaddr *socket_address);
 
 static inline uint64_t address_read_be32(const uint8_t *p)
 {

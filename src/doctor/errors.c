@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,19 +51,6 @@ static bool leads(struct way *way, const struct address *from)
 	return true;
 }
 
-/* Reads an address of an interface; false for what is no global IP address. */
-static bool read_interface_address(struct address *a, const struct sockaddr *socket_address)
-{
-	if (socket_address && socket_address->sa_family == AF_INET)
-		*a = address_from_v4((const void *)&((const struct sockaddr_in *)socket_address)->sin_addr);
-	else if (socket_address && socket_address->sa_family == AF_INET6 &&
-		 ((const struct sockaddr_in6 *)socket_address)->sin6_scope_id == 0)
-		*a = address_from_v6((const void *)&((const struct sockaddr_in6 *)socket_address)->sin6_addr);
-	else
-		return false;
-	return true;
-}
-
 /* Looks for an address that the twin has in the family of this way: on its
  * interface, and one from which the client is reached by it. */
 static void find_own(struct way *way)
@@ -76,8 +62,9 @@ static void find_own(struct way *way)
 	if (getifaddrs(&list) < 0)
 		return;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		if (!read_interface_address(&a, i->ifa_addr) ||
-			address_is_v4(a) != address_is_v4(way->client) || address_is_unroutable(a))
+		if (!address_from_socket(&a, i->ifa_addr) || address_is_v4(a) != address_is_v4(way->client) ||
+			address_is_unroutable(a) ||
+			a.hi >> 54 == 0xfe80 >> 6) /* link-local, RFC 4291 2.5.6 */
 			continue;
 		way->numbered = way->numbered || strcmp(i->ifa_name, way->interface) == 0;
 		if (!way->has_own && leads(way, &a)) {
