@@ -36,7 +36,7 @@ static struct address first_public(const struct addrmap_entry *entry)
 /* Whether an address would leave again by an outside interface. */
 static bool leaves(const struct doctor *doctor, struct address a, struct route *route)
 {
-	return route_find(doctor->routes, a, NULL, route) == 0 && !route->local &&
+	return route_find(doctor->routes, a, NULL, 0, route) == 0 && !route->local &&
 	       is_outside(doctor, route->interface);
 }
 
@@ -87,7 +87,7 @@ static bool is_own(const struct doctor *doctor, struct address a)
 {
 	struct route route;
 
-	return route_find(doctor->routes, a, NULL, &route) == 0 && route.local;
+	return route_find(doctor->routes, a, NULL, 0, &route) == 0 && route.local;
 }
 
 /* Whether the maps concern nothing but errors from this host's own addresses: no
@@ -139,7 +139,7 @@ static void say_route(struct doctor *doctor)
 
 	if (doctor->config->n_outside != 1 || doctor->config->n_entries != 1 ||
 		!address_is_v4(entry->public.base) || !is_own(doctor, entry->public.base) ||
-		route_find(doctor->routes, anywhere, NULL, &route) < 0 || !route.by_gateway)
+		route_find(doctor->routes, anywhere, NULL, 0, &route) < 0 || !route.by_gateway)
 		return;
 	config_prefix_text(entry->public, public);
 	config_prefix_text((struct prefix){route.gateway, 128}, gateway);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "doctor/doctor.h"
+#include "doctor/route.h"
 #include "doctor/run.h"
 
 /* Cuts what a program said down to its first line, which is returned. */
@@ -33,7 +34,7 @@ static bool copy_network(struct doctor *doctor)
 			strerror(errno));
 		return false;
 	}
-	if (!doctor->routes || twin_copy_routes(&doctor->twin, doctor->routes, &left_out) < 0) {
+	if (!doctor->routes || route_copy(doctor->routes, doctor->twin.routes, &left_out) < 0) {
 		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "routes were not tried: they cannot be read (%s)",
 			strerror(errno));
 		return false;

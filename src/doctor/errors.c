@@ -44,7 +44,7 @@ static bool leads(struct way *way, const struct address *from)
 {
 	struct route route;
 
-	if (route_find(way->doctor->twin.routes, way->client, from, &route) < 0 ||
+	if (route_find(way->doctor->twin.routes, way->client, from, 0, &route) < 0 ||
 		route.interface != way->index)
 		return false;
 	way->table = route.table;
@@ -227,7 +227,7 @@ static bool has_copy_route(const struct way *way)
 	const struct twin_link *link = twin_find_link(twin, way->index);
 	struct route route;
 
-	return route_find_by(twin->routes, way->client, way->index, &route) == 0 &&
+	return route_find(twin->routes, way->client, NULL, way->index, &route) == 0 &&
 	       (route.by_gateway || (link && link->flags & (IFF_POINTOPOINT | IFF_NOARP)));
 }
 

@@ -39,19 +39,7 @@ void route_close(struct mnl_socket *socket)
 		mnl_socket_close(socket);
 }
 
-static bool append_messages(struct messages *all, const char *bytes, size_t length)
-{
-	char *grown = realloc(all->bytes, all->length + length);
-
-	if (!grown)
-		return false;
-	memcpy(grown + all->length, bytes, length);
-	all->bytes = grown;
-	all->length += length;
-	return true;
-}
-
-/* Whether a datagram is the last one of a dump; -1 with errno if the dump failed. */
+/* Tells whether a datagram is the last one of an answer: 1 or 0; -1 with errno if the kernel refused. */
 static int is_last(const char *buffer, int length)
 {
 	const struct nlmsghdr *message = (const void *)buffer;
@@ -61,18 +49,30 @@ static int is_last(const char *buffer, int length)
 			return 1;
 		if (message->nlmsg_type == NLMSG_ERROR) {
 			errno = -((const struct nlmsgerr *)mnl_nlmsg_get_payload(message))->error;
-			return -1;
+			return errno ? -1 : 1;
 		}
 	}
 	return 0;
 }
 
-/* Asks for all objects of a type, of both families. Returns 0 or -1 with errno; the
- * caller frees all->bytes. */
+/* Sends a message and waits for the first datagram of the answer to it, in a buffer of BUFFER_MAX bytes.
+ * Returns 0; -1 with errno if there is none, or if the kernel refused. */
+static int exchange(struct mnl_socket *socket, const struct nlmsghdr *message, char *buffer)
+{
+	ssize_t length;
+
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
+		return -1;
+	length = mnl_socket_recvfrom(socket, buffer, BUFFER_MAX);
+	return length < 0 || is_last(buffer, (int)length) < 0 ? -1 : 0;
+}
+
+/* Asks for all objects of a type in both families. Returns 0 or -1 with errno; all->bytes is to be freed. */
 static int dump(struct mnl_socket *socket, uint16_t type, struct messages *all)
 {
-	char buffer[BUFFER_MAX];
+	char buffer[256], *grown;
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	ssize_t length;
 	int last = 0;
 
 	/* The longest header of the three kinds: zero says "all" in each. */
@@ -82,33 +82,21 @@ static int dump(struct mnl_socket *socket, uint16_t type, struct messages *all)
 	*all = (struct messages){.bytes = NULL};
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
 		return -1;
-	while (last == 0) {
-		ssize_t length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-		if (length < 0 || !append_messages(all, buffer, (size_t)length))
+	for (; last == 0; all->length += (size_t)length) {
+		grown = realloc(all->bytes, all->length + BUFFER_MAX);
+		if (!grown)
 			return -1;
-		last = is_last(buffer, (int)length);
+		all->bytes = grown;
+		length = mnl_socket_recvfrom(socket, grown + all->length, BUFFER_MAX);
+		if (length < 0)
+			return -1;
+		last = is_last(grown + all->length, (int)length);
 	}
 	return last < 0 ? -1 : 0;
 }
 
-/* Sends one message and waits for the kernel's word on it: 0, or -1 with errno. */
-static int send_and_wait(struct mnl_socket *socket, const struct nlmsghdr *message)
-{
-	char buffer[BUFFER_MAX];
-	ssize_t length;
-
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		return -1;
-	length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-	if (length < 0)
-		return -1;
-	return is_last(buffer, (int)length) < 0 && errno != 0 ? -1 : 0;
-}
-
-/* Removes from a route what the kernel dumps and does not take back: the state of the
- * link, and the nexthop object, which is dumped both by its number and spelled out.
- * Returns false for a route that the kernel makes by itself. */
+/* Removes from a route what the kernel dumps and does not take back: the state of the link, and the nexthop
+ * object, which is dumped by its number and spelled out. Returns false for a route of the kernel. */
 static bool prepare_route(struct nlmsghdr *message)
 {
 	struct rtmsg *route = mnl_nlmsg_get_payload(message);
@@ -126,30 +114,44 @@ static bool prepare_route(struct nlmsghdr *message)
 	return true;
 }
 
-/* Whether an object is to be copied; makes it fit to be sent. */
-static bool prepare_object(struct nlmsghdr *message, enum route_kind kind)
+/* Makes an object fit to be sent. Returns false if it is not to be copied. */
+static bool prepare_object(struct nlmsghdr *message)
 {
 	uint8_t family = ((const struct rtgenmsg *)mnl_nlmsg_get_payload(message))->rtgen_family;
 
 	if (message->nlmsg_type < RTM_BASE || (family != AF_INET && family != AF_INET6))
 		return false;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND;
-	return kind != ROUTE_ROUTES || prepare_route(message);
+	return message->nlmsg_type != RTM_NEWROUTE || prepare_route(message);
 }
 
-/* Sends those messages that have not been taken yet (a type of 0 marks one that
- * has). Returns how many the kernel took, and counts the others. */
+/* Dumps all objects of a type, fit to be sent; a type of 0 marks one that is not to be sent. Returns 0 or -1
+ * with errno; the caller frees all->bytes. */
+static int read_objects(struct mnl_socket *socket, uint16_t type, struct messages *all)
+{
+	int result = dump(socket, type, all), length = (int)all->length;
+	struct nlmsghdr *message = (void *)all->bytes;
+
+	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
+		if (!prepare_object(message))
+			message->nlmsg_type = 0;
+	return result;
+}
+
+/* Sends what has not been taken yet, and counts in *left_out what the kernel refuses. Returns how many
+ * messages it took, whose type is 0 then. */
 static unsigned send_all(struct mnl_socket *socket, struct messages *all, unsigned *left_out)
 {
 	struct nlmsghdr *message = (void *)all->bytes;
 	int length = (int)all->length;
+	char answer[BUFFER_MAX];
 	unsigned taken = 0;
 
 	*left_out = 0;
 	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
 		if (message->nlmsg_type == 0)
 			continue;
-		if (send_and_wait(socket, message) == 0 || errno == EEXIST) {
+		if (exchange(socket, message, answer) == 0 || errno == EEXIST) {
 			message->nlmsg_type = 0;
 			taken++;
 		} else {
@@ -159,62 +161,48 @@ static unsigned send_all(struct mnl_socket *socket, struct messages *all, unsign
 	return taken;
 }
 
-static void prepare_all(struct messages *all, enum route_kind kind)
+/* Copies all objects of a type to another namespace. A route may need another one to reach its gateway, so
+ * refused ones are sent again until that helps no more; *left_out grows by the rest. Returns 0 or -1 with
+ * errno. */
+static int copy_objects(struct mnl_socket *from, struct mnl_socket *to, uint16_t type, unsigned *left_out)
 {
-	struct nlmsghdr *message = (void *)all->bytes;
-	int length = (int)all->length;
-
-	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
-		if (!prepare_object(message, kind))
-			message->nlmsg_type = 0;
-}
-
-/* Copies all objects of a kind from one namespace to another. A route may need another
- * one to reach its gateway, so what is refused is sent again until that helps no more.
- * Returns 0 and how many were refused in the end; -1 with errno. */
-int route_copy(struct mnl_socket *from, struct mnl_socket *to, enum route_kind kind, unsigned *left_out)
-{
-	static const uint16_t types[] = {RTM_GETADDR, RTM_GETROUTE, RTM_GETRULE};
 	struct messages all;
-	int result = dump(from, types[kind], &all);
+	unsigned refused = 0;
+	int result = read_objects(from, type, &all);
 
-	*left_out = 0;
-	if (result == 0) {
-		prepare_all(&all, kind);
-		while (send_all(to, &all, left_out) > 0 && *left_out > 0)
-			;
-	}
+	while (result == 0 && send_all(to, &all, &refused) > 0 && refused > 0)
+		;
+	*left_out += refused;
 	free(all.bytes);
 	return result;
 }
 
 /* Deletes every policy rule; nothing is routed any more then. Returns 0 or -1 with errno. */
-int route_forget_rules(struct mnl_socket *socket)
+static int forget_rules(struct mnl_socket *socket)
 {
+	char answer[BUFFER_MAX];
 	struct messages all;
-	struct nlmsghdr *message;
-	int result = dump(socket, RTM_GETRULE, &all), length = (int)all.length;
+	int result = read_objects(socket, RTM_GETRULE, &all), length = (int)all.length;
+	struct nlmsghdr *message = (void *)all.bytes;
 
-	for (message = (void *)all.bytes; result == 0 && mnl_nlmsg_ok(message, length);
-		message = mnl_nlmsg_next(message, &length)) {
-		if (!prepare_object(message, ROUTE_RULES))
-			continue;
-		message->nlmsg_type = RTM_DELRULE;
-		result = send_and_wait(socket, message);
-	}
+	for (; result == 0 && mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
+		if (message->nlmsg_type != 0) {
+			message->nlmsg_type = RTM_DELRULE;
+			result = exchange(socket, message, answer);
+		}
 	free(all.bytes);
 	return result;
 }
 
-static void put_address(struct nlmsghdr *message, uint16_t type, struct address a, bool v4)
+/* Copies addresses, policy rules and routes from one namespace to another, in this order: gateways are looked
+ * for by the rules. Counts what the other one did not take. Returns 0 or -1 with errno. */
+int route_copy(struct mnl_socket *from, struct mnl_socket *to, unsigned *left_out)
 {
-	uint8_t bytes[16];
-
-	if (v4)
-		address_to_v4(a, bytes);
-	else
-		address_to_v6(a, bytes);
-	mnl_attr_put(message, type, v4 ? 4 : 16, bytes);
+	*left_out = 0;
+	if (forget_rules(to) < 0 || copy_objects(from, to, RTM_GETADDR, left_out) < 0 ||
+		copy_objects(from, to, RTM_GETRULE, left_out) < 0)
+		return -1;
+	return copy_objects(from, to, RTM_GETROUTE, left_out);
 }
 
 static int take_attribute(const struct nlattr *attribute, void *data)
@@ -238,69 +226,44 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
-static void read_route(const struct nlmsghdr *message, struct route *route)
+static void put_address(struct nlmsghdr *message, uint16_t type, struct address a)
 {
-	const struct rtmsg *answer = mnl_nlmsg_get_payload(message);
+	uint8_t bytes[16];
 
-	mnl_attr_parse(message, sizeof(*answer), take_attribute, route);
-	route->local = answer->rtm_type == RTN_LOCAL;
-	if (!route->local && answer->rtm_type != RTN_UNICAST)
-		route->interface = 0;
+	if (address_is_v4(a))
+		address_to_v4(a, bytes);
+	else
+		address_to_v6(a, bytes);
+	mnl_attr_put(message, type, address_is_v4(a) ? 4 : 16, bytes);
 }
 
-/* Asks for one route. Returns 0 or -1 with errno. */
-static int route_ask(struct mnl_socket *socket, const struct nlmsghdr *question, struct route *route)
+/* Asks where this host sends a packet to an address: from one of its own (NULL: its choice), by an
+ * interface, as a copy (nft's dup) must (0: any). Returns 0; -1 with errno if there is no way. */
+int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
+	struct route *route)
 {
 	char buffer[BUFFER_MAX];
-	ssize_t length;
-
-	*route = (struct route){.table = RT_TABLE_UNSPEC};
-	if (mnl_socket_sendto(socket, question, question->nlmsg_len) < 0)
-		return -1;
-	length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-	if (length < 0 || is_last(buffer, (int)length) < 0)
-		return -1;
-	read_route((const void *)buffer, route);
-	return 0;
-}
-
-static struct nlmsghdr *begin_question(char *buffer, struct address to)
-{
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct rtmsg *question = mnl_nlmsg_put_extra_header(message, sizeof(*question));
-	bool v4 = address_is_v4(to);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	const uint8_t bits = address_is_v4(to) ? 32 : 128;
 
 	message->nlmsg_type = RTM_GETROUTE;
 	message->nlmsg_flags = NLM_F_REQUEST;
-	question->rtm_family = v4 ? AF_INET : AF_INET6;
-	question->rtm_flags = RTM_F_LOOKUP_TABLE;
-	question->rtm_dst_len = v4 ? 32 : 128;
-	put_address(message, RTA_DST, to, v4);
-	return message;
-}
-
-/* Asks where this host sends a packet to an address, from one of its own (NULL:
- * from whichever it would choose). Returns 0; -1 with errno if it has no way. */
-int route_find(struct mnl_socket *socket, struct address to, const struct address *from, struct route *route)
-{
-	char buffer[256];
-	struct nlmsghdr *message = begin_question(buffer, to);
-	struct rtmsg *question = mnl_nlmsg_get_payload(message);
-
-	if (from) {
-		question->rtm_src_len = question->rtm_dst_len;
-		put_address(message, RTA_SRC, *from, address_is_v4(to));
-	}
-	return route_ask(socket, message, route);
-}
-
-/* Asks where this host sends a packet to an address that must leave by an interface,
- * as a copy (nft's dup) must. Returns 0; -1 with errno if it has no way. */
-int route_find_by(struct mnl_socket *socket, struct address to, unsigned interface, struct route *route)
-{
-	char buffer[256];
-	struct nlmsghdr *message = begin_question(buffer, to);
-
-	mnl_attr_put_u32(message, RTA_OIF, interface);
-	return route_ask(socket, message, route);
+	header->rtm_family = address_is_v4(to) ? AF_INET : AF_INET6;
+	header->rtm_flags = RTM_F_LOOKUP_TABLE;
+	header->rtm_dst_len = bits;
+	header->rtm_src_len = from ? bits : 0;
+	put_address(message, RTA_DST, to);
+	if (from)
+		put_address(message, RTA_SRC, *from);
+	if (interface)
+		mnl_attr_put_u32(message, RTA_OIF, interface);
+	*route = (struct route){.table = RT_TABLE_UNSPEC};
+	if (exchange(socket, message, buffer) < 0)
+		return -1;
+	mnl_attr_parse(message, sizeof(*header), take_attribute, route); /* the answer took the place */
+	route->local = header->rtm_type == RTN_LOCAL;
+	if (!route->local && header->rtm_type != RTN_UNICAST)
+		route->interface = 0;
+	return 0;
 }

@@ -12,8 +12,6 @@
 
 struct mnl_socket;
 
-enum route_kind { ROUTE_ADDRESSES, ROUTE_ROUTES, ROUTE_RULES };
-
 /* Where a packet would go. */
 struct route {
 	bool local;
@@ -25,9 +23,8 @@ struct route {
 
 struct mnl_socket *route_open(void);
 void route_close(struct mnl_socket *socket);
-int route_copy(struct mnl_socket *from, struct mnl_socket *to, enum route_kind kind, unsigned *left_out);
-int route_forget_rules(struct mnl_socket *socket);
-int route_find(struct mnl_socket *socket, struct address to, const struct address *from, struct route *route);
-int route_find_by(struct mnl_socket *socket, struct address to, unsigned interface, struct route *route);
+int route_copy(struct mnl_socket *from, struct mnl_socket *to, unsigned *left_out);
+int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
+	struct route *route);
 
 #endif

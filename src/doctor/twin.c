@@ -29,8 +29,6 @@ static const char *const settings[] = {"ipv4/ip_forward", "ipv4/icmp_errors_use_
 static const char *const link_settings[][2] = {{"ipv4", "forwarding"}, {"ipv4", "rp_filter"},
 	{"ipv4", "accept_local"}, {"ipv4", "route_localnet"}, {"ipv4", "src_valid_mark"},
 	{"ipv6", "forwarding"}, {"ipv6", "disable_ipv6"}};
-/* No type of error is limited: what the twin emits is looked at. */
-static const char *const lifted[][2] = {{"ipv4/icmp_ratemask", "0"}, {"ipv6/icmp/ratelimit", "0"}};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -70,8 +68,7 @@ static void write_setting(const char *name, const char *value, size_t length)
 	close(fd);
 }
 
-/* Copies a setting of the host. Whose setting a path leads to depends on the namespace
- * at the moment of opening. */
+/* Copies a setting of the host: whose it is depends on the namespace in which its path is opened. */
 static void copy_setting(const struct twin *twin, const char *name)
 {
 	char value[64];
@@ -101,8 +98,8 @@ static void copy_settings(const struct twin *twin)
 			link == 0 ? "all" : twin->links[link - 1].name, setting[1]);
 		copy_setting(twin, name);
 	}
-	for (size_t i = 0; i < COUNT(lifted); i++)
-		write_setting(lifted[i][0], lifted[i][1], strlen(lifted[i][1]));
+	write_setting("ipv4/icmp_ratemask", "0", 1); /* no limit: each error is looked at */
+	write_setting("ipv6/icmp/ratelimit", "0", 1);
 }
 
 /* Fills in the host's interfaces. Returns 0 or -1 with errno. */
@@ -135,8 +132,7 @@ static int read_links(struct twin *twin)
 	return twin->n_links == n && n ? 0 : -1;
 }
 
-/* Makes the device of a link, which goes when its descriptor is closed. Returns the
- * descriptor, or -1 with errno. */
+/* Makes the device of a link. Returns its descriptor, with which it ends; -1 with errno. */
 static int make_device(const struct twin_link *link)
 {
 	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
@@ -223,24 +219,6 @@ void twin_end(struct twin *twin)
 	route_close(twin->routes);
 	close(twin->there);
 	close(twin->home);
-}
-
-/* Makes the host's addresses, policy rules and routes, in this order: gateways are looked for by the rules.
- * Counts what the twin did not take. Returns 0 or -1 with errno. */
-int twin_copy_routes(struct twin *twin, struct mnl_socket *host, unsigned *left_out)
-{
-	static const enum route_kind kinds[] = {ROUTE_ADDRESSES, ROUTE_RULES, ROUTE_ROUTES};
-	unsigned n;
-
-	*left_out = 0;
-	if (route_forget_rules(twin->routes) < 0)
-		return -1;
-	for (size_t i = 0; i < COUNT(kinds); i++) {
-		if (route_copy(host, twin->routes, kinds[i], &n) < 0)
-			return -1;
-		*left_out += n;
-	}
-	return 0;
 }
 
 /* Returns the link of the interface with an index, or NULL. */

@@ -9,7 +9,6 @@
 
 #include <net/if.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 struct mnl_socket;
@@ -33,7 +32,6 @@ int twin_make(struct twin *twin, const char **failed);
 void twin_enter(const struct twin *twin);
 void twin_leave(const struct twin *twin);
 void twin_end(struct twin *twin);
-int twin_copy_routes(struct twin *twin, struct mnl_socket *host, unsigned *left_out);
 const struct twin_link *twin_find_link(const struct twin *twin, unsigned interface);
 
 #endif
