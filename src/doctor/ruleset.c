@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "doctor/run.h"
 
@@ -27,7 +25,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Whether a table is one of iptables', which nft lists but had better not touch. */
+/* Tells whether a table is one of iptables', which nft lists but had better not touch. */
 bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const char *table)
 {
 	char line[320];
@@ -36,17 +34,16 @@ bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const
 	return strstr(ruleset->warnings, line) || strstr(ruleset->nft, line);
 }
 
-/* Whether rules of one kind of iptables exist: its program would make tables if it was asked. */
+/* Tells whether rules of one kind of iptables exist: its program would make tables if it was asked. */
 static bool has_rules(const struct ruleset *ruleset, size_t i)
 {
-	char byte;
 	FILE *file;
 	bool has;
 
 	if (!savers[i].tables)
 		return strstr(ruleset->warnings, "iptables-nft") || strstr(ruleset->nft, "iptables-nft");
 	file = fopen(savers[i].tables, "re");
-	has = file && fread(&byte, 1, 1, file) == 1;
+	has = file && getc(file) != EOF;
 	if (file)
 		fclose(file);
 	return has;
@@ -78,7 +75,20 @@ void ruleset_free(struct ruleset *ruleset)
 		free(ruleset->iptables[i]);
 }
 
-/* Whether the line that begins a table begins one of iptables'. */
+/* Returns the line after a line; "" at the end. */
+static const char *line_after(const char *line)
+{
+	line += strcspn(line, "\n");
+	return line + (*line == '\n');
+}
+
+/* Tells whether a line has a text in it. */
+static bool line_has(const char *line, const char *text)
+{
+	return memmem(line, strcspn(line, "\n"), text, strlen(text));
+}
+
+/* Tells whether the line that begins a table begins one of iptables'. */
 static bool begins_foreign(const struct ruleset *ruleset, const char *line)
 {
 	char family[16], table[256];
@@ -87,32 +97,39 @@ static bool begins_foreign(const struct ruleset *ruleset, const char *line)
 	       ruleset_is_foreign(ruleset, family, table);
 }
 
-/* Whether the line that begins a table begins one of ours. */
+/* Tells whether the line that begins a table begins one of ours. */
 static bool begins_own(const char *line)
 {
 	return strncmp(line, "table ip icmpnatd ", 18) == 0 || strncmp(line, "table ip6 icmpnatd ", 19) == 0;
 }
 
-/* Prints the listing of nft line by line, without what the twin's nft must not load: the
- * tables of iptables, ours, and an owner, with whom a table would vanish. */
-static void print_loadable(FILE *out, const struct ruleset *ruleset)
+/* Returns how many bytes a line has without the comment at its end. */
+static int bare_length(const char *line)
 {
-	bool skip = false;
+	size_t length = strcspn(line, "#\n");
 
-	for (const char *line = ruleset->nft, *next; *line; line = next) {
-		const size_t length = strcspn(line, "\n");
+	while (length > 0 && line[length - 1] == ' ')
+		length--;
+	return (int)length;
+}
 
-		next = line + length + (line[length] == '\n');
-		skip = skip || begins_foreign(ruleset, line) || begins_own(line);
-		if (!skip && strncmp(line, "\tflags owner", 12) != 0)
-			fprintf(out, "%.*s\n", (int)length, line);
-		if (*line == '}')
-			skip = false;
+/* Prints tables of nft, without an owner, with whom they would vanish: own, ours without comments, to be
+ * compared; else those of others that nft can load. */
+static void print_tables(FILE *out, const struct ruleset *ruleset, bool own)
+{
+	bool wanted = false;
+
+	for (const char *line = ruleset->nft; *line; line = line_after(line)) {
+		const int length = own ? bare_length(line) : (int)strcspn(line, "\n");
+
+		if (strncmp(line, "table ", 6) == 0)
+			wanted = begins_own(line) == own && !begins_foreign(ruleset, line);
+		if (wanted && length > 0 && strncmp(line, "\tflags owner", 12) != 0)
+			fprintf(out, "%.*s\n", length, line);
 	}
 }
 
-/* Runs a program with input. Returns false if it refuses, with what it says in
- * *complaint, which the caller frees. */
+/* Runs a program with input. Returns false if it refuses, with what it says in *complaint, on the heap. */
 static bool feed(const char *const arguments[], const char *input, char **complaint)
 {
 	int status;
@@ -122,29 +139,6 @@ static bool feed(const char *const arguments[], const char *input, char **compla
 	if (status == RUN_MISSING && !*complaint && asprintf(complaint, "%s is missing", arguments[0]) < 0)
 		*complaint = NULL;
 	return status == 0;
-}
-
-/* Loads rules that were read in another namespace. Returns false if they are refused,
- * with what was said in *complaint, which the caller frees. */
-bool ruleset_copy(const struct ruleset *ruleset, char **complaint)
-{
-	const char *const load[] = {"nft", "-f", "-", NULL};
-	char *script = NULL;
-	size_t length;
-	FILE *out = open_memstream(&script, &length);
-	bool good = out;
-
-	if (out) {
-		print_loadable(out, ruleset);
-		fclose(out);
-		good = feed(load, script, complaint);
-		free(script);
-	}
-	for (size_t i = 0; good && i < COUNT(savers); i++)
-		if (ruleset->iptables[i])
-			good = feed((const char *const[]){savers[i].restore, NULL}, ruleset->iptables[i],
-				complaint);
-	return good;
 }
 
 /* Loads the capture rules of a kind; RULES_NONE removes them. Returns false if they
@@ -166,44 +160,17 @@ bool ruleset_load(const struct config *config, enum rules_format format, char **
 	return good;
 }
 
-/* Bytes of a line without the comment at its end. */
-static int bare_length(const char *line)
-{
-	size_t length = strcspn(line, "#\n");
-
-	while (length > 0 && line[length - 1] == ' ')
-		length--;
-	return (int)length;
-}
-
-/* The tables of nft, but for what says whose they are. */
-static void print_own_tables(FILE *out, const char *listing)
-{
-	bool own = false;
-
-	for (const char *line = listing; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		own = own || begins_own(line);
-		if (own && bare_length(line) > 0 && strncmp(line, "\tflags owner", 12) != 0)
-			fprintf(out, "%.*s\n", bare_length(line), line);
-		if (*line == '}')
-			own = false;
-	}
-}
-
-/* The chain of iptables, and what leads there. */
+/* Prints our chain of iptables, and what leads there. */
 static void print_own_chain(FILE *out, const char *listing)
 {
-	for (const char *line = listing; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *name = strstr(line, "ICMPNATD");
-
-		if (strncmp(line, "-A ", 3) == 0 && name && name < line + strcspn(line, "\n"))
+	for (const char *line = listing; *line; line = line_after(line)) {
+		if (strncmp(line, "-A ", 3) == 0 && line_has(line, "ICMPNATD"))
 			fprintf(out, "%.*s\n", (int)strcspn(line, "\n"), line);
 	}
 }
 
-/* The capture rules among them, as text to be compared; "" if there are none. The
- * caller frees it; NULL for want of memory. */
-char *ruleset_own(const struct ruleset *ruleset)
+/* Returns tables as print_tables() prints them and, if own, our chains of iptables, on the heap; or NULL. */
+static char *rules_text(const struct ruleset *ruleset, bool own)
 {
 	char *text = NULL;
 	size_t length;
@@ -211,12 +178,34 @@ char *ruleset_own(const struct ruleset *ruleset)
 
 	if (!out)
 		return NULL;
-	print_own_tables(out, ruleset->nft);
-	for (size_t i = 0; i < COUNT(savers); i++)
+	print_tables(out, ruleset, own);
+	for (size_t i = 0; own && i < COUNT(savers); i++)
 		if (ruleset->iptables[i])
 			print_own_chain(out, ruleset->iptables[i]);
 	fclose(out);
 	return text;
+}
+
+/* Returns the capture rules among them as text to be compared, which the caller frees ("": none); or NULL. */
+char *ruleset_own(const struct ruleset *ruleset)
+{
+	return rules_text(ruleset, true);
+}
+
+/* Loads rules that were read in another namespace. Returns false if they are refused, with what was said in
+ * *complaint, which the caller frees. */
+bool ruleset_copy(const struct ruleset *ruleset, char **complaint)
+{
+	const char *const load[] = {"nft", "-f", "-", NULL};
+	char *script = rules_text(ruleset, false);
+	bool good = script && feed(load, script, complaint);
+
+	free(script);
+	for (size_t i = 0; good && i < COUNT(savers); i++)
+		if (ruleset->iptables[i])
+			good = feed((const char *const[]){savers[i].restore, NULL}, ruleset->iptables[i],
+				complaint);
+	return good;
 }
 
 /* Adds the packets of each counter "queued" of nft. */
@@ -225,7 +214,7 @@ static void add_nft(uint64_t *packets, const char *listing)
 	bool own = false, queued = false;
 	uint64_t n;
 
-	for (const char *line = listing; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+	for (const char *line = listing; line && *line; line = line_after(line)) {
 		own = begins_own(line) || (own && *line != '}');
 		queued = strncmp(line, "\tcounter queued ", 16) == 0 || (queued && line[1] != '}');
 		if (own && queued && sscanf(line, "\t\tpackets %" SCNu64, &n) == 1)
@@ -238,17 +227,14 @@ static void add_iptables(uint64_t *packets, const char *listing)
 {
 	uint64_t n, bytes;
 
-	for (const char *line = listing; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *queue = strstr(line, " -j NFQUEUE ");
-
-		if (queue && queue < line + strcspn(line, "\n") && strstr(line, " -A ICMPNATD ") &&
+	for (const char *line = listing; line && *line; line = line_after(line)) {
+		if (line_has(line, " -j NFQUEUE ") && line_has(line, " -A ICMPNATD ") &&
 			sscanf(line, "[%" SCNu64 ":%" SCNu64 "]", &n, &bytes) == 2)
 			*packets += n;
 	}
 }
 
-/* How many packets the capture rules have queued since they were loaded; false if
- * the rules cannot be read. */
+/* Counts what the capture rules have queued since they were loaded. Returns false if it cannot be read. */
 bool ruleset_queued(const struct ruleset *ruleset, uint64_t *packets)
 {
 	char *listing;

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs a program with files in memory for its input and output, so that nobody
- * ever waits for the other side of a pipe.
+ * Runs a program with files in memory for its input and output: neither side can block, as on a pipe.
  */
 #define _GNU_SOURCE
 #include "doctor/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,8 +50,7 @@ static void close_files(const struct run *run)
 	close(run->errors);
 }
 
-/* Starts a program in the network namespace of the caller. Returns 0; -1 with
- * errno (ENOENT: there is no such program), and nothing to end. */
+/* Starts a program in the caller's network namespace. Returns 0; -1 with errno (ENOENT: it is missing). */
 int run_start(struct run *run, const char *const arguments[], const char *input)
 {
 	int in = memory_file(input), error;
@@ -107,9 +103,8 @@ void run_kill(const struct run *run)
 	close_files(run);
 }
 
-/* Runs a program to its end. Returns its exit status, RUN_MISSING if it is not
- * there, -1 if it did not end well. What it wrote is then the caller's, NULL if
- * there is nothing; either may be of no interest (NULL). */
+/* Runs a program to its end. Returns its exit status, RUN_MISSING if it is not there, -1 if it did not end
+ * well. out and errors (or NULL) get what it wrote, which the caller frees; NULL if there is nothing. */
 int run_program(const char *const arguments[], const char *input, char **out, char **errors)
 {
 	struct run run;
