@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checks that look at the maps: whether their public sides are routed here,
- * and whether something simpler than the daemon would do what they say.
+ * The checks of the maps: whether public sides are routed here, and whether less than a daemon would do.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "doctor/doctor.h"
 #include "doctor/route.h"
@@ -23,19 +21,13 @@ static bool is_outside(const struct doctor *doctor, unsigned interface)
 	return false;
 }
 
-/* Returns the first address that the public side of a map can stand for. */
-static struct address first_public(const struct addrmap_entry *entry)
+/* Tells whether what comes for the first public address of a map leaves by an outside interface. */
+static bool leaves(const struct doctor *doctor, const struct addrmap_entry *entry, struct route *route)
 {
 	struct address a = entry->public.base;
 
 	if (entry->public.length < 127)
 		a.lo++;
-	return a;
-}
-
-/* Whether an address would leave again by an outside interface. */
-static bool leaves(const struct doctor *doctor, struct address a, struct route *route)
-{
 	return route_find(doctor->routes, a, NULL, 0, route) == 0 && !route->local &&
 	       is_outside(doctor, route->interface);
 }
@@ -71,8 +63,7 @@ void check_addresses(struct doctor *doctor)
 	for (size_t i = 0; doctor->routes && i < config->n_entries && told < TOLD_MAX; i++) {
 		const struct addrmap_entry *entry = &config->entries[i];
 
-		if (address_equal(entry->public.base, last.base) ||
-			!leaves(doctor, first_public(entry), &route))
+		if (address_equal(entry->public.base, last.base) || !leaves(doctor, entry, &route))
 			continue;
 		last = entry->public;
 		say_leaves(doctor, entry, &route);
@@ -90,8 +81,7 @@ static bool is_own(const struct doctor *doctor, struct address a)
 	return route_find(doctor->routes, a, NULL, 0, &route) == 0 && route.local;
 }
 
-/* Whether the maps concern nothing but errors from this host's own addresses: no
- * inner packet can need one then. */
+/* Tells whether the maps are for this host's own addresses alone: no inner packet can need one then. */
 static bool maps_own_only(const struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
@@ -117,16 +107,6 @@ static void print_map_rule(FILE *out, const struct config *config, const struct 
 			fprintf(out, " \"%s\",", config->outside[i].name);
 	fprintf(out, " } %s saddr %s %s type { %s } %s saddr set %s; ", f->table, private, f->icmp, f->types,
 		f->table, public);
-}
-
-static void print_table(FILE *out, const struct config *config)
-{
-	fputs("nft 'table inet icmp_source { chain postrouting { "
-	      "type filter hook postrouting priority srcnat + 10; ",
-		out);
-	for (size_t i = 0; i < config->n_entries; i++)
-		print_map_rule(out, config, &config->entries[i]);
-	fputs("}; }'", out);
 }
 
 /* Says how the kernel can prefer a public source by itself, which it can with one uplink. */
@@ -162,7 +142,12 @@ void check_need(struct doctor *doctor)
 	out = open_memstream(&rules, &length);
 	if (!out)
 		return;
-	print_table(out, doctor->config);
+	fputs("nft 'table inet icmp_source { chain postrouting { "
+	      "type filter hook postrouting priority srcnat + 10; ",
+		out);
+	for (size_t i = 0; i < doctor->config->n_entries; i++)
+		print_map_rule(out, doctor->config, &doctor->config->entries[i]);
+	fputs("}; }'", out);
 	fclose(out);
 	doctor_say(doctor, DOCTOR_NOTE, rules,
 		"the maps only change the source of errors of this host itself: this does the same without "

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checks that make the twin of this host and hold the host's capture rules
- * against those that the twin was given.
+ * The checks that make the twin of this host, and hold the host's capture rules against those of the twin.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,8 +20,7 @@ static const char *first_line(char *text)
 	return text;
 }
 
-/* Makes the twin, with the interfaces, addresses and routes of this host. Returns
- * false after a finding if it cannot be had. */
+/* Makes the twin, with this host's interfaces, addresses and routes. Returns false after a finding. */
 static bool copy_network(struct doctor *doctor)
 {
 	const char *failed;
@@ -85,58 +83,52 @@ void check_twin(struct doctor *doctor)
 #define N_KINDS RULES_NONE /* that bring errors to the daemon */
 
 /* What became of the rules of one kind, in the twin. */
-struct trial {
-	bool loads;
-	bool same; /* as the host has them */
-};
+enum trial { TRIAL_REFUSED, TRIAL_OTHER, TRIAL_SAME /* as the host has them */ };
 
-/* Removes the capture rules from the twin, and loads those of a kind. */
+/* Removes the capture rules from the twin, and loads those of a kind. Returns false if they are refused. */
 static bool load_kind(const struct config *config, size_t kind, char **complaint)
 {
 	ruleset_load(config, RULES_NONE, complaint);
 	return ruleset_load(config, (enum rules_format)kind, complaint);
 }
 
-/* Tries the rules of one kind; present is what the host has. Keeps in *complaint
- * what was said about the first kind that was refused. */
-static struct trial try_kind(struct doctor *doctor, size_t kind, const char *present, char **complaint)
+/* Tries one kind of rules; present: what the host has. *complaint keeps why the first was refused. */
+static enum trial try_kind(struct doctor *doctor, size_t kind, const char *present, char **complaint)
 {
-	struct trial trial = {.loads = false};
 	struct ruleset ruleset;
 	char *text, *said = NULL;
+	bool same;
 
-	trial.loads = load_kind(doctor->config, kind, &said);
-	if (trial.loads) {
-		text = ruleset_read(&ruleset) == 0 ? ruleset_own(&ruleset) : NULL;
-		trial.same = text && strcmp(text, present) == 0;
-		ruleset_free(&ruleset);
-		free(text);
+	if (!load_kind(doctor->config, kind, &said)) {
+		if (*complaint)
+			free(said);
+		else
+			*complaint = said;
+		return TRIAL_REFUSED;
 	}
-	if (trial.loads || *complaint)
-		free(said);
-	else
-		*complaint = said;
-	return trial;
+	free(said);
+	text = ruleset_read(&ruleset) == 0 ? ruleset_own(&ruleset) : NULL;
+	same = text && strcmp(text, present) == 0;
+	ruleset_free(&ruleset);
+	free(text);
+	return same ? TRIAL_SAME : TRIAL_OTHER;
 }
 
-/* Returns the kind that the host has, or N_KINDS. */
-static size_t find_same(const struct trial trials[N_KINDS])
+/* Tries one kind after the other until one is what the host has: *same; *best is the first that loads, those
+ * that copy errors about new flows before the others. Either is N_KINDS if there is none. */
+static void try_kinds(
+	struct doctor *doctor, const char *present, size_t *same, size_t *best, char **complaint)
 {
-	size_t kind = 0;
+	*same = *best = N_KINDS;
+	for (size_t kind = 0; kind < N_KINDS && *same == N_KINDS; kind++) {
+		const enum trial trial = try_kind(doctor, kind, present, complaint);
 
-	while (kind < N_KINDS && !trials[kind].same)
-		kind++;
-	return kind;
-}
-
-/* Returns the first kind that loads and does, or does not, copy errors about new flows; or N_KINDS. */
-static size_t find_loading(const struct trial trials[N_KINDS], bool copies)
-{
-	size_t kind = 0;
-
-	while (kind < N_KINDS && !(trials[kind].loads && (rules_kinds[kind].copies != NULL) == copies))
-		kind++;
-	return kind;
+		if (trial == TRIAL_SAME)
+			*same = kind;
+		if (trial != TRIAL_REFUSED &&
+			(*best == N_KINDS || (rules_kinds[kind].copies && !rules_kinds[*best].copies)))
+			*best = kind;
+	}
 }
 
 /* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the
@@ -163,24 +155,18 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, bool pres
 		doctor_say(doctor, DOCTOR_OK, NULL, "the capture rules of %s are in force", doctor->path);
 }
 
-/* Tries one kind of capture rules after the other in the twin, until one is what the host has, and says
- * whether the host's rules go with its configuration. Leaves in the twin the kind that the host has, or
+/* Says whether the host's rules go with its configuration. Leaves in the twin the kind that the host has, or
  * else the best one that loads: for one queue, whatever the number of workers. */
 void check_rules(struct doctor *doctor)
 {
 	char *present = doctor->has_twin ? ruleset_own(&doctor->ruleset) : NULL, *complaint = NULL;
-	struct trial trials[N_KINDS] = {{.loads = false}};
 	struct config one = *doctor->config;
 	size_t same, best, used;
 
 	if (!present)
 		return;
 	twin_enter(&doctor->twin);
-	for (size_t kind = 0; kind < N_KINDS && find_same(trials) == N_KINDS; kind++)
-		trials[kind] = try_kind(doctor, kind, present, &complaint);
-	same = find_same(trials);
-	best = find_loading(trials, true);
-	best = best < N_KINDS ? best : find_loading(trials, false);
+	try_kinds(doctor, present, &same, &best, &complaint);
 	used = same < N_KINDS ? same : best;
 	say_rules(doctor, same, best, *present, complaint);
 	one.queue.workers = 1;

@@ -13,10 +13,56 @@
 #include "client/client.h"
 #include "doctor/route.h"
 
+/* Tells a finding; mend is the command that mends it, or NULL. */
+void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...)
+{
+	static const char *const names[] = {"ok", "note", "problem", "unknown"};
+	char sentence[512];
+	const size_t begin = (size_t)snprintf(sentence, sizeof(sentence), "%s", doctor->about);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(sentence + begin, sizeof(sentence) - begin, format, arguments);
+	va_end(arguments);
+	doctor->problem = doctor->problem || state == DOCTOR_PROBLEM;
+	doctor->output->finding(
+		&(struct report_finding){doctor->check, names[state], sentence, mend ? mend : ""});
+}
+
+/* Takes from a line of the status who holds the rules, and the configuration file. */
+static bool take_status(char *line, void *context)
+{
+	struct doctor *doctor = context;
+	struct report_item item;
+
+	if (!report_parse_item(&item, line))
+		return false;
+	if (strcmp(item.key, "rules") == 0)
+		doctor->own_rules = strcmp(item.value, "own") == 0;
+	if (strcmp(item.key, "file") == 0 && !doctor->running)
+		doctor->running = strdup(item.value);
+	return true;
+}
+
+/* Reads the configuration. What is wrong with it is left to icmpnatd --check to say. */
+static void check_config(struct doctor *doctor)
+{
+	struct config_errors errors = {.out = NULL};
+	char mend[DOCTOR_MEND_MAX];
+
+	doctor->config = config_load(doctor->path, &errors);
+	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->path);
+	if (!doctor->config)
+		doctor_say(doctor, DOCTOR_PROBLEM, mend, "%s is not a good configuration", doctor->path);
+	else
+		doctor_say(doctor, DOCTOR_OK, NULL, "%s is a good configuration", doctor->path);
+}
+
 static const struct check {
 	const char *name;
 	void (*run)(struct doctor *doctor);
 } checks[] = {
+	{"config", check_config}, /* the others need it */
 	{"daemon", check_daemon},
 	{"interfaces", check_interfaces},
 	{"queue", check_queue},
@@ -33,84 +79,28 @@ static const struct check {
 	{"need", check_need},
 };
 
-/* Tells a finding; mend is the command that mends it, or NULL. */
-void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...)
-{
-	static const char *const names[] = {"ok", "note", "problem", "unknown"};
-	char sentence[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(sentence, sizeof(sentence), format, arguments);
-	va_end(arguments);
-	doctor->problem = doctor->problem || state == DOCTOR_PROBLEM;
-	doctor->output->finding(
-		&(struct report_finding){doctor->check, names[state], sentence, mend ? mend : ""});
-}
-
-/* Takes the name of the configuration file, if a line of the status has it. */
-static bool take_file(char *line, void *context)
-{
-	char **file = context;
-	struct report_item item;
-
-	if (report_parse_item(&item, line) && !*file && strcmp(item.key, "file") == 0)
-		*file = strdup(item.value);
-	return true;
-}
-
-/* Returns the configuration file of the daemon; else the default. */
-static char *find_file(const char *socket)
-{
-	char *file = NULL;
-
-	if (access(socket, F_OK) == 0)
-		client_ask(socket, "status", CLIENT_PATIENCE, take_file, &file);
-	return file ? file : strdup(ICMPNATD_CONFIG);
-}
-
-/* Reads the configuration. What is wrong with it is left to icmpnatd --check to say. */
-static bool load_config(struct doctor *doctor)
-{
-	struct config_errors errors = {.out = NULL};
-	char mend[DOCTOR_MEND_MAX];
-
-	doctor->check = "config";
-	doctor->config = doctor->path ? config_load(doctor->path, &errors) : NULL;
-	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->path);
-	if (!doctor->config)
-		doctor_say(doctor, DOCTOR_PROBLEM, mend, "%s is not a good configuration", doctor->path);
-	else
-		doctor_say(doctor, DOCTOR_OK, NULL, "%s is a good configuration", doctor->path);
-	return doctor->config;
-}
-
-static void run_checks(struct doctor *doctor)
-{
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		doctor->check = checks[i].name;
-		checks[i].run(doctor);
-	}
-}
-
 /* Looks at everything, and prints what is found. socket is the daemon's; file the configuration to be
  * looked at, NULL: the daemon's. Returns false if a problem was found. */
 bool doctor_run(const char *socket, const struct output *output, const char *file)
 {
 	struct doctor doctor = {.socket = socket,
 		.output = output,
-		.path = file ? strdup(file) : find_file(socket),
 		.routes = route_open(),
 		.twin = {.home = -1, .there = -1}};
 
+	if (access(socket, F_OK) == 0)
+		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
+	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
 	output->head(OUTPUT_DOCTOR, false, false);
-	if (load_config(&doctor))
-		run_checks(&doctor);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor.config); i++) {
+		doctor.check = checks[i].name;
+		checks[i].run(&doctor);
+	}
 	output->tail();
 	twin_end(&doctor.twin);
 	ruleset_free(&doctor.ruleset);
 	route_close(doctor.routes);
 	config_free(doctor.config);
-	free((char *)doctor.path);
+	free(doctor.running);
 	return !doctor.problem;
 }

@@ -22,10 +22,12 @@ struct doctor {
 	const char *socket; /* of the daemon */
 	const struct output *output;
 	const char *check; /* name of the one that runs now */
+	char about[32];	   /* begins each of its sentences */
 	bool problem;	   /* at least one was found */
-	const char *path;
+	const char *path;  /* of the configuration that is looked at */
 	struct config *config;
 	bool runs;	/* a daemon answers */
+	char *running;	/* its configuration file; NULL: it did not say */
 	bool own_rules; /* it holds its rules itself */
 	struct mnl_socket *routes;
 	struct twin twin;

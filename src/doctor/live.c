@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checks that look at the host as it runs: the daemon, its queue and counters,
- * connection tracking, and settings.
+ * The checks of the host as it runs: the daemon, its queue and counters, connection tracking, settings.
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/client.h"
 #include "client/report.h"
 #include "doctor/doctor.h"
 #include "io/flow.h"
@@ -17,48 +15,30 @@
 
 #define FIREWALL_FILE "/etc/nftables.conf"
 
-/* Whether two paths lead to the same file. */
+/* Tells whether two paths lead to the same file. */
 static bool same_file(const char *a, const char *b)
 {
-	char *real_a = realpath(a, NULL), *real_b = realpath(b, NULL);
-	bool same = real_a && real_b && strcmp(real_a, real_b) == 0;
+	struct stat file_a, file_b;
 
-	free(real_a);
-	free(real_b);
-	return same;
-}
-
-/* Takes one line of the status: who holds the rules, and whether the file is ours. */
-static bool take_status(char *line, void *context)
-{
-	struct doctor *doctor = context;
-	struct report_item item;
-	char mend[DOCTOR_MEND_MAX];
-
-	if (!report_parse_item(&item, line))
-		return false;
-	if (strcmp(item.key, "rules") == 0)
-		doctor->own_rules = strcmp(item.value, "own") == 0;
-	if (strcmp(item.key, "file") == 0 && !same_file(item.value, doctor->path)) {
-		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", item.value);
-		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", item.value,
-			doctor->path);
-	}
-	return true;
+	return stat(a, &file_a) == 0 && stat(b, &file_b) == 0 && file_a.st_dev == file_b.st_dev &&
+	       file_a.st_ino == file_b.st_ino;
 }
 
 /* Says whether a daemon answers, and with which configuration file it runs. */
 void check_daemon(struct doctor *doctor)
 {
-	const char *socket = doctor->socket;
+	char mend[DOCTOR_MEND_MAX];
 
-	if (access(socket, F_OK) == 0)
-		doctor->runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, doctor);
+	if (doctor->running && !same_file(doctor->running, doctor->path)) {
+		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", doctor->running);
+		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", doctor->running,
+			doctor->path);
+	}
 	if (doctor->runs)
-		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", socket);
+		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", doctor->socket);
 	else
 		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
-			"no icmpnatd answers on %s: errors leave as the kernel makes them", socket);
+			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);
 }
 
 /* Says which outside interfaces are missing. */
@@ -156,13 +136,13 @@ void check_conntrack(struct doctor *doctor)
 }
 
 /* Reads a number below /proc/sys/net/ipv4. Returns -1 if there is no such setting. */
-static long read_sysctl(const char *directory, const char *name)
+static long read_sysctl(const char *name)
 {
 	char path[128];
 	long value = -1;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s/%s", directory, name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
 	file = fopen(path, "re");
 	if (!file || fscanf(file, "%ld", &value) != 1)
 		value = -1;
@@ -171,19 +151,18 @@ static long read_sysctl(const char *directory, const char *name)
 	return value;
 }
 
-/* Whether the kernel drops packets that come in by an interface and would not be answered by it. */
-static bool is_strict(const char *name)
+/* Tells whether the kernel drops packets that come in by an interface and would not be answered by it. */
+static bool is_strict(const char *interface)
 {
-	char directory[32];
-	long all = read_sysctl("conf/all", "rp_filter"), one;
+	char name[64];
+	long all = read_sysctl("conf/all/rp_filter"), one;
 
-	snprintf(directory, sizeof(directory), "conf/%s", name);
-	one = read_sysctl(directory, "rp_filter");
+	snprintf(name, sizeof(name), "conf/%s/rp_filter", interface);
+	one = read_sysctl(name);
 	return (all > one ? all : one) == 1; /* the kernel takes the larger one */
 }
 
-/* Says which outside interfaces have a strict reverse path filter, where there are
- * several: with one uplink it is right. */
+/* Says which outside interfaces have a strict reverse path filter, which is right with one uplink only. */
 void check_reverse_path(struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
@@ -214,11 +193,10 @@ static const long types_v4 = 0
 #include "core/icmp_type.def"
 	;
 
-/* Says whether the kernel limits how often it sends errors to one peer: it does for
- * the ICMPv4 types in a mask (default 0x1818). */
+/* Says whether the kernel limits errors to each peer: ICMPv4 types in a mask (default 0x1818). */
 void check_rate(struct doctor *doctor)
 {
-	long pause = read_sysctl(".", "icmp_ratelimit"), types = read_sysctl(".", "icmp_ratemask");
+	long pause = read_sysctl("icmp_ratelimit"), types = read_sysctl("icmp_ratemask");
 
 	if (pause > 0 && types > 0 && types & types_v4)
 		doctor_say(doctor, DOCTOR_NOTE, "sysctl -w net.ipv4.icmp_ratelimit=100",
@@ -227,7 +205,7 @@ void check_rate(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel does not limit errors by peer");
 }
 
-/* Whether a file has a line with text in it that is not a comment. */
+/* Tells whether a file has a line with text in it that is not a comment. */
 static bool file_says(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "re");

@@ -126,19 +126,17 @@ static void serve_queue(struct prober *prober, const struct probe *probe, struct
 	}
 }
 
-/* Whether the quoted packet is the probe. One to a private address of the twin
- * itself cannot come from outside: there a map may say what it would have been. */
+/* Tells whether the quoted packet is the probe. One to a private address of the twin itself cannot come from
+ * outside: there a map may say what it would have been. */
 static bool is_quoted(const struct icmp_error *error, const uint8_t *bytes, const struct probe *probe)
 {
 	const struct packet *inner = &error->inner;
-	const uint16_t ports[2] = {probe->source_port, probe->destination_port};
 
-	return address_equal(error->inner.source, probe->source) &&
-	       (address_equal(error->inner.destination, probe->destination) ||
-		       (address_is_private(probe->destination) &&
-			       !address_is_private(error->inner.destination))) &&
-	       packet_quotes(inner, 0, 4) && packet_be16(bytes + inner->transport) == ports[0] &&
-	       packet_be16(bytes + inner->transport + 2) == ports[1];
+	return address_equal(inner->source, probe->source) &&
+	       (address_equal(inner->destination, probe->destination) ||
+		       (address_is_private(probe->destination) && !address_is_private(inner->destination))) &&
+	       packet_quotes(inner, 0, 4) && packet_be16(bytes + inner->transport) == probe->source_port &&
+	       packet_be16(bytes + inner->transport + 2) == probe->destination_port;
 }
 
 /* Reads what left by one link, and notes the error about the probe. */
@@ -191,8 +189,7 @@ void prober_send(struct prober *prober, unsigned interface, const struct probe *
 	}
 }
 
-/* Reads a datagram to the client that left by any link, and fills in its answer and
- * the link. Returns false if there is none. */
+/* Reads a datagram to the client that left; fills in its answer and the link. Returns false if none did. */
 static bool read_opening(
 	const struct prober *prober, struct address client, struct probe *answer, unsigned *interface)
 {
@@ -216,7 +213,7 @@ static bool read_opening(
 	return false;
 }
 
-/* A socket's address, of either family. */
+/* An IP address and a port, of either family. */
 union socket_address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -237,8 +234,7 @@ static union socket_address make_address(struct address a, unsigned port)
 	return made;
 }
 
-/* Opens a UDP socket that is connected to the client, from an address of the twin
- * (NULL: the kernel's choice). Returns -1 if that failed. */
+/* Connects a UDP socket to the client, from an address of the twin (NULL: any). Returns it, or -1. */
 static int connect_from_twin(struct address client, const struct address *from)
 {
 	/* NTP: few firewalls keep their own questions about the time in. */
