@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +151,22 @@ static void addresses_survive_a_round_trip(void **state)
 	assert_false(address_is_v4(parse_address("2001:db8::")));
 	assert_int_equal(address_compare(parse_address("1.2.3.4"), parse_address("1.2.3.5")), -1);
 	assert_int_equal(address_compare(parse_address("2001:db8::"), parse_address("1.2.3.5")), 1);
+}
+
+static void addresses_of_sockets_are_read(void **state)
+{
+	const struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x01020304)};
+	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr.s6_addr = {0x20, 1, [15] = 9}};
+	const struct sockaddr other = {.sa_family = AF_UNIX};
+	struct address a;
+
+	(void)state;
+	assert_true(address_from_socket(&a, (const struct sockaddr *)&in4));
+	assert_true(a.hi == 0 && a.lo == 0xffff01020304);
+	assert_true(address_from_socket(&a, (const struct sockaddr *)&in6));
+	assert_true(a.hi == 0x2001000000000000 && a.lo == 9);
+	assert_false(address_from_socket(&a, &other));
+	assert_false(address_from_socket(&a, NULL));
 }
 
 static void prefixes(void **state)
@@ -552,6 +569,7 @@ int main(void)
 		cmocka_unit_test(only_utf8_is_read),
 		cmocka_unit_test(terminals_are_not_acted_on),
 		cmocka_unit_test(addresses_survive_a_round_trip),
+		cmocka_unit_test(addresses_of_sockets_are_read),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(a_sound_error_is_read),
 		cmocka_unit_test(types_that_are_ours),
