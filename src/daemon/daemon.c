@@ -23,7 +23,7 @@
 /* Reads the configuration again: reload_config(). */
 bool daemon_reload(struct daemon *daemon, FILE *mistakes)
 {
-	return reload_config(daemon->program.path, &daemon->workers, &daemon->capture, mistakes);
+	return reload_config(daemon->program.path, &daemon->workers, &daemon->own_rules, mistakes);
 }
 
 /* Has the program on the disk take over at the end of this turn of the loop, if it is able to.
@@ -81,14 +81,14 @@ static void take_signals(struct daemon *daemon)
 void daemon_look_at_interfaces(struct daemon *daemon)
 {
 	struct policy *policy = atomic_load(&daemon->workers.policy);
-	char reason[CAPTURE_REASON_MAX];
+	char reason[OWN_RULES_REASON_MAX];
 
 	link_drain(daemon->link);
 	if (!policy_find_interfaces(policy))
 		return;
-	if (!capture_is_own(&daemon->capture))
+	if (!own_rules_are_held(&daemon->own_rules))
 		log_warning("load the capture rules, which name the interface by its index");
-	else if (!capture_renew(&daemon->capture, policy->config, reason))
+	else if (!own_rules_renew(&daemon->own_rules, policy->config, reason))
 		log_error("the capture rules cannot be loaded: %s", reason);
 }
 

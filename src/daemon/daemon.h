@@ -17,7 +17,7 @@ struct daemon {
 	struct upgrade_program program;
 	struct state_times times;
 	struct workers workers;
-	struct capture capture;
+	struct own_rules own_rules;
 	struct guard_client guard;
 	struct handover handover;
 	struct control *control;

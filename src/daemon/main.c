@@ -31,7 +31,7 @@ static const struct option long_options[] = {
 };
 
 struct options {
-	const char *path, *capture, *interface;
+	const char *path, *pcap, *interface;
 	bool check, print_rules;
 	enum rules_format format;
 };
@@ -99,7 +99,7 @@ static struct options parse_options(int argc, char **argv)
 			parse_rules_format(&options, optarg);
 			break;
 		case 'e':
-			options.capture = optarg;
+			options.pcap = optarg;
 			break;
 		case 'i':
 			options.interface = optarg;
@@ -122,10 +122,10 @@ static struct options parse_options(int argc, char **argv)
 static int explain(const struct options *options, const struct config *config)
 {
 #ifdef LIBPCAP
-	return explain_file(stdout, config, options->interface, options->capture);
+	return explain_file(stdout, config, options->interface, options->pcap);
 #else
 	(void)config;
-	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap\n", options->capture);
+	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap\n", options->pcap);
 	return EXIT_FAILURE;
 #endif
 }
@@ -137,7 +137,7 @@ static int answer(const struct options *options, struct config *config)
 
 	if (options->print_rules)
 		rules_print(stdout, config, options->format);
-	else if (options->capture)
+	else if (options->pcap)
 		status = explain(options, config);
 	else
 		puts("configuration OK");
@@ -148,7 +148,7 @@ static int answer(const struct options *options, struct config *config)
 
 static bool only_answers(const struct options *options)
 {
-	return options->check || options->print_rules || options->capture;
+	return options->check || options->print_rules || options->pcap;
 }
 
 /* Returns the path by which this program can be started again, which is never freed; NULL where

@@ -32,15 +32,15 @@ static bool has_same_outside(const struct config *a, const struct config *b)
 /* Loads the rules for another configuration if they differ: they name the outside interfaces. False,
  * with the reason in mistakes, if the kernel does not take them. */
 static bool renew_rules(
-	struct capture *capture, const struct config *old, const struct config *config, FILE *mistakes)
+	struct own_rules *own, const struct config *old, const struct config *config, FILE *mistakes)
 {
-	char reason[CAPTURE_REASON_MAX];
+	char reason[OWN_RULES_REASON_MAX];
 
 	if (has_same_outside(old, config))
 		return true;
-	if (!capture_is_own(capture))
+	if (!own_rules_are_held(own))
 		fputs("outside has changed: load the capture rules again, too\n", mistakes);
-	if (capture_renew(capture, config, reason))
+	if (own_rules_renew(own, config, reason))
 		return true;
 	fprintf(mistakes, "the capture rules cannot be loaded: %s\n", reason);
 	return false;
@@ -77,14 +77,14 @@ static void log_reload(const char *path, const struct policy *policy)
 
 /* Reads the configuration again. When this returns true, the new one is in force; when it returns
  * false, the old one is. Mistakes and warnings are lines in mistakes. */
-bool reload_config(const char *path, struct workers *workers, struct capture *capture, FILE *mistakes)
+bool reload_config(const char *path, struct workers *workers, struct own_rules *own, FILE *mistakes)
 {
 	struct policy *policy;
 
 	notify_reloading();
 	notify_send("WATCHDOG=1"); /* a million maps take seconds */
 	policy = reload_load(path, workers, mistakes);
-	if (policy && !renew_rules(capture, workers_config(workers), policy->config, mistakes)) {
+	if (policy && !renew_rules(own, workers_config(workers), policy->config, mistakes)) {
 		policy_free(policy);
 		policy = NULL;
 	}

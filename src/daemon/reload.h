@@ -12,7 +12,7 @@
 #include "rules/own.h"
 
 struct policy *reload_load(const char *path, const struct workers *workers, FILE *mistakes);
-bool reload_config(const char *path, struct workers *workers, struct capture *capture, FILE *mistakes);
+bool reload_config(const char *path, struct workers *workers, struct own_rules *own, FILE *mistakes);
 void reload_notify_ready(const struct workers *workers);
 
 #endif

@@ -111,14 +111,14 @@ static bool shed_privileges(bool upgraded)
 	return false;
 }
 
-static bool open_capture(struct daemon *daemon)
+static bool open_rules(struct daemon *daemon)
 {
 	const int inherited = handover_take(&daemon->handover, "nftables");
 	int rules;
 
-	if (!capture_open(&daemon->capture, workers_config(&daemon->workers), inherited))
+	if (!own_rules_open(&daemon->own_rules, workers_config(&daemon->workers), inherited))
 		return false;
-	rules = capture_descriptor(&daemon->capture);
+	rules = own_rules_descriptor(&daemon->own_rules);
 	if (rules < 0)
 		handover_forget(&daemon->handover, "nftables");
 	else
@@ -137,7 +137,7 @@ static bool open_all(struct daemon *daemon)
 		return false;
 	take_over(daemon);
 	return shed_privileges(daemon->handover.upgraded) && workers_start(&daemon->workers) &&
-	       open_capture(daemon);
+	       open_rules(daemon);
 }
 
 /* Ends what was handed over and is not wanted. */
@@ -173,7 +173,7 @@ static void close_all(struct daemon *daemon)
 	workers_close(&daemon->workers);
 	if (!daemon->keep)
 		end_rest(daemon);
-	capture_close(&daemon->capture);
+	own_rules_close(&daemon->own_rules);
 	guard_dismiss(&daemon->guard);
 	control_close(daemon->control);
 	workers_fini(&daemon->workers);

@@ -31,19 +31,19 @@ static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
 
 /* Loads the rules, if replace in place of another program's. Returns 0; or an errno, with a reason. */
 static int own_load(
-	struct capture *capture, const struct config *config, bool replace, char reason[CAPTURE_REASON_MAX])
+	struct own_rules *own, const struct config *config, bool replace, char reason[OWN_RULES_REASON_MAX])
 {
 	char *script = NULL;
 	size_t length;
 	FILE *out = open_memstream(&script, &length);
 	int error = ENOMEM;
 
-	snprintf(reason, CAPTURE_REASON_MAX, "%s", strerror(error));
+	snprintf(reason, OWN_RULES_REASON_MAX, "%s", strerror(error));
 	if (out) {
 		fputs(replace ? removal : "", out);
 		rules_print(out, config, RULES_OWN);
 		if (fclose(out) == 0)
-			error = nftables_load(capture->nftables, script, reason, CAPTURE_REASON_MAX);
+			error = nftables_load(own->nftables, script, reason, OWN_RULES_REASON_MAX);
 	}
 	free(script);
 	return error;
@@ -74,12 +74,12 @@ static bool own_refused(const struct config *config, int error, const char *reas
 }
 
 /* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what another program has
- * loaded, the default does not. inherited is the capture_descriptor() of another icmpnatd, whose rules are
+ * loaded, the default does not. inherited is the own_rules_descriptor() of another icmpnatd, whose rules are
  * taken over; or -1. Returns false after a message if the daemon must not run. */
-bool capture_open(struct capture *capture, const struct config *config, int inherited)
+bool own_rules_open(struct own_rules *own, const struct config *config, int inherited)
 {
 	const bool replace = config->rules == CONFIG_RULES_OWN && inherited < 0;
-	char reason[CAPTURE_REASON_MAX];
+	char reason[OWN_RULES_REASON_MAX];
 	int error = 0;
 
 	if (config->rules == CONFIG_RULES_EXTERNAL) {
@@ -87,45 +87,45 @@ bool capture_open(struct capture *capture, const struct config *config, int inhe
 			close(inherited);
 		return true;
 	}
-	capture->nftables = nftables_open(reason, CAPTURE_REASON_MAX);
-	if (inherited >= 0 && capture->nftables)
-		nftables_adopt(capture->nftables, inherited);
-	if (!capture->nftables || nftables_try(capture->nftables, probe, reason, CAPTURE_REASON_MAX) != 0) {
-		capture_close(capture);
+	own->nftables = nftables_open(reason, OWN_RULES_REASON_MAX);
+	if (inherited >= 0 && own->nftables)
+		nftables_adopt(own->nftables, inherited);
+	if (!own->nftables || nftables_try(own->nftables, probe, reason, OWN_RULES_REASON_MAX) != 0) {
+		own_rules_close(own);
 		return leave_external(config, reason);
 	}
 	if (!replace)
-		error = nftables_try(capture->nftables, claim, reason, CAPTURE_REASON_MAX);
+		error = nftables_try(own->nftables, claim, reason, OWN_RULES_REASON_MAX);
 	if (!error)
-		error = own_load(capture, config, replace, reason);
+		error = own_load(own, config, replace, reason);
 	if (!error)
 		return true;
-	capture_close(capture);
+	own_rules_close(own);
 	return own_refused(config, error, reason);
 }
 
 /* Loads the rules anew, for another configuration or other interfaces, in one transaction; none if they are
  * external. Returns false with a reason if that failed; the old rules are then in force. */
-bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX])
+bool own_rules_renew(struct own_rules *own, const struct config *config, char reason[OWN_RULES_REASON_MAX])
 {
-	return !capture->nftables || own_load(capture, config, false, reason) == 0;
+	return !own->nftables || own_load(own, config, false, reason) == 0;
 }
 
 /* Returns the descriptor that holds the rules; -1 if they are external. */
-int capture_descriptor(const struct capture *capture)
+int own_rules_descriptor(const struct own_rules *own)
 {
-	return nftables_descriptor(capture->nftables);
+	return nftables_descriptor(own->nftables);
 }
 
 /* Tells whether this process holds the rules. */
-bool capture_is_own(const struct capture *capture)
+bool own_rules_are_held(const struct own_rules *own)
 {
-	return capture->nftables;
+	return own->nftables;
 }
 
 /* Removes the rules, if they are our own. */
-void capture_close(struct capture *capture)
+void own_rules_close(struct own_rules *own)
 {
-	nftables_close(capture->nftables);
-	capture->nftables = NULL;
+	nftables_close(own->nftables);
+	own->nftables = NULL;
 }

@@ -10,16 +10,16 @@
 #include "config/config.h"
 #include "io/nftables.h"
 
-#define CAPTURE_REASON_MAX 256
+#define OWN_RULES_REASON_MAX 256
 
-struct capture {
+struct own_rules {
 	struct nftables *nftables; /* NULL: the rules are external */
 };
 
-bool capture_open(struct capture *capture, const struct config *config, int inherited);
-bool capture_renew(struct capture *capture, const struct config *config, char reason[CAPTURE_REASON_MAX]);
-bool capture_is_own(const struct capture *capture);
-int capture_descriptor(const struct capture *capture);
-void capture_close(struct capture *capture);
+bool own_rules_open(struct own_rules *own, const struct config *config, int inherited);
+bool own_rules_renew(struct own_rules *own, const struct config *config, char reason[OWN_RULES_REASON_MAX]);
+bool own_rules_are_held(const struct own_rules *own);
+int own_rules_descriptor(const struct own_rules *own);
+void own_rules_close(struct own_rules *own);
 
 #endif
