@@ -55,12 +55,6 @@ static bool do_on_signal(struct daemon *daemon, bool (*what)(struct daemon *, FI
 	return good;
 }
 
-static void upgrade_on_signal(struct daemon *daemon)
-{
-	if (!do_on_signal(daemon, daemon_upgrade))
-		log_error("there was no upgrade: this program goes on");
-}
-
 static void take_signals(struct daemon *daemon)
 {
 	struct signalfd_siginfo info;
@@ -68,10 +62,10 @@ static void take_signals(struct daemon *daemon)
 	while (read(daemon->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			do_on_signal(daemon, daemon_reload);
-		else if (info.ssi_signo == SIGUSR2)
-			upgrade_on_signal(daemon);
-		else
+		else if (info.ssi_signo != SIGUSR2)
 			daemon->stop = true;
+		else if (!do_on_signal(daemon, daemon_upgrade))
+			log_error("there was no upgrade: this program goes on");
 		daemon->keep |= info.ssi_signo == SIGUSR1 && notify_is_heard();
 	}
 }
@@ -122,7 +116,7 @@ static void hear_guard(struct daemon *daemon)
 			  "all workers move");
 		break;
 	case GUARD_GONE:
-		log_error("the guard has ended: if this daemon hangs or crashes, parked errors are lost; "
+		log_error("the guard has ended: if this daemon hangs or crashes, queued errors are lost; "
 			  "restart it");
 		begin_recovery(daemon); /* it may have let packets pass, and not come to say so */
 		break;

@@ -100,8 +100,8 @@ _Noreturn static void take_leave(struct guard *guard)
 		kill(guard->trial, SIGKILL);
 	if (guard->n_queues > 0) {
 		release(guard);
-		log_error("the daemon has ended without a word: what it had parked has left as the kernel "
-			  "made it");
+		log_error("the daemon has crashed or was killed: queued errors have left as the kernel made "
+			  "them");
 	}
 	_exit(EXIT_SUCCESS);
 }
@@ -156,20 +156,14 @@ static void be_strict(struct guard *guard)
 	guard->patience = PATIENCE;
 }
 
-static void watch_queue(struct guard *guard, unsigned number, int fd)
-{
-	if (guard->n_queues < CONFIG_WORKERS_MAX &&
-		queue_gate_borrow(&guard->queues[guard->n_queues].gate, (uint16_t)number, fd))
-		guard->n_queues++;
-}
-
 /* Keeps a descriptor that the daemon gives; its name says what it is. */
 static void take_descriptor(struct guard *guard, const char *name, int fd)
 {
 	unsigned number;
 
-	if (handover_is_queue(name, &number))
-		watch_queue(guard, number, fd);
+	if (handover_is_queue(name, &number) && guard->n_queues < CONFIG_WORKERS_MAX)
+		guard->n_queues +=
+			queue_gate_borrow(&guard->queues[guard->n_queues].gate, (uint16_t)number, fd);
 	else if (strcmp(name, "counters") == 0)
 		guard->counters = fd;
 	else if (strcmp(name, "nftables") == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guard: a small process beside the daemon that holds the queues' sockets,
- * too. If the daemon ends without a word, or moves no packet for two
+ * too. If the daemon crashes or is killed, or moves no packet for two
  * seconds or so, the guard lets errors leave as the kernel made them.
  */
 #ifndef DAEMON_GUARD_H

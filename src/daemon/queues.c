@@ -14,16 +14,6 @@
 #include "io/log.h"
 #include "io/queue_counters.h"
 
-static struct queue_options queue_options(const struct config *config, unsigned worker)
-{
-	return (struct queue_options){
-		.number = (uint16_t)(config->queue.number + worker),
-		.length = config->queue.length,
-		.overload_pass = config->queue.overload_pass,
-		.attach_flows = config->lookup != LOOKUP_NEVER,
-	};
-}
-
 /* Logs why a queue could not be bound. The kernel answers EPERM in two cases. */
 static void log_queue_error(int counters, uint16_t number, int error)
 {
@@ -111,7 +101,10 @@ static void log_short_queue(const struct queue_gate *gate, uint32_t wanted)
 static bool open_worker(
 	struct worker *worker, const struct config *config, struct handover *handover, int counters)
 {
-	const struct queue_options options = queue_options(config, worker->number);
+	const struct queue_options options = {.number = (uint16_t)(config->queue.number + worker->number),
+		.length = config->queue.length,
+		.overload_pass = config->queue.overload_pass,
+		.attach_flows = config->lookup != LOOKUP_NEVER};
 	char name[GUARD_NAME_MAX];
 
 	snprintf(name, sizeof(name), "queue-%u", options.number);

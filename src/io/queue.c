@@ -376,7 +376,7 @@ int queue_adopt(struct queue *queue, int fd, const struct queue_options *options
 	return -1;
 }
 
-/* Closes the queue and frees its buffers. The kernel drops what is still parked there, unless
+/* Closes the queue and frees its buffers. The kernel drops what is still queued there, unless
  * another process holds the socket, too. */
 void queue_close(struct queue *queue)
 {

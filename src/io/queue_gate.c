@@ -156,7 +156,7 @@ int queue_gate_descriptor(const struct queue_gate *gate)
 }
 
 /* Closes the socket. If no other process has it, the queue ends, and the kernel drops what
- * is still parked there. Does nothing if it is closed. */
+ * is still queued there. Does nothing if it is closed. */
 void queue_gate_close(struct queue_gate *gate)
 {
 	if (gate->socket)
