@@ -19,7 +19,7 @@ from lab.daemon import paused
 from lab.traffic import SO_RCVBUFFORCE
 
 from .report import Column, Figure, Target
-from .stage import (CPUS, DAEMONS, EXAMPLE, EXPIRED, FLOOR, FLOOR6, HERE, ICMPNATD, LONG, LOOKUPS, NFT,
+from .stage import (BASELINE, CPUS, DAEMONS, EXAMPLE, EXPIRED, FLOOR, FLOOR6, HERE, ICMPNATD, LONG, LOOKUPS, NFT,
                     PYTHON, REJECTED, REWRITE, SCAPY, on_cpu, processor_ns, resident_mib, status)
 
 NOTHING = "table ip bench {{ }}"
@@ -74,7 +74,7 @@ def drain(stage, effort):
         "processor": Column("processor time, ns"), "wall": Column("elapsed, ns"),
         "resident": Column("resident, MiB", digits=1)})
     full = effort(32768, 8192)
-    for c in effort.each([FLOOR, FLOOR6, REWRITE, *DAEMONS, LOOKUPS, EXAMPLE, PYTHON, SCAPY]):
+    for c in effort.each([FLOOR, FLOOR6, REWRITE, *DAEMONS, *BASELINE, LOOKUPS, EXAMPLE, PYTHON, SCAPY]):
         count = effort(1000, 300) if c.slow else full
         with stage.running(c, LONG) as process:
             stage.flood(100, family=c.family)
@@ -90,6 +90,7 @@ def drain(stage, effort):
     return figure, [
         Target("drain: speed, icmpnatd / floor", speed(FLOOR), at_least=0.92),
         Target("drain: speed, icmpnatd / rewriting floor", speed(REWRITE), at_least=0.92),
+        *(Target("drain: speed, icmpnatd / another build", speed(other), at_least=0.97) for other in BASELINE),
         Target("drain: speed, icmpnatd / example", speed(EXAMPLE), at_least=1.20),
         Target("drain: time, Python / icmpnatd", speed(PYTHON), at_least=3.5),
         Target("drain: time, scapy / icmpnatd", speed(SCAPY), at_least=300),
@@ -111,7 +112,7 @@ def live(stage, effort):
         **{name: Column(f"the decision, {name}, ns", digits=1) for name in decisions}})
     count, rate = effort(50000, 10000), 50000
     without = {"as it is": NOTHING, "nft": NFT}
-    for c in effort.each([*without, FLOOR, REWRITE, EXAMPLE, ICMPNATD, PYTHON]):
+    for c in effort.each([*without, FLOOR, REWRITE, EXAMPLE, ICMPNATD, *BASELINE, PYTHON]):
         if c in without:
             with stage.only_nft(without[c]):
                 figure.add(c, processor=0, emitter=stage.flood(count, rate).processor)

@@ -52,6 +52,7 @@ class Contender:
     command: tuple = ()  # of what is not icmpnatd
     slow: bool = False   # thousands of packets a second, not hundreds of thousands
     rewrites: bool = True
+    program: str = ""    # of icmpnatd, if it is not the one that was built
 
 
 PROGRAM = "{build}/tests/bench/contender"
@@ -64,6 +65,8 @@ SCAPY = Contender("Python, scapy", command=(HERE + "/contender.py", "scapy"), sl
 ICMPNATD = Contender("icmpnatd", maps=1)
 DAEMONS = [Contender(f"icmpnatd{', IPv6' if f is V6 else ''}{f', {n:,} maps' if n > 1 else ''}", f, n)
            for f in (V4, V6) for n in (1, 1000, 100000)]
+# Another build of icmpnatd, to be compared in the same rounds: BASELINE names the program.
+BASELINE = [Contender("another build", maps=1, program=os.environ["BASELINE"])] if "BASELINE" in os.environ else []
 LOOKUPS = Contender("icmpnatd, lookups always", maps=1, options='lookup = "always";\n')
 
 
@@ -173,7 +176,7 @@ class Stage:
             process, stop = self._start(contender, length)
         else:
             daemon = self._daemon(contender, length, workers)
-            daemon.start()
+            daemon.start(contender.program)
             process, stop = daemon.process, daemon.stop
         try:
             for task in tasks(process) if workers == 1 else []:
@@ -197,10 +200,12 @@ class Stage:
         if key not in self._daemons:
             family = contender.family
             daemon = Daemon(self.network, rules=NoRules)
-            with open(daemon.directory + "/maps", "w") as table:
-                table.writelines(f"{a} {b}\n" for a, b in filler(family, contender.maps - 1))
+            many = contender.maps > 1
+            if many:
+                with open(daemon.directory + "/maps", "w") as table:
+                    table.writelines(f"{a} {b}\n" for a, b in filler(family, contender.maps - 1))
             daemon.write(configuration([(family.firewall, family.public)], f"length = {length}; workers = {workers};",
-                                       daemon.socket) + 'maps_file = "maps";\n' + contender.options)
+                                       daemon.socket) + many * 'maps_file = "maps";\n' + contender.options)
             self._daemons[key] = daemon
         return self._daemons[key]
 

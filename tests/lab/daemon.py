@@ -140,13 +140,14 @@ class Daemon:
                 if kind is None:
                     assert self.ctl("stats", "--check").stdout.endswith("every packet is accounted for\n")
 
-    def start(self):
-        """Returns when the daemon says that it is ready, by the protocol of service managers."""
+    def start(self, executable=""):
+        """Returns when the daemon says that it is ready, by the protocol of service managers. The executable is
+        icmpnatd, if it is not named."""
         address = self.directory + "/notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open(self.log_path, "a") as log:
             notify.bind(address)
             notify.settimeout(0.05)
-            self.process = self.host.start([program("icmpnatd"), "--config", self.path], stderr=log,
+            self.process = self.host.start([executable or program("icmpnatd"), "--config", self.path], stderr=log,
                                            env={**os.environ, "NOTIFY_SOCKET": address})
             wait_until(lambda: self._has_said_ready(notify), "icmpnatd to be ready")
         os.unlink(address)
