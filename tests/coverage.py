@@ -17,8 +17,6 @@ NOT_OF_THE_CORE = {"test_config"}  # which measures time, too
 
 # (file, line of source): (branches of it that nothing reaches, why)
 UNREACHABLE = {
-    (CORE + "icmp_error.c", "switch (packet_parse(outer, bytes, 0, length)) {"):
-        (1, "packet_parse() has no fourth answer"),
     (CORE + "translate.c", "if (!packet_quotes(inner, offset, 2) || memcmp(field, &port_be, 2) == 0)"):
         (1, "flow_tuple_read() gives no tuple of a packet whose ports or identifier are not quoted"),
     (CORE + "translate.c",

@@ -13,7 +13,6 @@
 #include <stdio.h>
 
 #include "core/addrmap.h"
-#include "core/addrmap_index.h"
 #include "core/decide.h"
 
 #define CONFIG_OUTSIDE_MAX 16 /* outside interfaces */

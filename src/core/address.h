@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An IP address and a prefix, of either family, as numbers. Arithmetic only:
- * reading and writing their text belongs to config/prefix.c.
+ * An IP address and a prefix, of either family, as numbers. Arithmetic only: reading and writing their text
+ * belongs to config/prefix.c.
  */
 #ifndef CORE_ADDRESS_H
 #define CORE_ADDRESS_H
@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 128 bits in host order. An IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291
- * 2.5.5.2), so that one comparison, one table and one search serve both
- * families:
+/* 128 bits in host order. An IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that one
+ * comparison, one table and one search serve both families:
  *
  *      hi                    lo
  *   +--------------------+--------+--------+---------+

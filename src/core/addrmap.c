@@ -45,8 +45,7 @@ int addrmap_compare(const void *a, const void *b)
 	return order ? order : compare_numbers(x->line, y->line);
 }
 
-/* Tells whether two maps contradict each other: equal prefixes, for a common part
- * and one interface. */
+/* Tells whether two maps contradict each other: equal prefixes, for a common part and one interface. */
 bool addrmap_clashes(const struct addrmap_entry *a, const struct addrmap_entry *b)
 {
 	return address_equal(a->private.base, b->private.base) && a->private.length == b->private.length &&
@@ -163,13 +162,16 @@ size_t addrmap_search(const struct addrmap *table, struct address a)
 	return (size_t)(range - table->ranges);
 }
 
-/* Returns the map of an address from 2^64 on, by the index. */
-static uint32_t find_high(const struct addrmap *table, struct address a)
+/* Returns the map of an address that addrmap_find_low() cannot look up: from 2^64 on, by the index, or any
+ * in a table without an index. */
+uint32_t addrmap_find_other(const struct addrmap *table, struct address a)
 {
 	const struct addrmap_range *range;
 	uint32_t slot = table->roots[1];
 	size_t reached = 0;
 
+	if (!table->slots)
+		return table->n_ranges ? table->ranges[addrmap_search(table, a)].map : ADDRMAP_NONE;
 	while (slot & ADDRMAP_SLOT_NODE) {
 		const struct addrmap_node *node = addrmap_slot_node(table, slot);
 
@@ -179,13 +181,4 @@ static uint32_t find_high(const struct addrmap *table, struct address a)
 	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--)
 		reached += reaches(a, &range[n]);
 	return range[reached].map;
-}
-
-/* Returns the map of an address that addrmap_find_low() cannot look up: IPv6, or a
- * table without an index. */
-uint32_t addrmap_find_other(const struct addrmap *table, struct address a)
-{
-	if (table->slots)
-		return find_high(table, a);
-	return table->n_ranges ? table->ranges[addrmap_search(table, a)].map : ADDRMAP_NONE;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Address maps: "outside, A is known as B". A list of maps is turned once into
- * a sorted table of disjoint ranges, so that a packet pays one search whatever
- * the number, the overlap and the interfaces of the maps.
+ * Address maps: "outside, A is known as B". A list of maps is turned once into a sorted table of disjoint
+ * ranges, so that a packet pays one search whatever the number, the overlap and the interfaces of the maps.
  */
 #ifndef CORE_ADDRMAP_H
 #define CORE_ADDRMAP_H
@@ -60,6 +59,14 @@ struct addrmap {
 	uint32_t roots[2];     /* slots of addresses below 2^64, as IPv4 is, and of others */
 };
 
+/* The memory of the indices of several tables. An index finds the range that an address is in by a look at
+ * one or two nodes, where halving takes as many steps as the number of maps has bits. */
+struct addrmap_index {
+	struct addrmap_node *nodes;
+	uint32_t *slots;
+	size_t n_nodes, n_slots; /* in use */
+};
+
 #define ADDRMAP_RANGES(n_entries) (2 * (size_t)(n_entries) + 1) /* the most that n maps can need */
 
 int addrmap_compare(const void *a, const void *b);
@@ -69,6 +76,7 @@ size_t addrmap_count(
 	const struct addrmap_entry *entries, size_t n_entries, enum addrmap_part part, uint8_t outside);
 void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, size_t n_entries,
 	enum addrmap_part part, uint8_t outside, struct addrmap_range *ranges);
+void addrmap_index(struct addrmap *table, struct addrmap_index *index);
 size_t addrmap_search(const struct addrmap *table, struct address a);
 uint32_t addrmap_find_other(const struct addrmap *table, struct address a);
 

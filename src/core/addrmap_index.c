@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A node spreads the ranges that begin in some part of the address space evenly
- * over as many slots, from the first to the last of them. Where they crowd into
- * one slot, it leads to a node of its own. So addresses in a row need one node,
- * and a few crowds far apart need two:
+ * A node spreads the ranges that begin in some part of the address space evenly over as many slots, from
+ * the first to the last of them. Where they crowd into one slot, it leads to a node of its own. So
+ * addresses in a row need one node, and a few crowds far apart need two:
  *
  *              base                       base + (n << shift)
  *   ... --------|------|------|------|------|-------- ...
  *     slot 0       1      2     ...     n       n + 1
  */
-#include "core/addrmap_index.h"
+#include "core/addrmap.h"
 
 /* Returns the half of an address that a node is about: the upper one, or the lower
  * one where the upper is equal for all addresses that come there. */
@@ -30,12 +29,6 @@ static void put_slot(const struct indexer *indexer, size_t slot, uint32_t value)
 {
 	if (indexer->index->slots)
 		indexer->index->slots[slot] = value;
-}
-
-static void put_node(const struct indexer *indexer, size_t index, struct addrmap_node node)
-{
-	if (indexer->index->nodes)
-		indexer->index->nodes[index] = node;
 }
 
 /* Counts the ranges behind the first one that begin in a slot of a node. */
@@ -92,7 +85,8 @@ static uint32_t make_node(struct indexer *indexer, size_t first, size_t n, bool 
 		node.shift++;
 	node.n = (uint32_t)(span >> node.shift) + 1;
 	index->n_slots += (size_t)node.n + 2;
-	put_node(indexer, at, node);
+	if (index->nodes)
+		index->nodes[at] = node;
 	make_slots(indexer, &node, first, n);
 	return (uint32_t)at;
 }

@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+ * The Internet checksum (RFC 1071) and its incremental update (RFC 1624). One's complement sums do not
+ * depend on byte order (RFC 1071, 2B), so words are added and stored as they lie in memory. Sums and deltas
+ * are congruent modulo 0xffff and may be added to each other freely before they are folded.
  */
 #ifndef CORE_CHECKSUM_H
 #define CORE_CHECKSUM_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n);
-uint64_t checksum_add_word(uint64_t sum, uint16_t word);
-
-/* Adds two sums with the carry brought round: a 64-bit one's complement sum
- * is a 16-bit one too, for 2^64 - 1 is a multiple of 2^16 - 1. */
-static inline uint64_t checksum_add_around(uint64_t a, uint64_t b)
-{
-	uint64_t sum = a + b;
-
-	return sum + (sum < a);
-}
-
-static inline uint64_t checksum_read_8(const uint8_t *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
-}
 
 static inline uint32_t checksum_read_4(const uint8_t *bytes)
 {
@@ -46,10 +29,15 @@ static inline uint16_t checksum_read_2(const uint8_t *bytes)
 	return word;
 }
 
-static inline uint64_t checksum_add_16(uint64_t sum, const uint8_t *bytes)
+/* Adds n bytes (at most 65535) to a sum; an odd last byte counts as if a zero followed it. The bytes must
+ * start at an even distance from the start of what is summed. */
+static inline uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t n)
 {
-	return checksum_add_around(
-		checksum_add_around(sum, checksum_read_8(bytes)), checksum_read_8(bytes + 8));
+	for (; n >= 8; n -= 8, bytes += 8)
+		sum += (uint64_t)checksum_read_4(bytes) + checksum_read_4(bytes + 4);
+	for (; n >= 2; n -= 2, bytes += 2)
+		sum += checksum_read_2(bytes);
+	return n ? sum + htons((uint16_t)(bytes[0] << 8)) : sum;
 }
 
 /* Folds a sum into 16 bits in memory order, modulo 0xffff. The halves are added
@@ -73,7 +61,7 @@ static inline bool checksum_verifies(uint64_t sum)
 static inline uint64_t checksum_update(uint8_t field[2], uint64_t delta)
 {
 	const uint16_t old = checksum_read_2(field);
-	const uint16_t new = (uint16_t)~checksum_fold(checksum_add_around((uint16_t)~old, delta));
+	const uint16_t new = (uint16_t)~checksum_fold((uint16_t)~old + delta);
 
 	memcpy(field, &new, sizeof(new));
 	return (uint16_t)~old + (uint64_t) new;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CRC32c is linear: the checksums of two packets of one length differ by the
- * checksum (without its constants) of the difference of the packets. So a
- * change at the start of a packet can be brought into its checksum although an
- * error quotes only a part of what the checksum covers.
+ * CRC32c is linear: the checksums of two packets of one length differ by the checksum (without its
+ * constants) of the difference of the packets. So a change at the start of a packet can be brought into its
+ * checksum although an error quotes only a part of what the checksum covers.
  */
 #include "core/crc32c.h"
 

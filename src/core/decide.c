@@ -5,29 +5,14 @@
  */
 #include "core/decide.h"
 
-/* Tells whether the kernel's NAT could have changed the quoted packet: a map
- * covers one of its addresses, or one of them is private. */
-static bool may_have_nat(const struct decision *d)
-{
-	return d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE ||
-	       address_is_private(d->error.inner.source) || address_is_private(d->error.inner.destination);
-}
-
+/* Tells whether to look up the flow. LOOKUP_AUTO does where the kernel's NAT could have changed the quoted
+ * packet: a map covers one of its addresses, or one of them is private. */
 static bool should_look_up(const struct decision *d, enum decide_lookup lookup)
 {
-	return lookup == LOOKUP_ALWAYS || (lookup == LOOKUP_AUTO && may_have_nat(d));
-}
-
-static enum outcome begin_sound(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes)
-{
-	if (!rules->maps)
-		return OUTCOME_NOT_OUTSIDE;
-	if (address_is_private(d->error.outer.destination))
-		return OUTCOME_PRIVATE_PEER;
-	d->extensions = rules->extensions;
-	translate_find_maps(d, rules->maps);
-	d->wants_flow = should_look_up(d, rules->lookup) && flow_tuple_read(&d->seen, &d->error, bytes);
-	return OUTCOME_UNDECIDED;
+	if (lookup != LOOKUP_AUTO)
+		return lookup == LOOKUP_ALWAYS;
+	return d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE ||
+	       address_is_private(d->error.inner.source) || address_is_private(d->error.inner.destination);
 }
 
 /* Reads a packet of length bytes (at most 65535) that starts with its outer IP
@@ -39,8 +24,15 @@ void decide_begin(struct decision *d, const struct decide_rules *rules, const ui
 	d->modified = d->translated = d->wants_flow = false;
 	d->outcome = icmp_error_parse(&d->error, bytes, length);
 	d->sound = d->outcome == OUTCOME_UNDECIDED;
-	if (d->sound)
-		d->outcome = begin_sound(d, rules, bytes);
+	if (d->sound && !rules->maps)
+		d->outcome = OUTCOME_NOT_OUTSIDE;
+	else if (d->sound && address_is_private(d->error.outer.destination))
+		d->outcome = OUTCOME_PRIVATE_PEER;
+	if (d->outcome != OUTCOME_UNDECIDED)
+		return;
+	d->extensions = rules->extensions;
+	translate_find_maps(d, rules->maps);
+	d->wants_flow = should_look_up(d, rules->lookup) && flow_tuple_read(&d->seen, &d->error, bytes);
 }
 
 /* Decides about the packet that decide_begin() read, and edits it in place; it

@@ -13,8 +13,7 @@
 #include "core/flow.h"
 #include "core/translate.h"
 
-/* When the flow is looked up: when its NAT could change the packet, for every
- * packet, or never. */
+/* When the flow is looked up: when its NAT could change the packet, for every packet, or never. */
 enum decide_lookup { LOOKUP_AUTO, LOOKUP_ALWAYS, LOOKUP_NEVER };
 
 struct decide_rules {

@@ -9,9 +9,8 @@
  *   |        length of object       |     class     |    c-type     |  then objects
  *   +-------------------------------+---------------+---------------+
  *
- * Interface information (class 2, RFC 5837) and node identification (class 5)
- * may hold an address and a name; any other class (MPLS labels, RFC 4950) is
- * opaque and stays.
+ * Interface information (class 2, RFC 5837) and node identification (class 5) may hold an address and a
+ * name; any other class (MPLS labels, RFC 4950) is opaque and stays.
  */
 #include "core/extension.h"
 
@@ -92,9 +91,8 @@ static void renew_checksum(uint8_t *bytes, size_t length)
 	memcpy(bytes + 2, &sum, 2);
 }
 
-/* Removes the private objects of a structure and closes the gaps. Returns the new
- * length in bytes; 0 if no object is left, or if the structure is not sound, so
- * that its contents are unknown. */
+/* Removes the private objects of a structure and closes the gaps. Returns the new length in bytes; 0 if no
+ * object is left, or if the structure is not sound, so that its contents are unknown. */
 size_t extension_strip_private(uint8_t *bytes, size_t length)
 {
 	size_t to = EXTENSION_HEADER, n;

@@ -34,13 +34,12 @@ bool flow_tuple_read(struct flow_tuple *tuple, const struct icmp_error *error, c
 		tuple->icmp_type = header[0];
 		tuple->icmp_code = header[1];
 	} else {
-		return packet_quotes(inner, 0, 1) && !transport.has_ports && !transport.has_checksum;
+		return packet_quotes(inner, 0, 1) && !transport.has_ports && !transport.checksum;
 	}
 	return true;
 }
 
-/* Returns the type of the answer to an ICMP query, or of the query to an answer; 0
- * for other protocols. */
+/* Returns the type of the answer to an ICMP query, or of the query to an answer; 0 for other protocols. */
 static uint8_t icmp_type_inverse(uint8_t protocol, uint8_t type)
 {
 	if (protocol == IPPROTO_ICMPV6)

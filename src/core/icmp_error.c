@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads an ICMP error and verifies every length and sum that says whether its
- * bytes can be trusted, in the order: outer header, ICMP, inner header. Nothing
- * is changed, and nothing that is wrong is repaired.
+ * Reads an ICMP error and verifies every length and sum that says whether its bytes can be trusted, in the
+ * order: outer header, ICMP, inner header. Nothing is changed, and nothing that is wrong is repaired.
  */
 #include "core/icmp_error.h"
 
@@ -21,15 +20,14 @@ static const struct {
 #undef ICMP_TYPE
 };
 
-/* Finds the error of an IP version and an ICMP type; false if it is not translated. */
-static bool find_type(enum icmp_type *found, uint8_t version, uint8_t type)
+/* Returns the error of an IP version and an ICMP type; ICMP_TYPE_COUNT if it is not translated. */
+static enum icmp_type find_type(uint8_t version, uint8_t type)
 {
-	for (unsigned i = 0; i < ICMP_TYPE_COUNT; i++)
-		if (types[i].version == version && types[i].type == type) {
-			*found = (enum icmp_type)i;
-			return true;
-		}
-	return false;
+	unsigned i = 0;
+
+	while (i < ICMP_TYPE_COUNT && (types[i].version != version || types[i].type != type))
+		i++;
+	return (enum icmp_type)i;
 }
 
 /* Tells whether the checksum of an IPv4 header is right; IPv6 has none. */
@@ -49,8 +47,7 @@ static bool icmp_verifies(const struct packet *outer, const uint8_t *bytes)
 
 	if (outer->version == 6) {
 		sum = checksum_add(sum, bytes + packet_source(outer), 32);
-		sum = checksum_add_word(sum, (uint16_t)length);
-		sum = checksum_add_word(sum, IPPROTO_ICMPV6);
+		sum += htons((uint16_t)length) + htons(IPPROTO_ICMPV6);
 	}
 	return checksum_verifies(sum);
 }
@@ -64,15 +61,10 @@ static bool is_icmp(const struct packet *p)
 static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, size_t length)
 {
 	struct packet *outer = &error->outer;
+	const enum packet_status status = packet_parse(outer, bytes, 0, length);
 
-	switch (packet_parse(outer, bytes, 0, length)) {
-	case PACKET_TRUNCATED:
-		return OUTCOME_TRUNCATED;
-	case PACKET_INCONSISTENT:
-		return OUTCOME_OUTER_HEADER;
-	case PACKET_OK:
-		break;
-	}
+	if (status != PACKET_OK)
+		return status == PACKET_TRUNCATED ? OUTCOME_TRUNCATED : OUTCOME_OUTER_HEADER;
 	if (outer->total_end != length)
 		return OUTCOME_OUTER_HEADER;
 	if (!header_verifies(outer, bytes))
@@ -83,9 +75,8 @@ static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, 
 		return OUTCOME_NOT_ERROR;
 	if (!packet_quotes(outer, 0, ICMP_ERROR_HEADER))
 		return OUTCOME_TRUNCATED;
-	if (!find_type(&error->type, outer->version, bytes[outer->transport]))
-		return OUTCOME_NOT_ERROR;
-	return OUTCOME_UNDECIDED;
+	error->type = find_type(outer->version, bytes[outer->transport]);
+	return error->type == ICMP_TYPE_COUNT ? OUTCOME_NOT_ERROR : OUTCOME_UNDECIDED;
 }
 
 /* Returns the offset of the length field of RFC 4884 (4.1 to 4.5), one byte. */

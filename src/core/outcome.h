@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What became of a packet. The list itself, with a sentence for each, is
- * outcome.def; everything that counts, names or explains outcomes is made
- * from it.
+ * What became of a packet. The list itself, with a sentence for each, is outcome.def; everything that
+ * counts, names or explains outcomes is made from it.
  */
 #ifndef CORE_OUTCOME_H
 #define CORE_OUTCOME_H
@@ -17,6 +16,16 @@ enum outcome {
 
 enum outcome_fate { FATE_REWRITTEN, FATE_PASSED, FATE_LEAKED, FATE_MALFORMED };
 
-enum outcome_fate outcome_fate(enum outcome outcome);
+/* Returns what happens to a packet with this outcome, which must be below OUTCOME_COUNT. */
+static inline enum outcome_fate outcome_fate(enum outcome outcome)
+{
+	static const enum outcome_fate fates[OUTCOME_COUNT] = {
+#define OUTCOME(name, text, fate, sentence) FATE_##fate,
+#include "core/outcome.def"
+#undef OUTCOME
+	};
+
+	return fates[outcome];
+}
 
 #endif

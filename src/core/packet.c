@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads IPv4 and IPv6 headers out of bytes that may be cut anywhere and may
- * come from anybody. Says what is where; judges no checksum and no address.
+ * come from anywhere. Says what is where; judges no checksum and no address.
  */
 #include "core/packet.h"
 
@@ -11,8 +11,7 @@
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140
 
-/* Tells whether IPv4 options hold a source route (RFC 791: 131 loose, 137 strict)
- * that is not used up. */
+/* Tells whether IPv4 options hold a source route (RFC 791: 131 loose, 137 strict) that is not used up. */
 static bool has_route_left(const uint8_t *options, size_t length)
 {
 	enum { END = 0, NOP = 1, LOOSE = 131, STRICT = 137 };
@@ -31,17 +30,9 @@ static bool has_route_left(const uint8_t *options, size_t length)
 
 static bool is_extension(uint8_t protocol)
 {
-	switch (protocol) {
-	case IPPROTO_HOPOPTS:
-	case IPPROTO_ROUTING:
-	case IPPROTO_FRAGMENT:
-	case IPPROTO_DSTOPTS:
-	case IPPROTO_MH:
-	case PROTOCOL_HIP:
-	case PROTOCOL_SHIM6:
-		return true;
-	}
-	return false;
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT ||
+	       protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_MH || protocol == PROTOCOL_HIP ||
+	       protocol == PROTOCOL_SHIM6;
 }
 
 static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_t begin, size_t end)
@@ -59,18 +50,14 @@ static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_
 	if (end - begin < header)
 		return PACKET_TRUNCATED;
 	fragment = packet_be16(ip + 6);
-	*p = (struct packet){
-		.begin = (uint16_t)begin,
-		.end = (uint16_t)(total_end < end ? total_end : end),
-		.transport = (uint16_t)(fragment & 0x1fff ? 0 : begin + header), /* 0: not the first one */
-		.total_end = (uint32_t)total_end,
-		.version = 4,
-		.protocol = ip[9],
-		.fragment = (fragment & 0x3fff) != 0, /* more fragments, or an offset */
-		.rerouted = has_route_left(ip + IPV4_HEADER, header - IPV4_HEADER),
-		.source = address_from_v4(ip + 12),
-		.destination = address_from_v4(ip + 16),
-	};
+	p->end = (uint16_t)(total_end < end ? total_end : end);
+	p->transport = (uint16_t)(fragment & 0x1fff ? 0 : begin + header); /* 0: not the first one */
+	p->total_end = (uint32_t)total_end;
+	p->protocol = ip[9];
+	p->fragment = (fragment & 0x3fff) != 0; /* more fragments, or an offset */
+	p->rerouted = has_route_left(ip + IPV4_HEADER, header - IPV4_HEADER);
+	p->source = address_from_v4(ip + 12);
+	p->destination = address_from_v4(ip + 16);
 	return PACKET_OK;
 }
 
@@ -105,15 +92,11 @@ static enum packet_status parse_v6(struct packet *p, const uint8_t *bytes, size_
 	if (end - begin < IPV6_HEADER)
 		return PACKET_TRUNCATED;
 	total_end = begin + IPV6_HEADER + packet_be16(ip + 4);
-	*p = (struct packet){
-		.begin = (uint16_t)begin,
-		.end = (uint16_t)(total_end < end ? total_end : end),
-		.total_end = (uint32_t)total_end,
-		.version = 6,
-		.protocol = ip[6],
-		.source = address_from_v6(ip + 8),
-		.destination = address_from_v6(ip + 24),
-	};
+	p->end = (uint16_t)(total_end < end ? total_end : end);
+	p->total_end = (uint32_t)total_end;
+	p->protocol = ip[6];
+	p->source = address_from_v6(ip + 8);
+	p->destination = address_from_v6(ip + 24);
 	walk_extensions(p, bytes, begin + IPV6_HEADER);
 	return PACKET_OK;
 }
@@ -125,11 +108,8 @@ enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t b
 {
 	if (begin >= end)
 		return PACKET_TRUNCATED;
-	switch (bytes[begin] >> 4) {
-	case 4:
+	*p = (struct packet){.begin = (uint16_t)begin, .version = bytes[begin] >> 4};
+	if (p->version == 4)
 		return parse_v4(p, bytes, begin, end);
-	case 6:
-		return parse_v6(p, bytes, begin, end);
-	}
-	return PACKET_INCONSISTENT;
+	return p->version == 6 ? parse_v6(p, bytes, begin, end) : PACKET_INCONSISTENT;
 }

@@ -65,10 +65,4 @@ static inline bool packet_quotes(const struct packet *p, unsigned first, unsigne
 	return p->transport && p->transport + first + n <= p->end;
 }
 
-/* Reads the address at an offset, of the IP version of p. */
-static inline struct address packet_address(const struct packet *p, const uint8_t *bytes, unsigned offset)
-{
-	return p->version == 4 ? address_from_v4(bytes + offset) : address_from_v6(bytes + offset);
-}
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The names and sentences of all counters, made from the three lists in which
- * they are declared.
+ * The names and sentences of all counters, made from the three lists in which they are declared.
  */
 #include "core/stats.h"
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rewrites an ICMP error in place: the inner packet as its sender sent it, the
- * outer source as the maps say, and every checksum by the increments of these
- * edits (RFC 1624), so that a sum is right after exactly if it was right before.
- * Translating twice gives the same bytes as once.
+ * Rewrites an ICMP error in place: the inner packet as its sender sent it, the outer source as the maps
+ * say, and every checksum by the increments of these edits (RFC 1624), so that a sum is right after exactly
+ * if it was right before. Translating twice gives the same bytes as once.
  */
 #include "core/translate.h"
 
@@ -22,52 +21,41 @@ struct edit {
 	bool outer_changed, inner_changed, df_cleared, stripped;
 };
 
-static uint64_t write_v4(uint8_t *at, struct address a)
-{
-	uint8_t text[4];
-
-	address_to_v4(a, text);
-	return checksum_replace(at, text, sizeof(text));
-}
-
-static uint64_t write_v6(uint8_t *at, struct address a)
+/* Writes an address into either header of an error. Returns the change in a sum over it. */
+static uint64_t write_address(struct edit *edit, const struct packet *p, unsigned offset, struct address a)
 {
 	uint8_t text[16];
 
+	if (p->version == 4) {
+		address_to_v4(a, text);
+		return checksum_replace(edit->bytes + offset, text, 4);
+	}
 	address_to_v6(a, text);
-	return checksum_replace(at, text, sizeof(text));
+	return checksum_replace(edit->bytes + offset, text, 16);
 }
 
-/* Writes an address into either header of an error; returns the change in sums. */
-static uint64_t write_address(struct edit *edit, const struct packet *p, unsigned offset, struct address a)
+/* Sets the outer source, which is in the sum of its IPv4 header, and in IPv6 by way of the pseudo-header in
+ * that of ICMPv6. */
+static void set_outer_source(struct edit *edit, const struct packet *outer, struct address a)
 {
-	return p->version == 4 ? write_v4(edit->bytes + offset, a) : write_v6(edit->bytes + offset, a);
-}
-
-/* Sets the outer source, which is in the sum of its IPv4 header, and in IPv6 by
- * way of the pseudo-header in that of ICMPv6. */
-static void set_outer_source(struct edit *edit, const struct icmp_error *error, struct address a)
-{
-	uint64_t delta;
-
-	if (address_equal(a, error->outer.source))
+	if (address_equal(a, outer->source))
 		return;
-	delta = write_address(edit, &error->outer, packet_source(&error->outer), a);
-	*(error->outer.version == 4 ? &edit->outer_header : &edit->icmp) += delta;
+	*(outer->version == 4 ? &edit->outer_header : &edit->icmp) +=
+		write_address(edit, outer, packet_source(outer), a);
 	edit->outer_changed = true;
 }
 
-/* Sets an inner address, which is in the sum of its own IPv4 header, in that of ICMP,
- * and by way of the pseudo-header in that of the inner transport, except for a
- * destination that a source route or routing header will replace (RFC 8200, 8.1). */
-static void set_inner_address(
-	struct edit *edit, const struct packet *inner, unsigned offset, struct address a)
+/* Changes the inner address at an offset, which is in the sum of its own IPv4 header, in that of ICMP, and
+ * by way of the pseudo-header in that of the inner transport, except for a destination that a source route
+ * or routing header will replace (RFC 8200, 8.1). */
+static void change_inner_address(struct edit *edit, const struct packet *inner, unsigned offset,
+	struct address from, struct address to)
 {
 	uint64_t delta;
 
-	if (address_equal(a, packet_address(inner, edit->bytes, offset)))
+	if (address_equal(from, to))
 		return;
-	delta = write_address(edit, inner, offset, a);
+	delta = write_address(edit, inner, offset, to);
 	edit->icmp += delta;
 	if (inner->version == 4)
 		edit->inner_header += delta;
@@ -112,37 +100,22 @@ static void set_sctp_ports(struct edit *edit, const struct packet *inner, const 
 	edit->icmp += checksum_replace(header + 8, crc, 4);
 }
 
-/* Gives the inner packet the tuple with which its sender sent it. */
-static void set_inner_tuple(struct edit *edit, const struct icmp_error *error, const struct flow_tuple *tuple)
+/* Sets the inner addresses and, where the tuple is known with which its sender sent the packet, its ports
+ * or identifier. */
+static void set_inner(struct edit *edit, const struct packet *inner, struct address source,
+	struct address destination, const struct flow_tuple *sent)
 {
-	const struct packet *inner = &error->inner;
-
 	edit->transport = transport_of(inner, edit->bytes);
-	set_inner_address(edit, inner, packet_source(inner), tuple->source);
-	set_inner_address(edit, inner, packet_destination(inner), tuple->destination);
-	if (edit->transport.has_id)
-		set_inner_port(edit, inner, 4, tuple->source_port_be);
-	if (edit->transport.has_crc32c) {
-		set_sctp_ports(edit, inner, tuple);
-	} else if (edit->transport.has_ports) {
-		set_inner_port(edit, inner, 0, tuple->source_port_be);
-		set_inner_port(edit, inner, 2, tuple->destination_port_be);
+	change_inner_address(edit, inner, packet_source(inner), inner->source, source);
+	change_inner_address(edit, inner, packet_destination(inner), inner->destination, destination);
+	if (sent && edit->transport.has_id)
+		set_inner_port(edit, inner, 4, sent->source_port_be);
+	if (sent && edit->transport.has_crc32c) {
+		set_sctp_ports(edit, inner, sent);
+	} else if (sent && edit->transport.has_ports) {
+		set_inner_port(edit, inner, 0, sent->source_port_be);
+		set_inner_port(edit, inner, 2, sent->destination_port_be);
 	}
-}
-
-/* Gives the inner packet the public addresses of the maps. */
-static void set_inner_maps(struct edit *edit, const struct decision *d)
-{
-	const struct icmp_error *error = &d->error;
-	const struct packet *inner = &error->inner;
-
-	edit->transport = transport_of(inner, edit->bytes);
-	if (d->source_map != ADDRMAP_NONE)
-		set_inner_address(edit, inner, packet_source(inner),
-			addrmap_apply(&d->entries[d->source_map], error->inner.source));
-	if (d->destination_map != ADDRMAP_NONE)
-		set_inner_address(edit, inner, packet_destination(inner),
-			addrmap_apply(&d->entries[d->destination_map], error->inner.destination));
 }
 
 /* Clears DF, which a copy made by nft's dup or iptables' TEE has, and the kernel's
@@ -194,29 +167,22 @@ static void remove_extension(struct edit *edit, struct decision *d)
 	shorten(edit, d, error->inner.end);
 }
 
-/* Removes only the objects that tell something private. */
-static void remove_private_objects(struct edit *edit, struct decision *d)
+/* Removes the extension, or only the objects of it that tell something private. */
+static void strip(struct edit *edit, struct decision *d)
 {
 	const struct icmp_error *error = &d->error;
 	uint8_t *extension = edit->bytes + error->extension;
-	size_t length = error->outer.end - error->extension, left;
+	size_t length = error->outer.end - error->extension, left = 0;
 	uint64_t before = checksum_add(0, extension, length);
 
-	left = extension_strip_private(extension, length);
+	if (d->extensions == EXTENSION_STRIP_PRIVATE)
+		left = extension_strip_private(extension, length);
 	if (left == 0) {
 		remove_extension(edit, d);
 	} else if (left < length) {
 		edit->icmp += difference(before, checksum_add(0, extension, left));
 		shorten(edit, d, (uint16_t)(error->extension + left));
 	}
-}
-
-static void strip(struct edit *edit, struct decision *d)
-{
-	if (d->extensions == EXTENSION_STRIP)
-		remove_extension(edit, d);
-	else
-		remove_private_objects(edit, d);
 }
 
 /* Updates the inner transport checksum, where it is quoted. A UDP checksum of 0 says
@@ -226,7 +192,7 @@ static void finish_transport(struct edit *edit, const struct packet *inner)
 	uint8_t *field = edit->bytes + inner->transport + edit->transport.checksum;
 	static const uint8_t zero[2], ones[2] = {0xff, 0xff};
 
-	if (!edit->transport.has_checksum || !packet_quotes(inner, edit->transport.checksum, 2))
+	if (!edit->transport.checksum || !packet_quotes(inner, edit->transport.checksum, 2))
 		return;
 	if (edit->transport.checksum_is_opt && memcmp(field, zero, 2) == 0)
 		return;
@@ -235,47 +201,41 @@ static void finish_transport(struct edit *edit, const struct packet *inner)
 		edit->icmp += checksum_replace(field, ones, 2);
 }
 
-static void finish_inner(struct edit *edit, const struct packet *inner)
-{
-	if (inner->version == 4)
-		edit->icmp += checksum_update(edit->bytes + inner->begin + 10, edit->inner_header);
-	finish_transport(edit, inner);
-}
-
 /* Brings the sums up to date from the inside out: each one is itself among the bytes that
  * the next one covers. A sum over unchanged bytes stays as it is, right or wrong. */
 static void finish_sums(struct edit *edit, const struct icmp_error *error)
 {
-	const struct packet *outer = &error->outer;
+	const struct packet *outer = &error->outer, *inner = &error->inner;
 
+	if (edit->inner_header) /* never in IPv6 */
+		edit->icmp += checksum_update(edit->bytes + inner->begin + 10, edit->inner_header);
 	if (edit->inner_changed)
-		finish_inner(edit, &error->inner);
+		finish_transport(edit, inner);
 	if (edit->icmp)
 		checksum_update(edit->bytes + outer->transport + 2, edit->icmp);
 	if (edit->outer_header) /* never in IPv6 */
 		checksum_update(edit->bytes + outer->begin + 10, edit->outer_header);
 }
 
-static bool has_private_inner(const struct packet *inner, const uint8_t *bytes)
-{
-	return address_is_private(packet_address(inner, bytes, packet_source(inner))) ||
-	       address_is_private(packet_address(inner, bytes, packet_destination(inner)));
-}
-
 /* Returns the outcome: a private address that is still there, or what was changed. */
-static enum outcome outcome_of(const struct edit *edit, const struct icmp_error *error)
+static enum outcome outcome_of(const struct edit *edit, struct address outer_source,
+	struct address inner_source, struct address inner_destination)
 {
-	const struct packet *outer = &error->outer;
-
-	if (address_is_private(packet_address(outer, edit->bytes, packet_source(outer))))
+	if (address_is_private(outer_source))
 		return OUTCOME_LEAKED_OUTER;
-	if (has_private_inner(&error->inner, edit->bytes))
+	if (address_is_private(inner_source) || address_is_private(inner_destination))
 		return OUTCOME_LEAKED_INNER;
 	if (edit->outer_changed)
 		return edit->inner_changed ? OUTCOME_BOTH : OUTCOME_OUTER;
 	if (edit->inner_changed)
 		return OUTCOME_INNER;
 	return edit->stripped ? OUTCOME_STRIPPED : OUTCOME_ALREADY_RIGHT;
+}
+
+/* Returns the public address of an address by the map that covers it; the address itself if none does. */
+static struct address apply_map(const struct decision *d, uint32_t map, struct address a)
+{
+	return map == ADDRMAP_NONE ? a : addrmap_apply(&d->entries[map], a);
 }
 
 /* Looks up the maps for d->error. maps are those of the interface that it leaves by. */
@@ -289,27 +249,28 @@ void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_P
 	d->destination_map = addrmap_find(inner, d->error.inner.destination);
 }
 
-/* Translates the sound error d->error in place, after translate_find_maps(). sent is the tuple
- * that the inner packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome,
- * d->modified and d->length; sets maps that turn out not to be needed to ADDRMAP_NONE. */
+/* Translates the sound error d->error in place, after translate_find_maps(). sent is the tuple that the inner
+ * packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome, d->modified and d->length; sets
+ * maps that turn out not to be needed to ADDRMAP_NONE. */
 void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes)
 {
-	const struct icmp_error *error = &d->error;
+	const struct packet *outer = &d->error.outer, *inner = &d->error.inner;
 	struct edit edit = {.bytes = bytes};
+	const struct address outer_source = apply_map(d, d->outer_map, outer->source);
+	const struct address source = sent ? sent->source : apply_map(d, d->source_map, inner->source);
+	const struct address destination =
+		sent ? sent->destination : apply_map(d, d->destination_map, inner->destination);
 
-	if (error->extension != 0 && d->extensions != EXTENSION_PASS)
-		strip(&edit, d);
-	if (sent) {
-		set_inner_tuple(&edit, error, sent);
+	if (sent)
 		d->source_map = d->destination_map = ADDRMAP_NONE;
-	} else if (d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE) {
-		set_inner_maps(&edit, d);
-	}
-	if (d->outer_map != ADDRMAP_NONE)
-		set_outer_source(&edit, error, addrmap_apply(&d->entries[d->outer_map], error->outer.source));
-	clear_df(&edit, &error->outer);
-	finish_sums(&edit, error);
+	if (d->error.extension != 0 && d->extensions != EXTENSION_PASS)
+		strip(&edit, d);
+	if (sent || d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE)
+		set_inner(&edit, inner, source, destination, sent);
+	set_outer_source(&edit, outer, outer_source);
+	clear_df(&edit, outer);
+	finish_sums(&edit, &d->error);
 	d->translated = true;
 	d->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
-	d->outcome = outcome_of(&edit, error);
+	d->outcome = outcome_of(&edit, outer_source, source, destination);
 }

@@ -24,32 +24,23 @@ struct transport transport_of(const struct packet *p, const uint8_t *bytes)
 		return (struct transport){0};
 	switch (p->protocol) {
 	case IPPROTO_TCP:
-		return (struct transport){
-			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 16};
+		return (struct transport){.has_ports = true, .checksum = 16, .pseudo_header = true};
 	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE: /* RFC 3828, 3.1: never without a checksum */
 		return (struct transport){.has_ports = true,
-			.has_checksum = true,
+			.checksum = 6,
 			.pseudo_header = true,
-			.checksum_is_opt = true,
-			.never_zero = true,
-			.checksum = 6};
-	case IPPROTO_UDPLITE: /* RFC 3828, 3.1 */
-		return (struct transport){.has_ports = true,
-			.has_checksum = true,
-			.pseudo_header = true,
-			.never_zero = true,
-			.checksum = 6};
+			.checksum_is_opt = p->protocol == IPPROTO_UDP,
+			.never_zero = true};
 	case IPPROTO_DCCP: /* RFC 4340, 5.1 */
-		return (struct transport){
-			.has_ports = true, .has_checksum = true, .pseudo_header = true, .checksum = 6};
+		return (struct transport){.has_ports = true, .checksum = 6, .pseudo_header = true};
 	case IPPROTO_SCTP: /* RFC 9260, 3.1; no pseudo-header */
 		return (struct transport){.has_ports = true, .has_crc32c = true};
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return (struct transport){.has_id = is_query(p->version, bytes[p->transport]),
-			.has_checksum = true,
-			.pseudo_header = p->version == 6,
-			.checksum = 2};
+			.checksum = 2,
+			.pseudo_header = p->version == 6};
 	}
 	return (struct transport){0};
 }

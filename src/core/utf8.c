@@ -7,8 +7,7 @@
 
 #include <stdint.h>
 
-/* Reads the first character of text. Returns its bytes; 0 if it is not UTF-8. Never
- * looks beyond a NUL. */
+/* Reads the first character of text. Returns its bytes; 0 if it is not UTF-8. Never looks beyond a NUL. */
 static size_t decode(uint32_t *character, const char *text)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text from elsewhere (a file, a socket) as UTF-8, and what of it may be shown on
- * a terminal.
+ * Text from elsewhere (a file, a socket) as UTF-8, and what of it may be shown on a terminal.
  */
 #ifndef CORE_UTF8_H
 #define CORE_UTF8_H

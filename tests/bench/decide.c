@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/addrmap_index.h"
+#include "core/addrmap.h"
 #include "core/decide.h"
 #include "packets.h"
 

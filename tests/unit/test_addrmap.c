@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "core/addrmap.h"
-#include "core/addrmap_index.h"
 
 #define SETS	   4000
 #define ENTRIES	   40
