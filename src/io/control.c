@@ -50,15 +50,13 @@ static void client_close(struct client *client)
 	*client = (struct client){.fd = -1};
 }
 
-/* Tells whether a daemon listens at an address; one that is too busy to accept
- * (EAGAIN) does, too. */
+/* Tells whether a daemon listens at an address; one that is too busy to accept (EAGAIN) does, too. */
 static bool is_answered(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool answered;
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const bool answered =
+		fd >= 0 && (connect(fd, (const void *)address, sizeof(*address)) == 0 || errno == EAGAIN);
 
-	answered = fd >= 0 &&
-		   (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
 	if (fd >= 0)
 		close(fd);
 	return answered;
@@ -88,18 +86,18 @@ static int give_to_group(const char *path, const char *group)
 	const struct group *entry;
 	struct stat file;
 
-	if (group[0]) {
-		errno = 0;
-		entry = getgrnam(group);
-		if (!entry) {
-			errno = errno ? errno : ESRCH;
-			return -1;
-		}
-		if (stat(path, &file) == 0 && file.st_gid == entry->gr_gid)
-			return chmod(path, 0660); /* to change it takes a right that is not needed here */
-		if (chown(path, (uid_t)-1, entry->gr_gid) < 0)
-			return -1;
+	if (!group[0])
+		return chmod(path, 0660);
+	errno = 0;
+	entry = getgrnam(group);
+	if (!entry) {
+		errno = errno ? errno : ESRCH;
+		return -1;
 	}
+	/* To change the group takes a right that is not needed where it is right already. */
+	if ((stat(path, &file) < 0 || file.st_gid != entry->gr_gid) &&
+		chown(path, (uid_t)-1, entry->gr_gid) < 0)
+		return -1;
 	return chmod(path, 0660);
 }
 
@@ -133,18 +131,15 @@ struct control *control_adopt(const char *path, int fd, control_answer *answer, 
 
 	if (!control)
 		return NULL;
-	control->answer = answer;
-	control->context = context;
-	control->fd = fd;
+	*control = (struct control){.fd = fd, .answer = answer, .context = context};
 	strcpy(control->path, path);
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
 	return control;
 }
 
-/* Listens at path (shorter than sun_path) for the members of group (empty: the
- * daemon's own). Returns NULL with errno: EADDRINUSE if another daemon answers
- * there, ESRCH if there is no such group. */
+/* Listens at path (shorter than sun_path) for the members of group (empty: the daemon's own). Returns NULL
+ * with errno: EADDRINUSE if another daemon answers there, ESRCH if there is no such group. */
 struct control *control_open(const char *path, const char *group, control_answer *answer, void *context)
 {
 	struct control *control = control_adopt(path, -1, answer, context);
@@ -218,35 +213,30 @@ static bool is_privileged(int fd)
 	return peer.uid == 0 || peer.uid == geteuid();
 }
 
-static void turn_away(int fd)
-{
-	static const char answer[] = "error\ttoo many clients; ask again\n";
-
-	send(fd, answer, strlen(answer), MSG_NOSIGNAL);
-	close(fd);
-}
-
 static void accept_client(struct control *control)
 {
-	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	static const char full[] = "error\ttoo many clients; ask again\n";
+	const int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *client;
+	bool privileged;
 
 	if (fd < 0) {
 		control->pause = clock_milliseconds() + 1000;
 		return;
 	}
-	client = client_make_room(control, is_privileged(fd));
+	privileged = is_privileged(fd);
+	client = client_make_room(control, privileged);
 	if (!client) {
-		turn_away(fd);
+		send(fd, full, strlen(full), MSG_NOSIGNAL);
+		close(fd);
 		return;
 	}
 	client->fd = fd;
 	client->deadline = next_deadline();
-	client->request.privileged = is_privileged(fd);
+	client->request.privileged = privileged;
 }
 
-/* Asks the callback for the answer, or for its next piece. Returns false if there
- * is no memory for it. */
+/* Asks the callback for the answer, or for its next piece. Returns false if there is no memory for it. */
 static bool produce(struct control *control, struct client *client)
 {
 	FILE *out;
@@ -261,9 +251,8 @@ static bool produce(struct control *control, struct client *client)
 	return fclose(out) == 0;
 }
 
-/* Sends what the client takes of the current piece, and no more than that, so that
- * a fast reader of a long answer does not keep the others waiting. Returns false
- * if the client is to be cut off. */
+/* Sends what the client takes of the current piece, and no more than that, so that a fast reader of a long
+ * answer does not keep the others waiting. Returns false if the client is to be cut off. */
 static bool push(struct control *control, struct client *client)
 {
 	ssize_t n = send(client->fd, client->answer + client->sent, client->answer_length - client->sent,
@@ -309,9 +298,8 @@ static bool pull(struct control *control, struct client *client)
 	return produce(control, client) && push(control, client);
 }
 
-/* Fills in fds (1 + CONTROL_CLIENTS_MAX at most) with the descriptors to wait for,
- * and returns how many there are: only those in use, because poll() refuses more
- * than a process may have descriptors. */
+/* Fills in fds (1 + CONTROL_CLIENTS_MAX at most) with the descriptors to wait for, and returns how many
+ * there are: only those in use, because poll() refuses more than a process may have descriptors. */
 size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
 	const bool pausing = clock_milliseconds() < control->pause;
@@ -327,12 +315,11 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 	return n;
 }
 
-/* Serves the clients that poll() found ready, and cuts off those that have been
- * idle for too long. */
+/* Serves the clients that poll() found ready, and cuts off those that have been idle for too long. */
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
 	const struct pollfd *slot = fds + 1;
-	const int64_t began = clock_milliseconds(); /* a request that takes its time makes no other client idle */
+	const int64_t began = clock_milliseconds(); /* a long request makes no other client idle */
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
@@ -353,16 +340,16 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
  * descriptor is ready; -1: never. */
 int control_timeout(const struct control *control)
 {
-	int64_t first = clock_milliseconds() < control->pause ? control->pause : 0, left;
+	const int64_t now = clock_milliseconds();
+	int64_t first = now < control->pause ? control->pause : INT64_MAX;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
 
-		if (client->fd >= 0 && (first == 0 || client->deadline < first))
+		if (client->fd >= 0 && client->deadline < first)
 			first = client->deadline;
 	}
-	if (first == 0)
+	if (first == INT64_MAX)
 		return -1;
-	left = first - clock_milliseconds();
-	return left <= 0 ? 0 : (int)left;
+	return first > now ? (int)(first - now) : 0;
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ctnetlink. libnetfilter_conntrack writes the questions; the answers are read
- * here, because the library's getters cannot tell the ICMP identifier of the
- * reply tuple, and so as not to allocate an object for each answer. A batch of
- * questions is one send, and its answers are matched by their sequence numbers.
+ * ctnetlink. libnetfilter_conntrack writes the questions; the answers are read here, because the library's
+ * getters cannot tell the ICMP identifier of the reply tuple, and so as not to allocate an object for each
+ * answer. A batch of questions is one send, and its answers are matched by their sequence numbers.
  */
 #define _GNU_SOURCE
 #include "io/flow.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -18,15 +16,16 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "io/attribute.h"
 #include "io/clock.h"
+#include "io/netlink.h"
 
 #define QUESTION_MAX 256  /* bytes of one; those of IPv6 have 108 */
 #define ANSWER_MAX   4096 /* of one; the kernel's have some hundred */
 #define ANSWERS	     16	  /* taken by one system call */
-#define KERNEL_TRUTH 4608 /* bytes of receive buffer that an answer is charged for, at most */
+/* Bytes of receive buffer that an answer is charged for, at most. All answers to a batch may come before
+ * the first one is read. */
+#define KERNEL_TRUTH 4608
 
 enum { PENDING = -1 }; /* question.error of one that has been asked */
 
@@ -48,17 +47,6 @@ struct round {
 	uint32_t first;
 };
 
-/* Makes room in the receive buffer for all answers to a batch, which may come
- * before the first one is read. Without CAP_NET_ADMIN outside of its namespace, a
- * process gets no more than the system's limit. */
-static void enlarge_buffer(int fd)
-{
-	const int size = FLOW_QUESTIONS_MAX * KERNEL_TRUTH;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-}
-
 /* Opens a socket for questions. Returns NULL with errno. */
 struct flow_socket *flow_open(void)
 {
@@ -75,7 +63,8 @@ struct flow_socket *flow_open(void)
 	flows->question = nfct_new();
 	flows->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (flows->question && flows->socket && mnl_socket_bind(flows->socket, 0, MNL_SOCKET_AUTOPID) == 0) {
-		enlarge_buffer(mnl_socket_get_fd(flows->socket));
+		netlink_set_receive_buffer(
+			mnl_socket_get_fd(flows->socket), FLOW_QUESTIONS_MAX * KERNEL_TRUTH);
 		return flows;
 	}
 	error = errno;
@@ -98,21 +87,15 @@ void flow_close(struct flow_socket *flows)
 
 static void set_addresses(struct nf_conntrack *ct, const struct flow_tuple *tuple)
 {
+	const bool v4 = address_is_v4(tuple->source);
+	void (*const write)(struct address, uint8_t *) = v4 ? address_to_v4 : address_to_v6;
 	uint8_t source[16], destination[16];
 
-	if (address_is_v4(tuple->source)) {
-		address_to_v4(tuple->source, source);
-		address_to_v4(tuple->destination, destination);
-		nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, AF_INET);
-		nfct_set_attr(ct, ATTR_ORIG_IPV4_SRC, source);
-		nfct_set_attr(ct, ATTR_ORIG_IPV4_DST, destination);
-	} else {
-		address_to_v6(tuple->source, source);
-		address_to_v6(tuple->destination, destination);
-		nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, AF_INET6);
-		nfct_set_attr(ct, ATTR_ORIG_IPV6_SRC, source);
-		nfct_set_attr(ct, ATTR_ORIG_IPV6_DST, destination);
-	}
+	write(tuple->source, source);
+	write(tuple->destination, destination);
+	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, v4 ? AF_INET : AF_INET6);
+	nfct_set_attr(ct, v4 ? ATTR_ORIG_IPV4_SRC : ATTR_ORIG_IPV6_SRC, source);
+	nfct_set_attr(ct, v4 ? ATTR_ORIG_IPV4_DST : ATTR_ORIG_IPV6_DST, destination);
 }
 
 static void set_transport(struct nf_conntrack *ct, const struct flow_tuple *tuple)
@@ -128,9 +111,8 @@ static void set_transport(struct nf_conntrack *ct, const struct flow_tuple *tupl
 	}
 }
 
-/* Writes the question for the flow that has this tuple in either direction: the
- * kernel finds an entry by both of its tuples (ctnetlink_get_conntrack). Returns
- * its length; 0 if the library fails. */
+/* Writes the question for the flow that has this tuple in either direction: the kernel finds an entry by
+ * both of its tuples (ctnetlink_get_conntrack). Returns its length; 0 if the library fails. */
 static size_t put_question(
 	struct flow_socket *flows, char *at, const struct flow_tuple *tuple, uint32_t sequence)
 {
@@ -169,15 +151,15 @@ static size_t put_questions(struct flow_socket *flows, struct round *round, bool
 
 static bool has_length(const struct nlattr *a, size_t length)
 {
-	return a && attribute_length(a) == length;
+	return a && mnl_attr_get_payload_len(a) == length;
 }
 
 static bool flow_read_address(const struct nlattr *v4, const struct nlattr *v6, struct address *address)
 {
 	if (has_length(v4, 4))
-		*address = address_from_v4(attribute_payload(v4));
+		*address = address_from_v4(mnl_attr_get_payload(v4));
 	else if (has_length(v6, 16))
-		*address = address_from_v6(attribute_payload(v6));
+		*address = address_from_v6(mnl_attr_get_payload(v6));
 	else
 		return false;
 	return true;
@@ -186,47 +168,36 @@ static bool flow_read_address(const struct nlattr *v4, const struct nlattr *v6, 
 /* Reads a number of 8 bits; 0 if it is absent. */
 static uint8_t read_u8(const struct nlattr *a)
 {
-	return has_length(a, 1) ? *(const uint8_t *)attribute_payload(a) : 0;
+	return has_length(a, 1) ? mnl_attr_get_u8(a) : 0;
 }
 
 /* Reads a number of 16 bits as it stands in the message; 0 if it is absent. */
 static uint16_t read_u16(const struct nlattr *a)
 {
-	uint16_t value = 0;
-
-	if (has_length(a, 2))
-		memcpy(&value, attribute_payload(a), sizeof(value));
-	return value;
+	return has_length(a, 2) ? mnl_attr_get_u16(a) : 0;
 }
 
 /* Finds the attributes inside of another one; nest may be NULL. */
 static void find_nested(const struct nlattr *nest, const struct nlattr *found[], unsigned n)
 {
-	const struct attributes inside = {
-		nest ? attribute_payload(nest) : NULL, nest ? (ptrdiff_t)attribute_length(nest) : 0};
+	const char *first = nest ? mnl_attr_get_payload(nest) : "";
 
-	attributes_find(inside, found, n);
-}
-
-static void read_icmp(const struct nlattr *id, const struct nlattr *type, const struct nlattr *code,
-	struct flow_tuple *tuple)
-{
-	tuple->source_port_be = tuple->destination_port_be = read_u16(id);
-	tuple->icmp_type = read_u8(type);
-	tuple->icmp_code = read_u8(code);
+	netlink_find(first, first + (nest ? mnl_attr_get_payload_len(nest) : 0), found, n);
 }
 
 static void read_transport(const struct nlattr *nest, struct flow_tuple *tuple)
 {
 	const struct nlattr *l4[CTA_PROTO_MAX + 1];
+	bool v6;
 
 	find_nested(nest, l4, CTA_PROTO_MAX + 1);
 	*tuple = (struct flow_tuple){.protocol = read_u8(l4[CTA_PROTO_NUM])};
-	if (tuple->protocol == IPPROTO_ICMP) {
-		read_icmp(l4[CTA_PROTO_ICMP_ID], l4[CTA_PROTO_ICMP_TYPE], l4[CTA_PROTO_ICMP_CODE], tuple);
-	} else if (tuple->protocol == IPPROTO_ICMPV6) {
-		read_icmp(
-			l4[CTA_PROTO_ICMPV6_ID], l4[CTA_PROTO_ICMPV6_TYPE], l4[CTA_PROTO_ICMPV6_CODE], tuple);
+	v6 = tuple->protocol == IPPROTO_ICMPV6;
+	if (v6 || tuple->protocol == IPPROTO_ICMP) {
+		tuple->icmp_type = read_u8(l4[v6 ? CTA_PROTO_ICMPV6_TYPE : CTA_PROTO_ICMP_TYPE]);
+		tuple->icmp_code = read_u8(l4[v6 ? CTA_PROTO_ICMPV6_CODE : CTA_PROTO_ICMP_CODE]);
+		tuple->source_port_be = read_u16(l4[v6 ? CTA_PROTO_ICMPV6_ID : CTA_PROTO_ICMP_ID]);
+		tuple->destination_port_be = tuple->source_port_be;
 	} else {
 		tuple->source_port_be = read_u16(l4[CTA_PROTO_SRC_PORT]);
 		tuple->destination_port_be = read_u16(l4[CTA_PROTO_DST_PORT]);
@@ -265,7 +236,7 @@ static int flow_read_answer(const struct nlmsghdr *message, size_t length, struc
 {
 	const struct nlattr *entry[CTA_TUPLE_REPLY + 1];
 
-	if (!message_is_whole(message, length))
+	if (!netlink_is_whole(message, length))
 		return EBADMSG;
 	if (message->nlmsg_type == NLMSG_ERROR) {
 		const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
@@ -274,7 +245,7 @@ static int flow_read_answer(const struct nlmsghdr *message, size_t length, struc
 			return EBADMSG; /* an acknowledgement is no flow */
 		return -answer->error;
 	}
-	attributes_find(message_attributes(message, sizeof(struct nfgenmsg)), entry, CTA_TUPLE_REPLY + 1);
+	netlink_find_in(message, sizeof(struct nfgenmsg), entry, CTA_TUPLE_REPLY + 1);
 	return read_flow(entry, flow) ? 0 : EBADMSG;
 }
 
@@ -322,18 +293,7 @@ static int flow_receive(struct flow_socket *flows, struct round *round)
 	return 0;
 }
 
-static int send_questions(const struct flow_socket *flows, size_t length)
-{
-	ssize_t sent;
-
-	do
-		sent = mnl_socket_sendto(flows->socket, flows->out, length);
-	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? errno : 0;
-}
-
-/* Asks the questions that have no answer yet, once, by the tuple that was seen or
- * by its inverse. */
+/* Asks the questions that have no answer yet, once, by the tuple that was seen or by its inverse. */
 static void flow_ask(struct flow_socket *flows, struct flow_question *questions, unsigned n, bool inverse)
 {
 	struct round round = {.questions = questions, .n = n, .first = flows->sequence};
@@ -343,18 +303,15 @@ static void flow_ask(struct flow_socket *flows, struct flow_question *questions,
 	flows->sequence += n;
 	if (length == 0)
 		return;
-	error = send_questions(flows, length);
-	if (!error)
-		error = flow_receive(flows, &round);
+	error = netlink_send(flows->socket, flows->out, length) ? flow_receive(flows, &round) : errno;
 	for (unsigned i = 0; i < n; i++)
 		if (questions[i].error == PENDING)
 			questions[i].error = error;
 }
 
-/* Finds the flows of n packets, at most FLOW_QUESTIONS_MAX, that were seen with
- * these tuples, before or after the kernel's NAT: a tuple is one of the flow's
- * two, or the inverse of one. The inverse is the likelier and goes first.
- * Waits no longer than FLOW_DEADLINE for answers. */
+/* Finds the flows of n packets, at most FLOW_QUESTIONS_MAX, that were seen with these tuples, before or
+ * after the kernel's NAT: a tuple is one of the flow's two, or the inverse of one. The inverse is the
+ * likelier and goes first. Waits no longer than FLOW_DEADLINE for answers. */
 void flow_lookup(struct flow_socket *flows, struct flow_question *questions, unsigned n)
 {
 	flows->deadline = clock_milliseconds() + FLOW_DEADLINE;
@@ -367,12 +324,9 @@ void flow_lookup(struct flow_socket *flows, struct flow_question *questions, uns
 /* Asks connection tracking for a flow that cannot exist. Returns 0 if it answers, or an errno. */
 int flow_probe(struct flow_socket *flows)
 {
-	static const uint8_t nowhere[4] = {0, 0, 0, 0};
-	struct flow_question question = {.seen = {
-						 .source = address_from_v4(nowhere),
-						 .destination = address_from_v4(nowhere),
-						 .protocol = IPPROTO_UDP,
-					 }};
+	const struct address nowhere = {0, ADDRESS_V4(0, 0)};
+	struct flow_question question = {
+		.seen = {.source = nowhere, .destination = nowhere, .protocol = IPPROTO_UDP}};
 
 	flow_lookup(flows, &question, 1);
 	return question.error == ENOENT ? 0 : question.error;

@@ -19,7 +19,7 @@ struct flow_socket;
 /* A question for the flow of one packet, and the answer. */
 struct flow_question {
 	struct flow_tuple seen; /* the packet's */
-	int error; /* 0: flow is filled in; ENOENT: there is none; else why there is no answer */
+	int error;		/* 0: flow is filled in; ENOENT: there is none; else why it is unknown */
 	struct flow flow;
 };
 

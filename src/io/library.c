@@ -11,9 +11,8 @@
 
 static char reason[256];
 
-/* Loads a library and writes the addresses of its functions to a struct of
- * pointers, in the order of names, which ends with NULL. Returns a handle for
- * library_close(), or NULL: library_error() says why. */
+/* Loads a library and writes the addresses of its functions to a struct of pointers, in the order of names,
+ * which ends with NULL. Returns a handle for library_close(), or NULL: library_error() says why. */
 void *library_open(const char *file, const char *const names[], void *pointers)
 {
 	void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL), *function = library;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tells that an interface came, went or was renamed, so that the daemon looks
- * its names up again. What exactly happened is not read: a lost message then
- * does no harm.
+ * Tells that an interface came, went or was renamed, so that the daemon looks its names up again. What
+ * exactly happened is not read: a lost message then does no harm.
  */
 #include "io/link.h"
 

@@ -6,20 +6,20 @@
 #include "io/log.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INTERVAL 60 /* seconds between two lines about the same event */
+#include "io/clock.h"
+
+#define INTERVAL 60000 /* milliseconds between two lines about the same event */
 
 static bool to_journal;
 
-/* Finds out whether standard error is the journal; to be called once, before the
- * first line. JOURNAL_STREAM is inherited: it is true of this standard error only
- * if it names it (sd-daemon(3)). */
+/* Finds out whether standard error is the journal; to be called once, before the first line. JOURNAL_STREAM
+ * is inherited: it is true of this standard error only if it names it (sd-daemon(3)). */
 void log_init(void)
 {
 	const char *journal = getenv("JOURNAL_STREAM");
@@ -51,14 +51,13 @@ void log_line(int priority, const char *format, ...)
  * logged since the last line. A limit must be used by one thread only. */
 bool log_allowed(struct log_limit *limit, unsigned *withheld)
 {
-	struct timespec now;
+	const int64_t now = clock_milliseconds();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec < limit->next) {
+	if (now < limit->next) {
 		limit->withheld++;
 		return false;
 	}
 	*withheld = limit->withheld;
-	*limit = (struct log_limit){.next = now.tv_sec + INTERVAL};
+	*limit = (struct log_limit){.next = now + INTERVAL};
 	return true;
 }

@@ -6,8 +6,8 @@
 #define IO_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <syslog.h>
-#include <time.h>
 
 void log_init(void);
 __attribute__((format(printf, 2, 3))) void log_line(int priority, const char *format, ...);
@@ -19,7 +19,7 @@ __attribute__((format(printf, 2, 3))) void log_line(int priority, const char *fo
 
 /* Keeps an event that may come a thousand times a second to a line a minute. */
 struct log_limit {
-	time_t next;	   /* monotonic seconds; no line before that */
+	int64_t next;	   /* milliseconds of CLOCK_MONOTONIC; no line before that */
 	unsigned withheld; /* events since the last line */
 };
 

@@ -52,35 +52,23 @@ struct nftables {
 	} lib;
 };
 
-/* Returns the socket of the library, which does not tell it: the descriptor that
- * was free before the context was made, if that is what it looks like; else -1. */
-static int find_socket(int candidate)
+/* Makes a context and finds its socket, which the library does not tell: the descriptor that was free
+ * before, if that is what it looks like. */
+static void make_context(struct nftables *nftables)
 {
+	const int candidate = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 	int protocol = -1;
 	socklen_t size = sizeof(protocol);
 
-	if (getsockopt(candidate, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ||
-		protocol != NETLINK_NETFILTER)
-		return -1;
-	fcntl(candidate, F_SETFD, FD_CLOEXEC);
-	return candidate;
-}
-
-static int next_descriptor(void)
-{
-	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return fd;
-}
-
-static void make_context(struct nftables *nftables)
-{
-	int candidate = next_descriptor();
-
+	if (candidate >= 0)
+		close(candidate);
 	nftables->context = nftables->lib.nft_ctx_new(NFT_CTX_DEFAULT);
-	nftables->fd = nftables->context && candidate >= 0 ? find_socket(candidate) : -1;
+	nftables->fd = -1;
+	if (!nftables->context || getsockopt(candidate, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ||
+		protocol != NETLINK_NETFILTER)
+		return;
+	fcntl(candidate, F_SETFD, FD_CLOEXEC);
+	nftables->fd = candidate;
 }
 
 /* Opens libnftables. Returns a handle for nftables_close(); NULL with one line of
@@ -106,7 +94,7 @@ struct nftables *nftables_open(char *reason, size_t size)
 }
 
 /* Copies what nft says of the first mistake, without the place in a text that
- * nobody sees: "/dev/stdin:1:2-3: Error: reason". */
+ * is not shown: "/dev/stdin:1:2-3: Error: reason". */
 static void copy_reason(struct nftables *nftables, char *reason, size_t size)
 {
 	static const char mark[] = "Error: ";
@@ -130,8 +118,7 @@ static int read_errno(const char *reason)
 	return EINVAL;
 }
 
-/* Asks whether the kernel would take a script, which changes nothing. Returns as
- * nftables_load(). */
+/* Asks whether the kernel would take a script, which changes nothing. Returns as nftables_load(). */
 int nftables_try(struct nftables *nftables, const char *script, char *reason, size_t size)
 {
 	int error;
@@ -142,10 +129,9 @@ int nftables_try(struct nftables *nftables, const char *script, char *reason, si
 	return error;
 }
 
-/* Loads a script in one transaction. Returns 0 when all of it is in force; else
- * nothing has changed, reason gets one line, and the errno is the kernel's (EPERM:
- * another process owns a table, EOPNOTSUPP: a table is there that has no owner), or
- * EINVAL if nft itself refuses the script. */
+/* Loads a script in one transaction. Returns 0 when all of it is in force; else nothing has changed, reason
+ * gets one line, and the errno is the kernel's (EPERM: another process owns a table, EOPNOTSUPP: a table is
+ * there that has no owner), or EINVAL if nft itself refuses the script. */
 int nftables_load(struct nftables *nftables, const char *script, char *reason, size_t size)
 {
 	if (nftables->lib.nft_run_cmd_from_buffer(nftables->context, script) == 0)
@@ -160,9 +146,8 @@ int nftables_descriptor(const struct nftables *nftables)
 	return nftables ? nftables->fd : -1;
 }
 
-/* Takes over the tables that belong to fd, a socket that another process has opened,
- * and closes fd. The library has not bound its own socket yet, so it does not know
- * the difference. */
+/* Takes over the tables that belong to fd, a socket that another process has opened, and closes fd. The
+ * library has not bound its own socket yet, so it does not know the difference. */
 void nftables_adopt(struct nftables *nftables, int fd)
 {
 	if (nftables->fd >= 0)

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/log.h"
 #include "io/passing.h"
 
@@ -59,8 +59,8 @@ static int send_text(const char *text, int passed)
 	return error;
 }
 
-/* Sends "VARIABLE=value" lines. A failure is not reported: the service manager is the one who would
- * have to know. */
+/* Sends "VARIABLE=value" lines. A failure is not reported: the service manager itself would have to
+ * know. */
 void notify_send(const char *format, ...)
 {
 	char text[512];
@@ -104,11 +104,7 @@ void notify_forget(const char *name)
 /* Tells the service manager that a reload has begun. READY=1 ends it. */
 void notify_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_microseconds());
 }
 
 /* Returns the microseconds between two signs of life that the service manager wants: half of its

@@ -27,9 +27,8 @@ static bool is_shed(void)
 	return true;
 }
 
-/* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain any
- * by execve(), which keeps CAP_NET_ADMIN. Must be called before threads start.
- * Returns 0, or -1 with errno. */
+/* Gives up every capability but CAP_NET_ADMIN, for good, and the right to gain any by execve(), which keeps
+ * CAP_NET_ADMIN. Must be called before threads start. Returns 0, or -1 with errno. */
 int privilege_shed(void)
 {
 	capng_select_t what = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
@@ -38,7 +37,7 @@ int privilege_shed(void)
 		return -1;
 	if (is_shed())
 		return 0;
-	/* Takes CAP_SETPCAP. Without it the bounding set stays, of which execve() can no longer gain anything. */
+	/* Takes CAP_SETPCAP. Without it the bounding set stays, from which execve() can gain nothing now. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		what |= CAPNG_SELECT_BOUNDS;
 	capng_clear(what);

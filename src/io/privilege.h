@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the process may do: CAP_NET_ADMIN, which the kernel checks for every
- * verdict, and nothing else.
+ * What the process may do: CAP_NET_ADMIN, which the kernel checks for every verdict, and nothing else.
  */
 #ifndef IO_PRIVILEGE_H
 #define IO_PRIVILEGE_H

@@ -10,17 +10,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "io/attribute.h"
+#include "io/netlink.h"
 
 #define MESSAGE_MAX  4096 /* a packet of QUEUE_PACKET_MAX with all attributes, or an error */
 #define VERDICT_MAX  (QUEUE_PACKET_MAX + 64)
@@ -61,8 +59,8 @@ static void count_refusal(struct queue *queue, int error)
 	queue->refused = error;
 }
 
-/* Takes an NLMSG_ERROR: an acknowledgement that was asked for, or a refused verdict, which the kernel reports
- * unasked. */
+/* Takes an NLMSG_ERROR: an acknowledgement that was asked for, or a refused verdict, which the kernel
+ * reports unasked. */
 static void take_queue_answer(struct queue *queue, const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
@@ -72,7 +70,7 @@ static void take_queue_answer(struct queue *queue, const struct nlmsghdr *messag
 	} else if (queue->awaited && answer->msg.nlmsg_seq == queue->awaited) {
 		queue->awaited = 0;
 		queue->answer = -answer->error;
-	} else if (answer->error && answer->msg.nlmsg_seq) { /* 0: nobody counts on the answer */
+	} else if (answer->error && answer->msg.nlmsg_seq) { /* 0: not waited for */
 		count_refusal(queue, -answer->error);
 	}
 }
@@ -80,11 +78,7 @@ static void take_queue_answer(struct queue *queue, const struct nlmsghdr *messag
 /* Returns the first 32 bits of an attribute, in host order; 0 if it is shorter, or NULL. */
 static uint32_t read_be32(const struct nlattr *attribute)
 {
-	uint32_t value_be = 0;
-
-	if (attribute && attribute_length(attribute) >= sizeof(value_be))
-		memcpy(&value_be, attribute_payload(attribute), sizeof(value_be));
-	return ntohl(value_be);
+	return attribute && mnl_attr_get_payload_len(attribute) >= 4 ? ntohl(mnl_attr_get_u32(attribute)) : 0;
 }
 
 /* Reads a packet out of its message; false if it has no number, or is too long. */
@@ -92,23 +86,23 @@ static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *mess
 {
 	const struct nlattr *found[NFQA_CAP_LEN + 1], *header, *payload;
 
-	attributes_find(message_attributes(message, sizeof(struct nfgenmsg)), found, NFQA_CAP_LEN + 1);
+	netlink_find_in(message, sizeof(struct nfgenmsg), found, NFQA_CAP_LEN + 1);
 	header = found[NFQA_PACKET_HDR];
 	payload = found[NFQA_PAYLOAD];
-	if (!header || attribute_length(header) < sizeof(struct nfqnl_msg_packet_hdr))
+	if (!header || mnl_attr_get_payload_len(header) < sizeof(struct nfqnl_msg_packet_hdr))
 		return false;
 	packet->id = read_be32(header); /* its first field */
 	packet->interface = read_be32(found[NFQA_IFINDEX_OUTDEV]);
 	packet->flow = found[NFQA_CT];
-	packet->bytes = payload ? (uint8_t *)(uintptr_t)attribute_payload(payload) : NULL;
-	packet->length = payload ? (uint32_t)attribute_length(payload) : 0;
+	packet->bytes = payload ? mnl_attr_get_payload(payload) : NULL;
+	packet->length = payload ? mnl_attr_get_payload_len(payload) : 0;
 	packet->whole = payload && !found[NFQA_CAP_LEN];
 	return packet->length <= QUEUE_PACKET_MAX;
 }
 
 static void take_message(struct queue *queue, const struct nlmsghdr *message, size_t length)
 {
-	if (!message_is_whole(message, length))
+	if (!netlink_is_whole(message, length))
 		stats_add(queue->stats, STATS_QUEUE_BAD_MESSAGE, 1);
 	else if (message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET) &&
 		 read_packet(&queue->packets[queue->n_packets], message))
@@ -242,7 +236,7 @@ static void send_singly(struct queue *queue)
 	for (uint32_t at = 0; at < queue->verdicts;) {
 		const struct nlmsghdr *message = (const void *)(out + at);
 
-		if (!queue_gate_send(&queue->gate, message, message->nlmsg_len))
+		if (!netlink_send(queue->gate.socket, message, message->nlmsg_len))
 			stats_add(queue->stats, STATS_VERDICT_UNSENT, 1);
 		at += MNL_ALIGN(message->nlmsg_len);
 	}
@@ -252,7 +246,7 @@ static void send_singly(struct queue *queue)
  * those that it refuses are counted when its answers are received. */
 void queue_flush(struct queue *queue)
 {
-	if (queue->verdicts && !queue_gate_send(&queue->gate, queue->buffers->out, queue->verdicts))
+	if (queue->verdicts && !netlink_send(queue->gate.socket, queue->buffers->out, queue->verdicts))
 		send_singly(queue);
 	queue->verdicts = 0;
 }
@@ -263,7 +257,7 @@ static int configure(struct queue *queue, struct nlmsghdr *message)
 {
 	message->nlmsg_flags |= NLM_F_ACK;
 	queue->awaited = message->nlmsg_seq;
-	if (!queue_gate_send(&queue->gate, message, message->nlmsg_len))
+	if (!netlink_send(queue->gate.socket, message, message->nlmsg_len))
 		return -1;
 	while (queue->awaited && queue->n_messages < QUEUE_BATCH)
 		if (receive_more(queue, MSG_WAITFORONE) < 0 && errno != EINTR)
@@ -299,15 +293,14 @@ static bool attach_flows(struct queue *queue)
 	return configure(queue, message) == 0;
 }
 
-/* Sets the size of the receive buffer, as far as the kernel grants it (it refuses SO_RCVBUFFORCE in a user
- * namespace). Returns the number of packets that fit. */
+/* Sets the size of the receive buffer for a number of packets, as far as the kernel grants it. Returns how
+ * many fit. */
 static uint32_t set_receive_buffer(int fd, uint32_t length)
 {
 	int size = length > INT32_MAX / KERNEL_TRUTH ? INT32_MAX : (int)(length * KERNEL_TRUTH);
 	socklen_t n = sizeof(size);
 
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, n) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, n);
+	netlink_set_receive_buffer(fd, size);
 	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &n) < 0)
 		return length;
 	return (uint32_t)size / KERNEL_TRUTH;

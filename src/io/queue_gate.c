@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands about a queue as a whole, over libmnl and the message half of
- * libnetfilter_queue. None waits for an answer: where the kernel sends one, whoever
- * reads the socket gets it, with the sequence number 0.
+ * Commands about a queue as a whole, over libmnl and the message half of libnetfilter_queue. None waits for
+ * an answer: where the kernel sends one, the reader of the socket gets it, with the sequence number 0.
  */
 #define _GNU_SOURCE
 #include "io/queue_gate.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink_queue.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "io/netlink.h"
 #include "io/queue_counters.h"
 
 #define AT_ONCE 128 /* packets that are let go in one piece */
@@ -26,7 +23,7 @@
 #endif
 
 /* Begins a message about the queue in a buffer of at least QUEUE_GATE_MESSAGE bytes. type is one of
- * enum nfqnl_msg_types; sequence 0 says that nobody waits for the answer. */
+ * enum nfqnl_msg_types; sequence 0 says that its answer is not waited for. */
 struct nlmsghdr *queue_gate_message(const struct queue_gate *gate, char *buffer, int type, uint32_t sequence)
 {
 	struct nlmsghdr *message = nfq_nlmsg_put(buffer, type, gate->number);
@@ -42,24 +39,6 @@ void queue_gate_put_flag(struct nlmsghdr *message, uint32_t flag, bool on)
 	mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flag));
 }
 
-/* Sends netlink messages that stand in a row, length bytes in all. The kernel has handled
- * them when this returns. False with errno if it did not take them. */
-bool queue_gate_send(const struct queue_gate *gate, const void *messages, size_t length)
-{
-	ssize_t sent;
-
-	do
-		sent = mnl_socket_sendto(gate->socket, messages, length);
-	while (sent < 0 && errno == EINTR);
-	return sent >= 0;
-}
-
-static void send_unawaited(const struct queue_gate *gate, struct nlmsghdr *message)
-{
-	message->nlmsg_flags |= NLM_F_ACK;
-	queue_gate_send(gate, message, message->nlmsg_len);
-}
-
 /* Makes a queue_receive() that waits in another thread return: an obsolete
  * command that changes nothing makes the kernel send an acknowledgement. */
 void queue_gate_wake(const struct queue_gate *gate)
@@ -68,7 +47,20 @@ void queue_gate_wake(const struct queue_gate *gate)
 	struct nlmsghdr *message = queue_gate_message(gate, buffer, NFQNL_MSG_CONFIG, 0);
 
 	nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_PF_UNBIND);
-	send_unawaited(gate, message);
+	message->nlmsg_flags |= NLM_F_ACK;
+	netlink_send(gate->socket, message, message->nlmsg_len);
+}
+
+/* Sets how many packets the queue may hold, and whether those beyond pass. flags are the message's. */
+static void set_limit(const struct queue_gate *gate, uint32_t length, bool pass, uint16_t flags)
+{
+	char buffer[QUEUE_GATE_MESSAGE];
+	struct nlmsghdr *message = queue_gate_message(gate, buffer, NFQNL_MSG_CONFIG, 0);
+
+	message->nlmsg_flags |= flags;
+	nfq_nlmsg_cfg_put_qmaxlen(message, length);
+	queue_gate_put_flag(message, NFQA_CFG_F_FAIL_OPEN, pass);
+	netlink_send(gate->socket, message, message->nlmsg_len);
 }
 
 /* Lets no packet enter the queue any more: a length of 0 is always exceeded, and
@@ -76,23 +68,13 @@ void queue_gate_wake(const struct queue_gate *gate)
  * this returns, the socket has all packets that will ever come. */
 void queue_gate_retire(const struct queue_gate *gate)
 {
-	char buffer[QUEUE_GATE_MESSAGE];
-	struct nlmsghdr *message = queue_gate_message(gate, buffer, NFQNL_MSG_CONFIG, 0);
-
-	nfq_nlmsg_cfg_put_qmaxlen(message, 0);
-	queue_gate_put_flag(message, NFQA_CFG_F_FAIL_OPEN, true);
-	send_unawaited(gate, message);
+	set_limit(gate, 0, true, NLM_F_ACK);
 }
 
 /* Lets packets enter the queue again, after queue_gate_retire(). */
 void queue_gate_resume(const struct queue_gate *gate)
 {
-	char buffer[QUEUE_GATE_MESSAGE];
-	struct nlmsghdr *message = queue_gate_message(gate, buffer, NFQNL_MSG_CONFIG, 0);
-
-	nfq_nlmsg_cfg_put_qmaxlen(message, gate->length);
-	queue_gate_put_flag(message, NFQA_CFG_F_FAIL_OPEN, gate->overload_pass);
-	queue_gate_send(gate, message, message->nlmsg_len);
+	set_limit(gate, gate->length, gate->overload_pass, 0);
 }
 
 /* Lets every packet up to an id (host order) leave as the kernel made it. */
@@ -102,7 +84,7 @@ void queue_gate_accept_up_to(const struct queue_gate *gate, uint32_t id)
 	struct nlmsghdr *message = queue_gate_message(gate, buffer, NFQNL_MSG_VERDICT_BATCH, 0);
 
 	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
-	queue_gate_send(gate, message, message->nlmsg_len);
+	netlink_send(gate->socket, message, message->nlmsg_len);
 }
 
 /* Closes the queue to new packets and lets all go that are queued, a few at a time: a device takes

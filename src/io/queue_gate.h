@@ -34,7 +34,6 @@ void queue_gate_close(struct queue_gate *gate);
 /* For io/queue.c, which sends more than these. */
 struct nlmsghdr *queue_gate_message(const struct queue_gate *gate, char *buffer, int type, uint32_t sequence);
 void queue_gate_put_flag(struct nlmsghdr *message, uint32_t flag, bool on);
-bool queue_gate_send(const struct queue_gate *gate, const void *messages, size_t length);
 void queue_gate_accept_up_to(const struct queue_gate *gate, uint32_t id);
 
 #endif

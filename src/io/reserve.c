@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where malloc() has nothing left, libconfig ends the process, and with it a daemon
- * that was only asked to reload; libseccomp makes a filter that lacks what it had
- * no memory for. So memory is asked for before, and given back, in blocks that
- * malloc() keeps: it returns to the system what is larger (M_MMAP_THRESHOLD), and
- * what nothing lies above (M_TRIM_THRESHOLD).
+ * Where malloc() has nothing left, libconfig ends the process, and with it a daemon that was only asked to
+ * reload; libseccomp makes a filter that lacks what it had no memory for. So memory is asked for before,
+ * and given back, in blocks that malloc() keeps: it returns to the system what is larger
+ * (M_MMAP_THRESHOLD), and what nothing lies above (M_TRIM_THRESHOLD).
  */
 #include "io/reserve.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Allows the system calls of seccomp.def, and answers all others with EPERM. A
- * file may be opened for reading only, a socket may be of netlink or unix, and
- * clone() may make a thread but no process.
+ * Allows the system calls of seccomp.def, and answers all others with EPERM. A file may be opened for
+ * reading only, a socket may be of netlink or unix, and clone() may make a thread but no process.
  */
 #define _GNU_SOURCE
 #include "io/seccomp.h"

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the packet path does with netlink sockets and messages, over libmnl.
+ */
+#ifndef IO_NETLINK_H
+#define IO_NETLINK_H
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Sends messages that stand in a row, length bytes in all. The kernel has handled them when this returns.
+ * False with errno if it did not take them. */
+static inline bool netlink_send(const struct mnl_socket *socket, const void *messages, size_t length)
+{
+	ssize_t sent;
+
+	do
+		sent = mnl_socket_sendto(socket, messages, length);
+	while (sent < 0 && errno == EINTR);
+	return sent >= 0;
+}
+
+/* Sets the size of the receive buffer in bytes. Without CAP_NET_ADMIN outside of its namespace, a process
+ * gets no more than the system's limit. */
+static inline void netlink_set_receive_buffer(int fd, int size)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
+/* Tells whether a message lies whole in the length bytes that were received. mnl_nlmsg_ok() takes one that
+ * claims 2 GB or more for whole. */
+static inline bool netlink_is_whole(const struct nlmsghdr *message, size_t length)
+{
+	return length >= sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+	       message->nlmsg_len <= length;
+}
+
+/* Finds the attributes of the types below n between two places: found[type] is the last one of its type,
+ * NULL if there is none. What follows one that does not fit is not read. */
+static inline void netlink_find(const void *first, const void *end, const struct nlattr *found[], unsigned n)
+{
+	memset(found, 0, n * sizeof(found[0]));
+	for (const struct nlattr *a = first; mnl_attr_ok(a, (int)((const char *)end - (const char *)a));
+		a = mnl_attr_next(a))
+		if (mnl_attr_get_type(a) < n)
+			found[mnl_attr_get_type(a)] = a;
+}
+
+/* Finds the attributes of a message, behind its own header and another one of so many bytes. */
+static inline void netlink_find_in(
+	const struct nlmsghdr *message, size_t header, const struct nlattr *found[], unsigned n)
+{
+	/* mnl_nlmsg_get_payload_tail() rounds it up. */
+	const void *end = (const char *)message + message->nlmsg_len;
+
+	netlink_find(mnl_nlmsg_get_payload_offset(message, header), end, found, n);
+}
+
+#endif
