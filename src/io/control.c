@@ -19,8 +19,8 @@
 #include "io/clock.h"
 
 struct client {
-	int fd; /* -1: a free place */
-	int64_t deadline;
+	int fd;		  /* -1: a free place */
+	int64_t deadline; /* in microseconds, for many clients may be heard within a millisecond */
 	char line[CONTROL_REQUEST_MAX];
 	size_t length; /* of line, so far */
 	struct control_request request;
@@ -31,7 +31,7 @@ struct client {
 
 struct control {
 	int fd;
-	int64_t pause; /* no new clients before that: descriptors had run out */
+	int64_t pause; /* microseconds; no new clients before that: descriptors had run out */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *context;
@@ -40,7 +40,7 @@ struct control {
 
 static int64_t next_deadline(void)
 {
-	return clock_milliseconds() + CONTROL_IDLE_SECONDS * 1000;
+	return clock_microseconds() + CONTROL_IDLE_SECONDS * 1000000;
 }
 
 static void client_close(struct client *client)
@@ -221,7 +221,7 @@ static void accept_client(struct control *control)
 	bool privileged;
 
 	if (fd < 0) {
-		control->pause = clock_milliseconds() + 1000;
+		control->pause = clock_microseconds() + 1000000;
 		return;
 	}
 	privileged = is_privileged(fd);
@@ -302,7 +302,7 @@ static bool pull(struct control *control, struct client *client)
  * there are: only those in use, because poll() refuses more than a process may have descriptors. */
 size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 {
-	const bool pausing = clock_milliseconds() < control->pause;
+	const bool pausing = clock_microseconds() < control->pause;
 	size_t n = 0;
 
 	fds[n++] = (struct pollfd){.fd = pausing ? -1 : control->fd, .events = POLLIN};
@@ -319,7 +319,7 @@ size_t control_poll_fill(const struct control *control, struct pollfd *fds)
 void control_poll_done(struct control *control, const struct pollfd *fds)
 {
 	const struct pollfd *slot = fds + 1;
-	const int64_t began = clock_milliseconds(); /* a long request makes no other client idle */
+	const int64_t began = clock_microseconds(); /* a long request makes no other client idle */
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
@@ -340,7 +340,7 @@ void control_poll_done(struct control *control, const struct pollfd *fds)
  * descriptor is ready; -1: never. */
 int control_timeout(const struct control *control)
 {
-	const int64_t now = clock_milliseconds();
+	const int64_t now = clock_microseconds();
 	int64_t first = now < control->pause ? control->pause : INT64_MAX;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -351,5 +351,5 @@ int control_timeout(const struct control *control)
 	}
 	if (first == INT64_MAX)
 		return -1;
-	return first > now ? (int)(first - now) : 0;
+	return first > now ? (int)((first - now + 999) / 1000) : 0;
 }
