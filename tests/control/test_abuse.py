@@ -175,7 +175,6 @@ def test_who_speaks_is_not_cut_off_for_a_newcomer(watched):
     before = watched.descriptors()
     crowd = [watched.connect() for _ in range(CLIENTS)]
     wait_until(lambda: watched.descriptors() == before + CLIENTS, "all to be accepted")
-    time.sleep(0.01)  # the daemon reads a clock of milliseconds
     crowd[0].sendall(b"hel")
     wait_until(lambda: not unread(crowd[0]), "the daemon to hear one")
     assert watched.is_well()
