@@ -57,6 +57,8 @@ struct guard {
 /* Lets go what is queued, and lets no more packets enter. */
 static void release(struct guard *guard)
 {
+	for (unsigned i = 0; i < guard->n_queues; i++) /* all of them first: a full queue may drop */
+		queue_gate_retire(&guard->queues[i].gate);
 	for (unsigned i = 0; i < guard->n_queues; i++)
 		queue_gate_let_go(&guard->queues[i].gate, guard->counters);
 	guard->released = true;

@@ -59,13 +59,15 @@ static void set_cloexec(int fd, bool on)
 	fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0);
 }
 
-static void add_item(struct handover *handover, const char *name, size_t length, struct handover_item item)
+/* Adds an item under a name of so many bytes. False if there is no room, or no such descriptor. */
+static bool add_item(struct handover *handover, const char *name, size_t length, struct handover_item item)
 {
 	if (handover->n == HANDOVER_MAX || length >= sizeof(item.name) || fcntl(item.fd, F_GETFD) < 0)
-		return;
+		return false;
 	memcpy(item.name, name, length);
 	handover->items[handover->n++] = item;
 	set_cloexec(item.fd, true);
+	return true;
 }
 
 static void read_passed(struct handover *handover, const char *text)
@@ -91,7 +93,9 @@ static void read_stored(struct handover *handover, const char *names, const char
 	for (int i = 0; i < n; i++) {
 		size_t length = strcspn(names, ":");
 
-		add_item(handover, names, length, (struct handover_item){.fd = FIRST_FD + i, .stored = true});
+		if (!add_item(handover, names, length,
+			    (struct handover_item){.fd = FIRST_FD + i, .stored = true}))
+			close(FIRST_FD + i);
 		names += length + (names[length] == ':');
 	}
 }
@@ -160,21 +164,27 @@ bool handover_keep(struct handover *handover, const char *name, int fd)
 			item->fd = fd;
 			known = true;
 		}
-	if (!known)
-		add_item(handover, name, strlen(name), (struct handover_item){.fd = fd, .in_use = true});
+	if (!known &&
+		!add_item(handover, name, strlen(name), (struct handover_item){.fd = fd, .in_use = true}))
+		handover->full = true;
 	if (kind->stored && !known)
 		notify_store(name, fd);
 	return !kind->guarded || (known && handover->upgraded) || guard_give(handover->guard, name, fd);
 }
 
-/* Makes the service manager close what it keeps under a name, and does not hand it on any more. The
- * descriptor itself stays the caller's. */
-void handover_forget(struct handover *handover, const char *name)
+/* Makes the service manager close what it keeps under a name, and does not hand the descriptor on any more,
+ * which stays the caller's (-1: there is none). What else of that name is in use is stored again. */
+void handover_forget(struct handover *handover, const char *name, int fd)
 {
 	notify_forget(name);
-	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++)
-		if (is_in_use(item) && strcmp(item->name, name) == 0)
+	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++) {
+		if (!is_in_use(item) || strcmp(item->name, name) != 0)
+			continue;
+		if (item->fd == fd)
 			item->fd = -1;
+		else
+			notify_store(name, item->fd);
+	}
 }
 
 /* Makes the service manager close all that is in use here: this program ends, and no other shall go
@@ -201,12 +211,13 @@ void handover_close_rest(struct handover *handover, bool forget)
 }
 
 /* Passes everything that is in use on to the program that execve() will start, and a state
- * (state_save(), or -1). False if there is no memory, no state or no guard: then nothing may be
+ * (state_save(), or -1). False if there is no memory, no room, no state or no guard: then nothing may be
  * executed, and handover_take_back() undoes it. */
 bool handover_pass_all(const struct handover *handover, int state)
 {
 	static char text[HANDOVER_MAX * (GUARD_NAME_MAX + 8)];
-	FILE *out = state >= 0 && handover->guard->fd >= 0 ? fmemopen(text, sizeof(text), "w") : NULL;
+	const bool possible = state >= 0 && handover->guard->fd >= 0 && !handover->full;
+	FILE *out = possible ? fmemopen(text, sizeof(text), "w") : NULL;
 
 	if (!out)
 		return false;

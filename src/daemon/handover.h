@@ -10,7 +10,8 @@
 
 #include "daemon/guard_client.h"
 
-#define HANDOVER_MAX 160 /* two for each worker, and some */
+#define HANDOVER_MAX                                                                                         \
+	256 /* all that a service manager keeps (FileDescriptorStoreMax=), and a queue for each worker */
 
 struct handover_item {
 	char name[GUARD_NAME_MAX];
@@ -24,6 +25,7 @@ struct handover {
 	unsigned n;
 	struct guard_client *guard; /* who is given copies */
 	bool upgraded;		    /* by execve(): the guard has its copies already */
+	bool full;		    /* something in use found no room: nothing can be passed on */
 };
 
 void handover_init(struct handover *handover);
@@ -31,7 +33,7 @@ bool handover_is_queue(const char *name, unsigned *number);
 int handover_take(struct handover *handover, const char *name);
 const char *handover_next_queue(const struct handover *handover);
 bool handover_keep(struct handover *handover, const char *name, int fd);
-void handover_forget(struct handover *handover, const char *name);
+void handover_forget(struct handover *handover, const char *name, int fd);
 void handover_forget_all(const struct handover *handover);
 void handover_close_rest(struct handover *handover, bool forget);
 bool handover_pass_all(const struct handover *handover, int state);

@@ -83,7 +83,7 @@ static bool open_queue(struct worker *worker, struct handover *handover, const c
 	if (inherited >= 0 && queue_gate_is_here(inherited))
 		return adopt_queue(worker, inherited, options, counters);
 	if (inherited >= 0) {
-		handover_forget(handover, name);
+		handover_forget(handover, name, inherited);
 		end_queue(options->number, inherited, counters);
 	}
 	return queue_open(&worker->queue, options, &worker->stats) == 0;
@@ -140,7 +140,7 @@ void queues_end_rest(struct handover *handover, int counters)
 	while ((name = handover_next_queue(handover))) {
 		const int socket = handover_take(handover, name);
 
-		handover_forget(handover, name);
+		handover_forget(handover, name, socket);
 		handover_is_queue(name, &number);
 		end_queue(number, socket, counters);
 	}

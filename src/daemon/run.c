@@ -96,7 +96,7 @@ static void take_over(struct daemon *daemon)
 	if (state < 0)
 		return;
 	state_load(&daemon->times, &daemon->workers, state);
-	handover_forget(&daemon->handover, "state");
+	handover_forget(&daemon->handover, "state", state);
 }
 
 static bool shed_privileges(bool upgraded)
@@ -120,7 +120,7 @@ static bool open_rules(struct daemon *daemon)
 		return false;
 	rules = own_rules_descriptor(&daemon->own_rules);
 	if (rules < 0)
-		handover_forget(&daemon->handover, "nftables");
+		handover_forget(&daemon->handover, "nftables", inherited);
 	else
 		handover_keep(&daemon->handover, "nftables", rules);
 	return true;

@@ -21,6 +21,7 @@
 static struct guard_client guard;
 static struct handover handover;
 static int guards_end; /* of the talk with the guard */
+static int source;     /* a descriptor to be copied, out of the way of those that are handed over */
 
 static int set_up(void **state)
 {
@@ -28,8 +29,11 @@ static int set_up(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	guard = (struct guard_client){.fd = pair[0]};
-	guards_end = pair[1];
+	guard = (struct guard_client){.fd = fcntl(pair[0], F_DUPFD, 500)};
+	guards_end = fcntl(pair[1], F_DUPFD, 500);
+	source = fcntl(STDIN_FILENO, F_DUPFD, 500);
+	close(pair[0]);
+	close(pair[1]);
 	handover = (struct handover){.guard = &guard};
 	unsetenv("NOTIFY_SOCKET");
 	return 0;
@@ -40,6 +44,7 @@ static int tear_down(void **state)
 	(void)state;
 	close(guard.fd);
 	close(guards_end);
+	close(source);
 	return 0;
 }
 
@@ -116,27 +121,95 @@ static void what_is_forgotten_is_not_handed_on(void **state)
 	(void)state;
 	receive_passed("queue-7", old);
 	handover_take(&handover, "queue-7");
-	handover_forget(&handover, "queue-7");
+	handover_forget(&handover, "queue-7", old);
 	assert_true(handover_keep(&handover, "queue-7", new));
 	assert_passed_on("queue-7=%d", new);
 	close(old);
 	close(new);
 }
 
-static void the_store_gives_no_guard(void **state)
+/* Makes the process believe that the service manager has kept descriptors, from 3 on. */
+static void receive_stored(const char *names, unsigned n)
 {
-	const int fd = dup2(new_descriptor(), 3); /* where the service manager begins */
-	char pid[16];
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", (long)getpid());
+	setenv("LISTEN_PID", text, 1);
+	snprintf(text, sizeof(text), "%u", n);
+	setenv("LISTEN_FDS", text, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	for (int fd = 3; fd < 3 + (int)n; fd++)
+		assert_true(dup2(source, fd) >= 0);
+	handover_init(&handover);
+}
+
+/* The second is what somebody else has put into the store. */
+static void two_of_one_name_are_not_confused(void **state)
+{
+	int second;
 
 	(void)state;
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	setenv("LISTEN_PID", pid, 1);
-	setenv("LISTEN_FDS", "1", 1);
-	setenv("LISTEN_FDNAMES", "guard", 1);
+	receive_stored("queue-7:queue-7", 2);
+	assert_int_equal(handover_take(&handover, "queue-7"), 3);
+	assert_true(handover_keep(&handover, "queue-7", 3));
+	second = handover_take(&handover, handover_next_queue(&handover));
+	assert_int_equal(second, 4);
+	handover_forget(&handover, "queue-7", second);
+	assert_passed_on("queue-7=%d", 3);
+}
+
+/* As many as the unit lets the service manager keep, and all queues. */
+static void a_full_store_leaves_room_for_all_queues(void **state)
+{
+	char names[130 * 3] = "", name[16], last[16];
+	unsigned passed = 0;
+
+	(void)state;
+	for (int i = 0; i < 129; i++)
+		strcat(names, "x:");
+	receive_stored(strcat(names, "x"), 130);
+	for (unsigned i = 0; i < 64; i++) {
+		snprintf(name, sizeof(name), "queue-%u", i);
+		handover_keep(&handover, name, source);
+	}
+	handover_close_rest(&handover, false);
+	assert_true(handover_pass_all(&handover, source));
+	snprintf(last, sizeof(last), "queue-63=%d", source);
+	for (const char *at = getenv("ICMPNATD_FDS"); (at = strstr(at, "queue-")); at++)
+		passed++;
+	assert_int_equal(passed, 64);
+	assert_non_null(strstr(getenv("ICMPNATD_FDS"), last));
+	handover_take_back(&handover);
+}
+
+static void what_finds_no_room_is_not_passed_on_in_part(void **state)
+{
+	char name[16];
+
+	(void)state;
 	handover_init(&handover);
+	for (unsigned i = 0; i <= HANDOVER_MAX; i++) {
+		snprintf(name, sizeof(name), "queue-%u", i);
+		handover_keep(&handover, name, source);
+	}
+	assert_false(handover_pass_all(&handover, source));
+	handover_take_back(&handover);
+}
+
+static void a_name_that_is_too_long_is_closed(void **state)
+{
+	(void)state;
+	receive_stored("a-name-of-more-than-fifteen-bytes", 1);
+	assert_int_equal(fcntl(3, F_GETFD), -1);
+}
+
+static void the_store_gives_no_guard(void **state)
+{
+	(void)state;
+	receive_stored("guard", 1);
 	assert_int_equal(handover_take(&handover, "guard"), -1);
 	handover_close_rest(&handover, false);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(fcntl(3, F_GETFD), -1);
 }
 
 static void without_a_guard_nothing_is_passed_on(void **state)
@@ -175,6 +248,10 @@ int main(void)
 		TEST(another_number_is_the_same_descriptor),
 		TEST(a_name_is_taken_once),
 		TEST(what_is_forgotten_is_not_handed_on),
+		TEST(two_of_one_name_are_not_confused),
+		TEST(a_full_store_leaves_room_for_all_queues),
+		TEST(what_finds_no_room_is_not_passed_on_in_part),
+		TEST(a_name_that_is_too_long_is_closed),
 		TEST(the_store_gives_no_guard),
 		TEST(without_a_guard_nothing_is_passed_on),
 		TEST(the_guard_gets_queues_and_no_control_socket),
