@@ -180,8 +180,9 @@ void config_settings_read(struct config *config, const struct config_text *text,
 	struct config_loader loader = {
 		.config = config, .text = text, .errors = errors, .outside_is_good = true};
 
-	if (config_tree_parse(&loader))
-		read_settings(&loader);
+	if (!config_tree_parse(&loader))
+		return;
+	read_settings(&loader);
 	config_destroy(&loader.tree);
 }
 

@@ -14,17 +14,17 @@
  * take most: 127 bytes for each byte of the text. */
 #define TREE_MAX ((size_t)CONFIG_TEXT_MAX * 160)
 
-/* Makes a tree of the text. False after a complaint; call config_destroy() in any case. */
+/* Makes a tree of the text, for config_destroy(). False after a complaint, and nothing to destroy. */
 bool config_tree_parse(struct config_loader *loader)
 {
 	void *reserve = reserve_memory(TREE_MAX);
 	bool good;
 
-	config_init(&loader->tree);
-	if (!reserve) {
+	if (!reserve) { /* config_init() would not look whether it gets memory */
 		config_complain_memory(loader->errors, loader->config->files[0]);
 		return false;
 	}
+	config_init(&loader->tree);
 	good = config_read_string(&loader->tree, loader->text->text);
 	free(reserve);
 	if (!good) {
@@ -35,6 +35,7 @@ bool config_tree_parse(struct config_loader *loader)
 			strcmp(said, "syntax error") == 0
 				? "syntax error here or just before: look for what is missing or too much"
 				: said);
+		config_destroy(&loader->tree);
 	}
 	return good;
 }

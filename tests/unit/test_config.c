@@ -3,6 +3,7 @@
  * Configuration files, good and bad, in a directory of their own. A case is a
  * text and all that is said about it: the exact lines, in order.
  */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +11,9 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <ifaddrs.h>
+#include <libconfig.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +25,31 @@
 #include "config/config.h"
 #include "config/tables.h"
 #include "config/text.h"
+#include "io/reserve.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static char source_directory[PATH_MAX], directory[] = "/tmp/icmpnatd-test-XXXXXX";
+
+/* No memory can be set aside for libconfig, which must then not be called: it does not look at what malloc()
+ * gives. */
+static bool out_of_memory;
+
+/* In the place of io/reserve.c. */
+void *reserve_memory(size_t size)
+{
+	return out_of_memory ? NULL : malloc(size);
+}
+
+/* In the place of libconfig's. */
+void config_init(config_t *config)
+{
+	void (*original)(config_t *);
+
+	assert_false(out_of_memory);
+	*(void **)&original = dlsym(RTLD_NEXT, "config_init");
+	original(config);
+}
 
 /* What getifaddrs() below says that this host has. */
 static const char *const *host_addresses;
@@ -1104,6 +1128,14 @@ static void load_sample(const char *name)
 	config_free(load(path, ""));
 }
 
+static void libconfig_is_not_called_without_memory(void **state)
+{
+	(void)state;
+	out_of_memory = true;
+	load_text(OUTSIDE, "f: out of memory\n");
+	out_of_memory = false;
+}
+
 static void samples_load(void **state)
 {
 	char path[PATH_MAX + 300];
@@ -1229,6 +1261,7 @@ int main(void)
 		cmocka_unit_test(choices_have_their_numbers),
 		cmocka_unit_test(restart_is_asked_for),
 		cmocka_unit_test(prefixes_as_text),
+		cmocka_unit_test(libconfig_is_not_called_without_memory),
 		cmocka_unit_test(samples_load),
 		cmocka_unit_test(many_maps_load_fast),
 	};
