@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket, seen from the client. Whatever goes wrong between the two
- * programs gets its one message here; what the lines mean is not known here.
- * The other side may be any program: what it sends is bounded before it is
- * believed.
+ * The control socket, seen from the client. Whatever goes wrong between the two programs gets its one
+ * message here; what the lines mean is not known here. The other side may be any program: what it sends is
+ * bounded before it is believed.
  */
 #include "client/client.h"
 

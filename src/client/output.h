@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One report, three ways to print it: head, any number of rows of one sort,
- * tail. A function that an output lacks is NULL, and main() refuses
- * what would call it.
+ * One report, three ways to print it: head, any number of rows of one sort, tail. A function that an output
+ * lacks is NULL, and main() refuses what would call it.
  */
 #ifndef CLIENT_OUTPUT_H
 #define CLIENT_OUTPUT_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IP addresses as 128-bit numbers: the ranges that have no business on the
- * Internet, and prefixes.
+ * IP addresses as 128-bit numbers: the ranges that have no business on the Internet, and prefixes.
  */
 #include "core/address.h"
 

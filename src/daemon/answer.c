@@ -4,7 +4,7 @@
  * "ok" or "error<TAB>reason". icmpnatctl turns them into tables, JSON and
  * Prometheus; socat shows them as they are. See icmpnatctl(8), PROTOCOL.
  */
-#include "daemon/answer.h"
+#include "daemon/daemon.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -27,7 +27,8 @@ struct daemon {
 	bool keep;		     /* stop, but leave the queues to the next program */
 };
 
-int daemon_run(struct daemon *daemon, struct config *config); /* in run.c */
+int daemon_run(struct daemon *daemon, struct config *config);		       /* in run.c */
+bool answer_request(void *daemon, struct control_request *request, FILE *out); /* in answer.c */
 bool daemon_loop(struct daemon *daemon);
 bool daemon_reload(struct daemon *daemon, FILE *mistakes);
 bool daemon_upgrade(struct daemon *daemon, FILE *mistakes);

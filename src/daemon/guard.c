@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guard's own process. It is forked before anything is read, so that it keeps no
- * memory of the daemon's, and talks with the daemon over a pair of sockets: end of file there is
- * how it learns that the daemon is dead. A hang is a queue in which packets wait and
- * none has left since the guard last looked: the kernel's own counters say so, so that
- * the packet path does nothing for it.
+ * The guard's own process. It is forked before anything is read, so that it keeps no memory of the
+ * daemon's, and talks with the daemon over a pair of sockets: end of file there is how it learns that the
+ * daemon is dead. A hang is a queue in which packets wait and none has left since the guard last looked:
+ * the kernel's own counters say so, so that the packet path does nothing for it.
  */
 #define _GNU_SOURCE
 #include "daemon/guard.h"

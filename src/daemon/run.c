@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "daemon/answer.h"
 #include "daemon/queues.h"
 #include "daemon/reload.h"
 #include "io/clock.h"

@@ -29,8 +29,7 @@ static void print_state(FILE *out, const struct state_times *times, const struct
 	}
 }
 
-/* Writes the state, for state_load(). The workers must not run. Returns a descriptor; -1 with
- * errno. */
+/* Writes the state, for state_load(). The workers must not run. Returns a descriptor; -1 with errno. */
 int state_save(const struct state_times *times, const struct workers *workers)
 {
 	int fd = memfd_create("icmpnatd", MFD_CLOEXEC);

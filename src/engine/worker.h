@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One worker: a queue, a thread that serves it, and the way of a packet from
- * one end to the other.
+ * One worker: a queue, a thread that serves it, and the way of a packet from one end to the other.
  */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H

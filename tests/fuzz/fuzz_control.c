@@ -27,7 +27,6 @@
 
 #include "daemon/daemon.h"
 #include "fuzz.h"
-#include "daemon/answer.h"
 
 #define MANY_MAPS   520 /* more than a piece of an answer has */
 #define FILE_NUMBER 100 /* descriptor of the configuration */
