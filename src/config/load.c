@@ -40,18 +40,19 @@ static void trim_memory(void)
 struct config *config_load(const char *path, struct config_errors *errors)
 {
 	struct config *config = calloc(1, sizeof(*config));
-	struct config_text text;
+	struct config_text *text = calloc(1, sizeof(*text));
 
-	if (!config) {
-		config_complain_memory(errors, path);
-		return NULL;
-	}
-	config_settings_default(config);
-	if (config_text_read(&text, path, config, errors))
-		config_settings_read(config, &text, errors);
-	config_text_free(&text);
-	if (config->n_files > 0)
+	if (config && text) {
+		config_settings_default(config);
+		text->config = config;
+		text->errors = errors;
+		if (config_text_read(text, path))
+			config_settings_read(text);
 		finish_maps(config, errors);
+	} else {
+		config_complain_memory(errors, path);
+	}
+	free(text);
 	trim_memory();
 	config_errors_end(errors);
 	if (errors->errors == 0)

@@ -23,49 +23,49 @@ static bool is_in_set(char c, const char *set)
 	return c && strchr(set, c);
 }
 
-/* Appends a character. text.c has made room for as many as the files have. */
-static void put(struct config_scan *scan, char character)
+static void put(struct config_text *text, char character)
 {
-	scan->text->text[scan->text->length++] = character;
+	text->text[text->length++] = character;
 }
 
-/* Appends a newline, and notes where the next line of the text comes from. */
-void config_scan_end_line(struct config_scan *scan, struct config_place next)
+/* Appends a newline, and notes where the next line of the text comes from. There is room: what an included
+ * file has more than its characters, a newline at each end, is less than the @include that it replaces. */
+void config_scan_end_line(struct config_text *text, struct config_place next)
 {
-	put(scan, '\n');
-	scan->text->places[scan->text->n_lines++] = next;
+	put(text, '\n');
+	text->places[++text->n_newlines] = next;
 }
 
 /* Appends the next n characters, which are a token. */
-static void keep_token(struct config_scan *scan, struct config_source *source, size_t n)
+static void keep_token(struct config_text *text, struct config_source *source, size_t n)
 {
-	scan->last = *source->next;
+	text->last = *source->next;
 	while (n-- > 0)
-		put(scan, *source->next++);
+		put(text, *source->next++);
 }
 
-static void keep_newline(struct config_scan *scan, struct config_source *source)
+static void keep_newline(struct config_text *text, struct config_source *source)
 {
 	source->next++;
 	source->place.line++;
-	config_scan_end_line(scan, source->place);
+	config_scan_end_line(text, source->place);
 }
 
 /* Skips a comment between slashes, and puts a space in its place, because it ends what stands
  * before it. False after a complaint, if it has no end. */
-static bool skip_comment(struct config_scan *scan, struct config_source *source)
+static bool skip_comment(struct config_text *text, struct config_source *source)
 {
 	const char *end = strstr(source->next + 2, "*/");
 
 	if (!end) {
 		config_complain(
-			scan->errors, source->place, "a comment begins here and has no end: */ is missing");
+			text->errors, source->place, "a comment begins here and has no end: */ is missing");
 		return false;
 	}
-	put(scan, ' ');
+	put(text, ' ');
 	while (source->next < end)
 		if (*source->next == '\n')
-			keep_newline(scan, source);
+			keep_newline(text, source);
 		else
 			source->next++;
 	source->next += 2;
@@ -86,72 +86,67 @@ static size_t string_length(const struct config_source *source)
 /* Tells whether a value may stand behind the last token. It may not behind another string, because
  * libconfig would make one of two, and of [ "eth0" "eth1" ] one interface; and wherever libconfig
  * does not expect a string, it loses the memory of it. */
-static bool value_is_expected(const struct config_scan *scan)
+static bool value_is_expected(const struct config_text *text)
 {
-	return is_in_set(scan->last, "=:([") || (scan->last == ',' && scan->lists & 1);
+	return is_in_set(text->last, "=:([") || (text->last == ',' && text->lists & 1);
 }
 
 /* Keeps a string, and complains if it may not stand here. False if it has no end. */
-static bool keep_string(struct config_scan *scan, struct config_source *source)
+static bool keep_string(struct config_text *text, struct config_source *source)
 {
 	const size_t length = string_length(source);
 
 	if (length == 0) {
-		config_complain(scan->errors, source->place, "a string has no closing quote on its line");
+		config_complain(text->errors, source->place, "a string has no closing quote on its line");
 		return false;
 	}
-	if (!value_is_expected(scan))
-		config_complain(scan->errors, source->place,
+	if (!value_is_expected(text))
+		config_complain(text->errors, source->place,
 			"%.*s stands where no text is expected: a comma or = is missing before it",
 			(int)(length < 100 ? length : 100), source->next);
-	keep_token(scan, source, length);
+	keep_token(text, source, length);
 	return true;
 }
 
-/* Tells whether every libconfig reads a decimal token of this length as the same number. */
-static bool decimal_is_plain(const char *token, size_t length)
+/* Tells whether every libconfig reads a number as the same one. */
+static bool number_is_plain(const char *token)
 {
-	const size_t digits = strspn(token, DIGITS);
-	size_t fraction;
+	size_t digits;
 
-	if (digits == 0 || digits > DECIMAL_DIGITS_MAX || (digits > 1 && token[0] == '0'))
+	if (strncasecmp(token, "0x", 2) == 0) {
+		digits = strspn(token + 2, DIGITS "abcdefABCDEF");
+		return digits > 0 && digits <= HEX_DIGITS_MAX && !token[2 + digits] &&
+		       strtoul(token, NULL, 16) <= INT_MAX;
+	}
+	token += strspn(token, DIGITS) == 0; /* its sign, or its point */
+	digits = strspn(token, DIGITS);
+	if (digits > DECIMAL_DIGITS_MAX || (digits > 1 && token[0] == '0'))
 		return false;
-	if (digits == length)
-		return true;
-	fraction = strspn(token + digits + 1, DIGITS);
-	return token[digits] == '.' && fraction > 0 && digits + 1 + fraction == length;
-}
-
-static bool hex_is_plain(const char *token, size_t length)
-{
-	const size_t digits = strspn(token + 2, DIGITS "abcdefABCDEF");
-
-	return digits > 0 && digits <= HEX_DIGITS_MAX && digits + 2 == length &&
-	       strtoul(token + 2, NULL, 16) <= INT_MAX;
+	if (token[digits] == '.') {
+		token += digits + 1;
+		digits = strspn(token, DIGITS);
+	}
+	return digits > 0 && !token[digits];
 }
 
 /* Keeps a number, or complains about what begins like one: 10.0.0.1, 4294967296, 010. */
-static void keep_number(struct config_scan *scan, struct config_source *source)
+static void keep_number(struct config_text *text, struct config_source *source)
 {
 	const size_t sign = !is_in_set(*source->next, DIGITS);
 	const size_t length = sign + strspn(source->next + sign, WORD ".");
 	char token[32] = "";
-	bool plain;
 
 	memcpy(token, source->next, length < sizeof(token) ? length : sizeof(token) - 1);
-	plain = length < sizeof(token) &&
-		(decimal_is_plain(token + sign, length - sign) ||
-			(strncasecmp(token, "0x", 2) == 0 && hex_is_plain(token, length)));
-	if (!plain)
-		config_complain(scan->errors, source->place,
+	if (length >= sizeof(token) || !number_is_plain(token))
+		config_complain(text->errors, source->place,
 			"%s%s: expected a number of at most %d digits without leading zeros; "
 			"text and addresses stand between quotes",
 			token, length < sizeof(token) ? "" : "...", DECIMAL_DIGITS_MAX);
-	keep_token(scan, source, length);
+	keep_token(text, source, length);
 }
 
 /* Reads @include "name", and leaves the name in *source. */
-static bool read_include(struct config_scan *scan, struct config_source *source)
+static bool read_include(struct config_text *text, struct config_source *source)
 {
 	static const char directive[] = "@include";
 	size_t length = 0;
@@ -162,80 +157,81 @@ static bool read_include(struct config_scan *scan, struct config_source *source)
 		length = *source->next == '"' ? string_length(source) : 0;
 	}
 	if (length <= 2 || memchr(source->next, '\\', length)) {
-		config_complain(scan->errors, source->place, "expected @include \"FILE\"");
+		config_complain(text->errors, source->place, "expected @include \"FILE\"");
 		return false;
 	}
 	source->include = source->next + 1;
-	source->include_length = length - 2;
 	source->next += length;
+	source->next[-1] = '\0';
 	return true;
 }
 
 /* Keeps a character that is a token. Complains about a comma before the end of a list, which
  * libconfig takes from 1.7 on only. */
-static bool keep_sign(struct config_scan *scan, struct config_source *source)
+static bool keep_sign(struct config_text *text, struct config_source *source)
 {
 	const char c = *source->next;
 
-	if (scan->last == ',' && is_in_set(c, ")]"))
-		config_complain(scan->errors, source->place, "\"%c\" follows a comma: remove the comma", c);
+	if (text->last == ',' && is_in_set(c, ")]"))
+		config_complain(text->errors, source->place, "\"%c\" follows a comma: remove the comma", c);
 	if (is_in_set(c, "([{"))
-		scan->lists = scan->lists << 1 | (c != '{');
+		text->lists = text->lists << 1 | (c != '{');
 	else if (is_in_set(c, ")]}"))
-		scan->lists >>= 1;
-	keep_token(scan, source, 1);
+		text->lists >>= 1;
+	keep_token(text, source, 1);
 	return true;
 }
 
-static bool refuse_character(struct config_scan *scan, struct config_source *source)
+static bool refuse_character(struct config_text *text, struct config_source *source)
 {
 	const unsigned char c = (unsigned char)*source->next;
 
 	if (c > ' ' && c < 0x7f)
-		config_complain(scan->errors, source->place, "unexpected \"%c\"", c);
+		config_complain(text->errors, source->place, "unexpected \"%c\"", c);
 	else
-		config_complain(scan->errors, source->place,
+		config_complain(text->errors, source->place,
 			"unexpected byte 0x%02x: only comments and strings are free text", c);
 	return false;
 }
 
 /* Reads the next token, or what stands between two of them. False after a complaint if
  * what follows would not make sense. */
-static bool read_token(struct config_scan *scan, struct config_source *source)
+static bool read_token(struct config_text *text, struct config_source *source)
 {
 	const char c = *source->next, after = source->next[1];
 
 	if (c == '/' && after == '*')
-		return skip_comment(scan, source);
+		return skip_comment(text, source);
 	if (c == '"')
-		return keep_string(scan, source);
+		return keep_string(text, source);
 	if (c == '@')
-		return read_include(scan, source);
+		return read_include(text, source);
 	if (is_in_set(c, ",=:;()[]{}"))
-		return keep_sign(scan, source);
+		return keep_sign(text, source);
 	if (c == '\n') {
-		keep_newline(scan, source);
+		keep_newline(text, source);
 	} else if (is_in_set(c, " \t\r\f")) {
-		put(scan, ' ');
+		put(text, ' ');
 		source->next++;
 	} else if (c == '#' || (c == '/' && after == '/')) {
 		source->next += strcspn(source->next, "\n");
 	} else if (is_in_set(c, LETTERS)) {
-		keep_token(scan, source, strspn(source->next, WORD));
+		keep_token(text, source, strspn(source->next, WORD));
 	} else if (is_in_set(c, DIGITS) || (is_in_set(c, "-+.") && is_in_set(after, DIGITS))) {
-		keep_number(scan, source);
+		keep_number(text, source);
 	} else {
-		return refuse_character(scan, source);
+		return refuse_character(text, source);
 	}
 	return true;
 }
 
-/* Appends the text of a file to scan->text, up to the next @include or to its end. */
-enum config_scanned config_scan(struct config_scan *scan, struct config_source *source)
+/* Appends the text of a file, up to its next @include, whose name is source->include then, or to its
+ * end. False after a complaint. */
+bool config_scan(struct config_text *text, struct config_source *source)
 {
 	source->include = NULL;
 	while (*source->next && !source->include)
-		if (!read_token(scan, source))
-			return CONFIG_SCANNED_MISTAKE;
-	return source->include ? CONFIG_SCANNED_INCLUDE : CONFIG_SCANNED_ALL;
+		if (!read_token(text, source))
+			return false;
+	return true;
 }

@@ -7,41 +7,30 @@
 
 #include "config/error.h"
 
+#define CONFIG_TEXT_MAX	 (64 * 1024)	       /* bytes, of all files together */
+#define CONFIG_TEXT_SIZE (CONFIG_TEXT_MAX + 3) /* a newline more at each end, and a NUL */
+
 /* A configuration file and all that it includes, as one string. */
 struct config_text {
-	char *text; /* NUL-terminated, without comments and @include, every newline in its place */
-	size_t length;
-	size_t size;		     /* bytes of all files that it was read from */
-	struct config_place *places; /* where each line of the text comes from */
-	size_t n_lines;
-	size_t room;	       /* lines that places has memory for */
 	struct config *config; /* gets the names of the files */
-};
-
-/* The text that is being put together, and what must be known across its files. */
-struct config_scan {
-	struct config_text *text;
 	struct config_errors *errors;
+	size_t size;		     /* bytes of all files that were read */
+	char text[CONFIG_TEXT_SIZE]; /* without comments and @include, every newline in its place */
+	size_t length;
+	struct config_place places[CONFIG_TEXT_SIZE]; /* of each line but the first, which is empty */
+	size_t n_newlines;
 	char last;	/* first character of the last token, 0 if there is none */
 	uint64_t lists; /* the last 64 open brackets, a bit for each: 1 if it is ( or [ */
 };
 
 /* The characters of a file. */
 struct config_source {
-	const char *next;	   /* what is still to be read, up to a NUL */
+	char *next;		   /* what is still to be read, up to a NUL */
 	struct config_place place; /* of next */
-	const char *include;	   /* the name in the @include just before next */
-	size_t include_length;
+	const char *include;	   /* the name in the @include just before next, or NULL */
 };
 
-/* Why config_scan() has returned. */
-enum config_scanned {
-	CONFIG_SCANNED_ALL,
-	CONFIG_SCANNED_INCLUDE, /* the text of the file that source->include names goes here */
-	CONFIG_SCANNED_MISTAKE, /* it was complained about; reading on would lead to nonsense */
-};
-
-enum config_scanned config_scan(struct config_scan *scan, struct config_source *source);
-void config_scan_end_line(struct config_scan *scan, struct config_place next);
+bool config_scan(struct config_text *text, struct config_source *source);
+void config_scan_end_line(struct config_text *text, struct config_place next);
 
 #endif

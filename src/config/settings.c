@@ -173,12 +173,12 @@ static void read_settings(struct config_loader *loader)
 			"like outside = [ \"eth0\" ];");
 }
 
-/* Reads a text, and the table of maps that it names, into *config, which has the defaults.
+/* Reads a text, and the table of maps that it names, into text->config, which has the defaults.
  * Complains about all that is wrong with them, except what shows only when all maps are known. */
-void config_settings_read(struct config *config, const struct config_text *text, struct config_errors *errors)
+void config_settings_read(const struct config_text *text)
 {
 	struct config_loader loader = {
-		.config = config, .text = text, .errors = errors, .outside_is_good = true};
+		.config = text->config, .text = text, .errors = text->errors, .outside_is_good = true};
 
 	if (!config_tree_parse(&loader))
 		return;

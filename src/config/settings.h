@@ -8,7 +8,6 @@
 #include "config/text.h"
 
 void config_settings_default(struct config *config);
-void config_settings_read(
-	struct config *config, const struct config_text *text, struct config_errors *errors);
+void config_settings_read(const struct config_text *text);
 
 #endif

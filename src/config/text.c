@@ -3,6 +3,7 @@
  * The files of a configuration: opened, read whole, put together into one text, and which line of it came
  * from where. libconfig never opens a file itself: it ends the process over one that it cannot read.
  */
+#define _GNU_SOURCE
 #include "config/text.h"
 
 #include <errno.h>
@@ -32,9 +33,9 @@ static const char *kind_refusal(const struct stat *status)
 	return S_ISREG(status->st_mode) ? NULL : "it is not a regular file";
 }
 
-/* Opens a regular file for reading and fills *status. Looks at its kind before it opens it, because
- * opening a device may do something and a pipe may have no end, and afterwards, because the name
- * may have changed hands. Returns NULL with the reason in *wrong. */
+/* Opens a regular file for reading and fills *status. Looks at its kind before it opens it, because opening
+ * a device may do something and a pipe may have no end, and afterwards, because the name may have changed
+ * hands. Returns NULL with the reason in *wrong. */
 FILE *config_file_open(const char *name, struct stat *status, const char **wrong)
 {
 	FILE *file = NULL;
@@ -53,21 +54,19 @@ FILE *config_file_open(const char *name, struct stat *status, const char **wrong
 	return file;
 }
 
-/* Returns the path of a file that another one names: a relative name counts from the
- * directory of the file that it stands in. Free it; NULL if memory runs out. */
+/* Returns the path of a file that another one names: a relative name counts from the directory of the file
+ * that it stands in. Free it; NULL if memory runs out. */
 char *config_file_beside(const char *file, const char *name)
 {
 	const char *slash = *name == '/' ? NULL : strrchr(file, '/');
-	const size_t directory = slash ? (size_t)(slash + 1 - file) : 0, size = directory + strlen(name) + 1;
-	char *path = malloc(size);
+	const int directory = slash ? (int)(slash + 1 - file) : 0;
+	char *path;
 
-	if (path)
-		snprintf(path, size, "%.*s%s", (int)directory, file, name);
-	return path;
+	return asprintf(&path, "%.*s%s", directory, file, name) < 0 ? NULL : path;
 }
 
-/* Adds a copy of a name to the files of a configuration, and makes *place the first line of
- * that file. False if memory runs out. */
+/* Adds a copy of a name to the files of a configuration, and makes *place the first line of that file.
+ * False if memory runs out. */
 bool config_file_add(struct config *config, const char *name, struct config_place *place)
 {
 	char **files = realloc(config->files, (config->n_files + 1) * sizeof(*files));
@@ -122,55 +121,31 @@ static const char *include_refusal(const struct text_file *includer, const char 
 	return depth > INCLUDE_MAX ? "files are included too deeply" : NULL;
 }
 
-static bool read_file(struct config_scan *scan, const struct text_file *includer, const char *name);
+static bool read_file(struct config_text *text, const struct text_file *includer, const char *name);
 
 /* Puts the file that an @include names into the text. False after a complaint. */
-static bool include(struct config_scan *scan, const struct text_file *includer)
+static bool include(struct config_text *text, const struct text_file *includer)
 {
-	const struct config_source *source = &includer->source;
-	char *name = strndup(source->include, source->include_length);
-	char *path = name ? config_file_beside(source->place.name, name) : NULL;
-	const bool good = path && read_file(scan, includer, path);
+	char *path = config_file_beside(includer->source.place.name, includer->source.include);
+	const bool good = path && read_file(text, includer, path);
 
 	if (!path)
-		config_complain_memory(scan->errors, source->place.name);
-	free(name);
+		config_complain_memory(text->errors, includer->source.place.name);
 	free(path);
 	return good;
 }
 
-/* Makes room for the places of the lines of a file, and of two more around it. False if memory runs out. */
-static bool add_room(struct config_text *text, const char *bytes)
-{
-	struct config_place *places;
-
-	text->room += 2;
-	for (; *bytes; bytes++)
-		text->room += *bytes == '\n';
-	places = realloc(text->places, text->room * sizeof(*places));
-	if (places)
-		text->places = places;
-	return places;
-}
-
 /* Puts a file that has been read into the text, on lines of its own. False after a complaint. */
-static bool append_file(struct config_scan *scan, struct text_file *file)
+static bool append_file(struct config_text *text, struct text_file *file)
 {
-	enum config_scanned scanned;
+	bool good;
 
-	if (!add_room(scan->text, file->source.next)) {
-		config_complain_memory(scan->errors, file->source.place.name);
-		return false;
-	}
-	if (file->includer)
-		config_scan_end_line(scan, file->source.place);
-	else
-		scan->text->places[scan->text->n_lines++] = file->source.place;
-	while ((scanned = config_scan(scan, &file->source)) == CONFIG_SCANNED_INCLUDE)
-		if (!include(scan, file))
+	config_scan_end_line(text, file->source.place);
+	while ((good = config_scan(text, &file->source)) && file->source.include)
+		if (!include(text, file))
 			return false;
-	config_scan_end_line(scan, file->includer ? file->includer->source.place : file->source.place);
-	return scanned == CONFIG_SCANNED_ALL;
+	config_scan_end_line(text, file->includer ? file->includer->source.place : file->source.place);
+	return good;
 }
 
 /* Complains about a NUL byte, at which libconfig would stop. True if there is none. */
@@ -187,7 +162,7 @@ static bool check_characters(const struct config_source *source, size_t size, st
 }
 
 /* Reads a file and all that it includes. False after complaints. */
-static bool read_file(struct config_scan *scan, const struct text_file *includer, const char *name)
+static bool read_file(struct config_text *text, const struct text_file *includer, const char *name)
 {
 	struct text_file file = {.includer = includer};
 	struct stat status;
@@ -196,47 +171,27 @@ static bool read_file(struct config_scan *scan, const struct text_file *includer
 	bool good = false;
 
 	if (!wrong)
-		wrong = read_whole(scan->text, name, &status, &bytes);
-	if (!wrong && !config_file_add(scan->text->config, name, &file.source.place))
+		wrong = read_whole(text, name, &status, &bytes);
+	if (!wrong && !config_file_add(text->config, name, &file.source.place))
 		wrong = strerror(ENOMEM);
 	if (wrong && includer) {
-		config_complain(scan->errors, includer->source.place, "cannot include %s: %s", name, wrong);
+		config_complain(text->errors, includer->source.place, "cannot include %s: %s", name, wrong);
 	} else if (wrong) {
-		config_complain(scan->errors, (struct config_place){.name = name}, "%s", wrong);
+		config_complain(text->errors, (struct config_place){.name = name}, "%s", wrong);
 	} else {
 		file.source.next = bytes;
 		file.device = status.st_dev;
 		file.inode = status.st_ino;
-		good = check_characters(&file.source, (size_t)status.st_size, scan->errors) &&
-		       append_file(scan, &file);
+		good = check_characters(&file.source, (size_t)status.st_size, text->errors) &&
+		       append_file(text, &file);
 	}
 	free(bytes);
 	return good;
 }
 
-/* Reads a file and all that it includes, up to CONFIG_TEXT_MAX, and adds their names to the
- * files of *config. False after complaints. Call config_text_free() afterwards. */
-bool config_text_read(
-	struct config_text *text, const char *path, struct config *config, struct config_errors *errors)
+/* Reads a file and all that it includes, up to CONFIG_TEXT_MAX, and adds their names to the files of
+ * text->config. False after complaints. *text has been made of zeros but for config and errors. */
+bool config_text_read(struct config_text *text, const char *path)
 {
-	/* Two more newlines for each @include, which is longer itself; one more at the end, and a NUL. */
-	const size_t most = CONFIG_TEXT_MAX + 2;
-	struct config_scan scan = {.text = text, .errors = errors};
-	const unsigned before = errors->errors;
-
-	*text = (struct config_text){.text = malloc(most), .config = config};
-	if (!text->text) {
-		config_complain_memory(errors, path);
-		return false;
-	}
-	if (!read_file(&scan, NULL, path))
-		return false;
-	text->text[text->length] = '\0';
-	return errors->errors == before;
-}
-
-void config_text_free(struct config_text *text)
-{
-	free(text->places);
-	free(text->text);
+	return read_file(text, NULL, path) && text->errors->errors == 0;
 }

@@ -10,12 +10,7 @@
 
 #include "config/scan.h"
 
-#define CONFIG_TEXT_MAX (64 * 1024) /* bytes, of all files together */
-
-bool config_text_read(
-	struct config_text *text, const char *path, struct config *config, struct config_errors *errors);
-void config_text_free(struct config_text *text);
-
+bool config_text_read(struct config_text *text, const char *path);
 FILE *config_file_open(const char *name, struct stat *status, const char **wrong);
 char *config_file_beside(const char *file, const char *name);
 bool config_file_add(struct config *config, const char *name, struct config_place *place);
