@@ -10,8 +10,6 @@
 
 #include "core/utf8.h"
 
-#define TEXT_MAX 4096 /* of what is said about a mistake, with a name of a file in it */
-
 /* Prints what a file says, without what a terminal would act on. */
 static void print_visible(FILE *out, const char *text)
 {
@@ -26,7 +24,7 @@ static void print_visible(FILE *out, const char *text)
 static void print_line(
 	FILE *out, struct config_place place, const char *kind, const char *format, va_list arguments)
 {
-	char text[TEXT_MAX];
+	char text[CONFIG_ERROR_TEXT];
 
 	print_visible(out, place.name);
 	if (place.line > 0)

@@ -9,6 +9,8 @@
 
 #include "config/config.h"
 
+#define CONFIG_ERROR_TEXT 4096 /* bytes of what is said about a mistake, with a name of a file in it */
+
 /* A line of a file. */
 struct config_place {
 	const char *name; /* of the file */

@@ -55,8 +55,8 @@ void config_outside_read(struct config_loader *loader, const config_setting_t *s
 		return;
 	}
 	if (n == 0 || n > CONFIG_OUTSIDE_MAX) {
-		config_complain(loader->errors, config_tree_place(loader, setting),
-			"outside has %d interfaces: expected 1 to %d", n, CONFIG_OUTSIDE_MAX);
+		config_tree_complain(
+			loader, setting, " has %d interfaces: expected 1 to %d", n, CONFIG_OUTSIDE_MAX);
 		return;
 	}
 	loader->outside_is_good = true;

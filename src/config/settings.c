@@ -79,21 +79,19 @@ void config_settings_default(struct config *config)
 static void read_text(
 	const struct config_loader *loader, const struct setting *s, const config_setting_t *found)
 {
-	const struct config_place place = config_tree_place(loader, found);
 	const char *text = config_tree_string(loader, found);
 
 	if (!text)
 		return;
 	if (s->type == PATH && text[0] != '/')
-		config_complain(loader->errors, place, "%s.%s is \"%s\": expected an absolute path", s->group,
-			s->name, text);
+		config_tree_complain(loader, found, " is \"%s\": expected an absolute path", text);
 	else if (s->type == PATH && strlen(text) >= s->size)
-		config_complain(loader->errors, place, "%s.%s has %zu characters: expected at most %zu",
-			s->group, s->name, strlen(text), s->size - 1);
+		config_tree_complain(loader, found, " has %zu characters: expected at most %zu", strlen(text),
+			s->size - 1);
 	else if (s->type == GROUP_NAME && (strlen(text) >= s->size || strpbrk(text, " :,/")))
-		config_complain(loader->errors, place,
-			"%s.%s is \"%s\": expected the name of a group, at most %zu characters", s->group,
-			s->name, text, s->size - 1);
+		config_tree_complain(loader, found,
+			" is \"%s\": expected the name of a group, at most %zu characters", text,
+			s->size - 1);
 	else
 		strcpy((char *)loader->config + s->offset, text);
 }
@@ -150,10 +148,8 @@ static void check_last_queue(const struct config_loader *loader)
 	const unsigned last = queue->number + queue->workers - 1u;
 
 	if (last > UINT16_MAX)
-		config_complain(loader->errors,
-			config_tree_place(loader, config_lookup(&loader->tree, "queue.workers")),
-			"queue.workers is %u: with queue.number %u the last queue would be %u, "
-			"expected at most %u",
+		config_tree_complain(loader, config_lookup(&loader->tree, "queue.workers"),
+			" is %u: with queue.number %u the last queue would be %u, expected at most %u",
 			queue->workers, queue->number, last, UINT16_MAX);
 }
 

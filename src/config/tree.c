@@ -5,6 +5,7 @@
  */
 #include "config/tree.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,48 +47,44 @@ struct config_place config_tree_place(const struct config_loader *loader, const 
 	return loader->text->places[config_setting_source_line(setting) - 1];
 }
 
-/* Writes the name of a setting with that of its group, "queue.workers" or "lookup". Returns path. */
-static const char *setting_path(const config_setting_t *setting, char path[64])
+/* Complains about a setting: writes its name with that of its group, "queue.workers" or "lookup", and the
+ * rest in the form of printf(), which begins with what separates it from the name. */
+void config_tree_complain(
+	const struct config_loader *loader, const config_setting_t *setting, const char *format, ...)
 {
+	const struct config_place place = config_tree_place(loader, setting);
 	const config_setting_t *parent = config_setting_parent(setting);
 	const char *group = parent ? config_setting_name(parent) : NULL, *name = config_setting_name(setting);
+	char rest[CONFIG_ERROR_TEXT];
+	va_list arguments;
 
-	if (!name && group)
-		snprintf(path, 64, "an element of %s", group);
+	va_start(arguments, format);
+	vsnprintf(rest, sizeof(rest), format, arguments);
+	va_end(arguments);
+	if (!name)
+		config_complain(loader->errors, place, "an element of %s%s", group, rest);
 	else
-		snprintf(path, 64, "%s%s%s", group ? group : "", group ? "." : "", name);
-	return path;
-}
-
-static const char *type_text(const config_setting_t *setting)
-{
-	switch (config_setting_type(setting)) {
-	case CONFIG_TYPE_INT:
-	case CONFIG_TYPE_INT64:
-		return "an integer";
-	case CONFIG_TYPE_FLOAT:
-		return "a number with a fraction";
-	case CONFIG_TYPE_STRING:
-		return "a string";
-	case CONFIG_TYPE_BOOL:
-		return "true or false without quotes";
-	case CONFIG_TYPE_GROUP:
-		return "a group { }";
-	case CONFIG_TYPE_ARRAY:
-		return "an array [ ]";
-	default:
-		return "a list ( )";
-	}
+		config_complain(
+			loader->errors, place, "%s%s%s%s", group ? group : "", group ? "." : "", name, rest);
 }
 
 /* Complains that a setting is not of the type that was expected ("a string"). */
 void config_tree_complain_type(
 	const struct config_loader *loader, const config_setting_t *setting, const char *expected)
 {
-	char path[64];
+	static const char *const types[] = {
+		[CONFIG_TYPE_INT] = "an integer",
+		[CONFIG_TYPE_INT64] = "an integer",
+		[CONFIG_TYPE_FLOAT] = "a number with a fraction",
+		[CONFIG_TYPE_STRING] = "a string",
+		[CONFIG_TYPE_BOOL] = "true or false without quotes",
+		[CONFIG_TYPE_GROUP] = "a group { }",
+		[CONFIG_TYPE_ARRAY] = "an array [ ]",
+		[CONFIG_TYPE_LIST] = "a list ( )",
+	};
 
-	config_complain(loader->errors, config_tree_place(loader, setting), "%s: expected %s, found %s",
-		setting_path(setting, path), expected, type_text(setting));
+	config_tree_complain(
+		loader, setting, ": expected %s, found %s", expected, types[config_setting_type(setting)]);
 }
 
 /* Reads an integer from min to max. False after a complaint. */
@@ -95,7 +92,6 @@ bool config_tree_integer(const struct config_loader *loader, const config_settin
 	unsigned max, unsigned *value)
 {
 	const int type = config_setting_type(setting);
-	char path[64];
 	long long number;
 
 	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
@@ -104,8 +100,7 @@ bool config_tree_integer(const struct config_loader *loader, const config_settin
 	}
 	number = config_setting_get_int64(setting);
 	if (number < min || number > max) {
-		config_complain(loader->errors, config_tree_place(loader, setting),
-			"%s is %lld: expected %u to %u", setting_path(setting, path), number, min, max);
+		config_tree_complain(loader, setting, " is %lld: expected %u to %u", number, min, max);
 		return false;
 	}
 	*value = (unsigned)number;
@@ -116,7 +111,6 @@ bool config_tree_integer(const struct config_loader *loader, const config_settin
 const char *config_tree_string(const struct config_loader *loader, const config_setting_t *setting)
 {
 	const char *text = config_setting_get_string(setting);
-	char path[64];
 
 	if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
 		config_tree_complain_type(loader, setting, "a string");
@@ -124,9 +118,8 @@ const char *config_tree_string(const struct config_loader *loader, const config_
 	}
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f) {
-			config_complain(loader->errors, config_tree_place(loader, setting),
-				"%s has a control character in it: remove the backslash",
-				setting_path(setting, path));
+			config_tree_complain(
+				loader, setting, " has a control character in it: remove the backslash");
 			return NULL;
 		}
 	return text;
@@ -147,7 +140,7 @@ bool config_tree_choice(const struct config_loader *loader, const config_setting
 	const char *const *choices, unsigned *value)
 {
 	const char *text = config_tree_string(loader, setting);
-	char path[64], list[128];
+	char list[128];
 
 	if (!text)
 		return false;
@@ -155,8 +148,7 @@ bool config_tree_choice(const struct config_loader *loader, const config_setting
 	if (choices[*value])
 		return true;
 	config_choices_text(list, sizeof(list), choices, "\"");
-	config_complain(loader->errors, config_tree_place(loader, setting), "%s is \"%s\": expected %s",
-		setting_path(setting, path), text, list);
+	config_tree_complain(loader, setting, " is \"%s\": expected %s", text, list);
 	return false;
 }
 

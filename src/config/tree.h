@@ -21,6 +21,8 @@ struct config_loader {
 
 bool config_tree_parse(struct config_loader *loader);
 struct config_place config_tree_place(const struct config_loader *loader, const config_setting_t *setting);
+void config_tree_complain(const struct config_loader *loader, const config_setting_t *setting,
+	const char *format, ...) __attribute__((format(printf, 3, 4)));
 void config_tree_complain_type(
 	const struct config_loader *loader, const config_setting_t *setting, const char *expected);
 bool config_tree_integer(const struct config_loader *loader, const config_setting_t *setting, unsigned min,
