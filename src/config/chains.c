@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "config/tables.h"
+#include "config/map.h"
 
 /* A table of ranges. next has, for each range, the index of the first range from
  * there on (it may be that range) whose map changes addresses; n_ranges if there is none. */

@@ -9,8 +9,8 @@
 #endif
 #include <stdlib.h>
 
-#include "config/settings.h"
-#include "config/tables.h"
+#include "config/map.h"
+#include "config/tree.h"
 
 /* Checks all maps together, and makes the tables. If there was a mistake no table is made:
  * where a map is missing, the check would find chains that do not exist. */

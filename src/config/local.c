@@ -6,7 +6,7 @@
 #include <ifaddrs.h>
 #include <stdlib.h>
 
-#include "config/tables.h"
+#include "config/map.h"
 
 static int compare(const void *a, const void *b)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One map: from its text, wherever it stands, to an entry of the configuration.
+ * Maps: each one from its text, wherever it stands, to an entry of the configuration; then all of them
+ * together, what contradicts what, and the tables that the packet path searches.
  */
 #ifndef CONFIG_MAP_H
 #define CONFIG_MAP_H
@@ -27,5 +28,12 @@ uint8_t config_prefix_length(struct prefix p);
 bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors);
 bool config_map_is_identity(const struct addrmap_entry *entry);
 struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry);
+
+void config_clashes_check(struct config *config, struct config_errors *errors);
+bool config_tables_build(struct config *config);
+const struct addrmap *config_table_shared(
+	const struct config *config, const struct config_outside *outside, enum addrmap_part part);
+bool config_chains_check(const struct config *config, struct config_errors *errors);
+void config_local_check(const struct config *config, struct config_errors *errors);
 
 #endif

@@ -3,11 +3,9 @@
  * From libconfig's tree to struct config, as a table says: which settings exist, of which type and range,
  * what they are when absent, and which of them a reload cannot change.
  */
-#include "config/settings.h"
+#include "config/tree.h"
 
 #include <string.h>
-
-#include "config/tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "config/tables.h"
+#include "config/map.h"
 
 /* The tables that are being made. config->ranges moves when it grows, so that each table is
  * known by an offset in it until all are there. */

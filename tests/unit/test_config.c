@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "config/tables.h"
+#include "config/map.h"
 #include "config/text.h"
 #include "io/reserve.h"
 
