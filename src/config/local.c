@@ -34,46 +34,30 @@ static struct address *read_local(size_t *n_local)
 	return local;
 }
 
-/* Returns the index of the map that changes the source address of an error which leaves by an
- * interface, or ADDRMAP_NONE. */
-static uint32_t outer_map(const struct config_outside *outside, struct address a)
-{
-	const struct addrmap *maps = &outside->maps[ADDRMAP_OUTER];
-	const uint32_t map = addrmap_find(maps, a);
-
-	return map == ADDRMAP_NONE || config_map_is_identity(&maps->entries[map]) ? ADDRMAP_NONE : map;
-}
-
-static void warn(const struct config *config, struct address a, uint32_t map, struct config_errors *errors)
-{
-	const struct addrmap_entry *entry = &config->entries[map];
-	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];
-
-	config_prefix_text((struct prefix){a, 128}, private);
-	config_prefix_text((struct prefix){addrmap_apply(entry, a), 128}, public);
-	config_warn(errors, config_map_place(config, entry),
-		"%s of this host becomes %s, which is not an address of this host: "
-		"answers to it must be routed here",
-		private, public);
-}
-
-/* Warns if an interface turns local[index] into an address that this host does not have.
- * Interfaces in a row with the same map are warned of once. */
+/* Warns if an interface turns an address of this host into one that this host does not have. Interfaces with
+ * the same map are warned of once. */
 static void check_address(const struct config *config, const struct address *local, size_t n_local,
-	size_t index, struct config_errors *errors)
+	struct address private, struct config_errors *errors)
 {
 	uint32_t last = ADDRMAP_NONE;
 
 	for (size_t i = 0; i < config->n_outside; i++) {
-		const uint32_t map = outer_map(&config->outside[i], local[index]);
+		const uint32_t map = addrmap_find(&config->outside[i].maps[ADDRMAP_OUTER], private);
+		char text[CONFIG_PREFIX_TEXT], public_text[CONFIG_PREFIX_TEXT];
 		struct address public;
 
 		if (map == ADDRMAP_NONE || map == last)
 			continue;
+		public = addrmap_apply(&config->entries[map], private);
+		if (bsearch(&public, local, n_local, sizeof(*local), compare))
+			continue;
 		last = map;
-		public = addrmap_apply(&config->entries[map], local[index]);
-		if (!bsearch(&public, local, n_local, sizeof(*local), compare))
-			warn(config, local[index], map, errors);
+		config_prefix_text((struct prefix){private, 128}, text);
+		config_prefix_text((struct prefix){public, 128}, public_text);
+		config_warn(errors, config_map_place(config, &config->entries[map]),
+			"%s of this host becomes %s, which is not an address of this host: "
+			"answers to it must be routed here",
+			text, public_text);
 	}
 }
 
@@ -86,6 +70,6 @@ void config_local_check(const struct config *config, struct config_errors *error
 
 	for (size_t i = 0; i < n_local; i++)
 		if (!address_is_unroutable(local[i]) && (i == 0 || !address_equal(local[i], local[i - 1])))
-			check_address(config, local, n_local, i, errors);
+			check_address(config, local, n_local, local[i], errors);
 	free(local);
 }
