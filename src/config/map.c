@@ -7,32 +7,25 @@
 
 #include "config/map.h"
 
-#define V4(a, b, length)                                                                                     \
-	{                                                                                                    \
-		{0, ADDRESS_V4(a, b)}, ADDRESS_V4_BITS + (length)                                            \
-	}
-#define V6(first, length)                                                                                    \
-	{                                                                                                    \
-		{UINT64_C(first) << 48, 0}, length                                                           \
-	}
-
 /* The ranges that address_is_private() and address_is_unroutable() know, as prefixes. */
+/* clang-format off */
+#define PRIVATE_V4(a, b, length, name) {{{0, ADDRESS_V4(a, b)}, ADDRESS_V4_BITS + (length)}, name},
+#define PRIVATE_V6(first, length, name) {{{UINT64_C(0x##first) << 48, 0}, length}, name},
 static const struct {
 	struct prefix prefix;
 	const char *name;
 } not_public[] = {
-#define PRIVATE_V4(a, b, length, name)	{V4(a, b, length), name},
-#define PRIVATE_V6(first, length, name) {V6(0x##first, length), name},
 #include "core/private.def"
+	PRIVATE_V4(0, 0, 8, "this network")
+	PRIVATE_V4(127, 0, 8, "loopback")
+	PRIVATE_V4(224, 0, 4, "multicast")
+	PRIVATE_V4(240, 0, 4, "reserved")
+	PRIVATE_V6(ff00, 8, "multicast")
+	PRIVATE_V6(0, 127, "unspecified and loopback")
+};
 #undef PRIVATE_V4
 #undef PRIVATE_V6
-	{V4(0, 0, 8), "this network"},
-	{V4(127, 0, 8), "loopback"},
-	{V4(224, 0, 4), "multicast"},
-	{V4(240, 0, 4), "reserved"},
-	{V6(0xff00, 8), "multicast"},
-	{V6(0, 127), "unspecified and loopback"},
-};
+/* clang-format on */
 
 static bool prefix_equal(struct prefix a, struct prefix b)
 {
