@@ -3,6 +3,7 @@
  * Prefixes from and to text, as an administrator writes them.
  */
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/map.h"
@@ -25,11 +26,8 @@ void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT])
 {
 	uint8_t bytes[16];
 
-	if (is_v4(p))
-		address_to_v4(p.base, bytes);
-	else
-		address_to_v6(p.base, bytes);
-	inet_ntop(is_v4(p) ? AF_INET : AF_INET6, bytes, text, CONFIG_PREFIX_TEXT);
+	address_to_v6(p.base, bytes);
+	inet_ntop(is_v4(p) ? AF_INET : AF_INET6, is_v4(p) ? bytes + 12 : bytes, text, CONFIG_PREFIX_TEXT);
 	if (p.length < 128)
 		sprintf(text + strlen(text), "/%u", config_prefix_length(p));
 }
@@ -56,12 +54,10 @@ static bool parse_address(struct address *a, bool *v4, const char *text, size_t 
 static bool parse_length(uint8_t *length, const char *text, unsigned limit)
 {
 	const size_t digits = strspn(text, "0123456789");
-	unsigned value = 0;
+	const unsigned long value = strtoul(text, NULL, 10);
 
-	if (digits == 0 || digits > 3 || text[digits] != '\0' || (digits > 1 && text[0] == '0'))
+	if (digits == 0 || text[digits] || (digits > 1 && text[0] == '0'))
 		return false;
-	for (const char *p = text; *p; p++)
-		value = value * 10 + (unsigned)(*p - '0');
 	*length = (uint8_t)value;
 	return value <= limit;
 }
