@@ -7,8 +7,6 @@
 #include "config/map.h"
 #include "config/tree.h"
 
-#define MEMBERS 4 /* of a map */
-
 /* Tells whether a text can be the name of an interface. Names go into rules and into shell scripts, so
  * only letters, digits and . _ - @ are taken, although the kernel takes more. */
 static bool is_interface_name(const char *text)
@@ -65,29 +63,21 @@ void config_outside_read(struct config_loader *loader, const config_setting_t *s
 			loader->outside_is_good = false;
 }
 
+enum { PRIVATE, PUBLIC, OUTSIDE, PART, MEMBERS }; /* of a map */
+static const char *const members[] = {"private", "public", "outside", "part", NULL};
+
 /* Reads those members of a map that are there, and complains about others. */
 static void read_members(const struct config_loader *loader, const config_setting_t *setting,
 	struct config_value values[MEMBERS])
 {
-	static const char *const names[] = {"private", "public", "outside", "part", NULL};
-
-	config_tree_check_names(loader, setting, names);
+	config_tree_check_names(loader, setting, members);
 	for (size_t i = 0; i < MEMBERS; i++) {
-		const config_setting_t *member = config_setting_get_member(setting, names[i]);
+		const config_setting_t *member = config_setting_get_member(setting, members[i]);
 
 		if (member)
-			values[i] = (struct config_value){names[i], config_tree_string(loader, member),
+			values[i] = (struct config_value){members[i], config_tree_string(loader, member),
 				config_tree_place(loader, member)};
 	}
-}
-
-/* Complains about a side of a map that is not there. */
-static void check_given(const struct config_loader *loader, struct config_place map,
-	const struct config_value *side, const char *name)
-{
-	if (!side->name)
-		config_complain(loader->errors, map,
-			"a map without %s: expected { private = \"A\"; public = \"B\"; }", name);
 }
 
 /* Adds a map to the configuration, or complains. False if memory runs out. */
@@ -102,10 +92,13 @@ static bool read_list_map(struct config_loader *loader, const config_setting_t *
 		return true;
 	}
 	read_members(loader, setting, values);
-	map = (struct config_map){
-		config_tree_place(loader, setting), values[0], values[1], values[2], values[3]};
-	check_given(loader, map.place, &map.private, "private");
-	check_given(loader, map.place, &map.public, "public");
+	for (size_t i = PRIVATE; i <= PUBLIC; i++)
+		if (!values[i].name)
+			config_complain(loader->errors, config_tree_place(loader, setting),
+				"a map without %s: expected { private = \"A\"; public = \"B\"; }",
+				members[i]);
+	map = (struct config_map){config_tree_place(loader, setting), values[PRIVATE], values[PUBLIC],
+		values[OUTSIDE], values[PART]};
 	if (!loader->outside_is_good)
 		map.outside.text = NULL;
 	return loader->errors->errors > before || config_map_add(loader->config, &map, loader->errors);
