@@ -18,49 +18,40 @@ static bool is_interface_name(const char *text)
 	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
-/* Adds an interface to the configuration. False after a complaint. */
-static bool add_interface(struct config_loader *loader, const config_setting_t *setting)
+/* Adds an interface to the configuration, or complains. */
+static void add_interface(struct config_loader *loader, const config_setting_t *setting)
 {
-	struct config *config = loader->config;
+	const struct config_place place = config_tree_place(loader, setting);
 	const char *name = config_tree_string(loader, setting);
+	struct config *config = loader->config;
 
 	if (!name)
-		return false;
-	if (!is_interface_name(name)) {
-		config_complain(loader->errors, config_tree_place(loader, setting),
+		return;
+	if (!is_interface_name(name))
+		config_complain(loader->errors, place,
 			"\"%s\" is not an interface name: expected 1 to %d letters, digits and . _ - @", name,
 			IFNAMSIZ - 1);
-		return false;
-	}
-	for (size_t i = 0; i < config->n_outside; i++)
-		if (strcmp(config->outside[i].name, name) == 0) {
-			config_complain(loader->errors, config_tree_place(loader, setting),
-				"outside has \"%s\" twice: remove one of them", name);
-			return false;
-		}
-	strcpy(config->outside[config->n_outside++].name, name);
-	return true;
+	else if (config_map_interface(config, name) != ADDRMAP_ANY)
+		config_complain(loader->errors, place, "outside has \"%s\" twice: remove one of them", name);
+	else
+		strcpy(config->outside[config->n_outside++].name, name);
 }
 
 /* Reads the array of interfaces. */
 void config_outside_read(struct config_loader *loader, const config_setting_t *setting)
 {
+	const unsigned before = loader->errors->errors;
 	const int n = config_setting_length(setting);
 
-	loader->outside_is_good = false;
-	if (!config_setting_is_array(setting) && !config_setting_is_list(setting)) {
+	if (!config_setting_is_array(setting) && !config_setting_is_list(setting))
 		config_tree_complain_type(loader, setting, "an array of interfaces like [ \"eth0\" ]");
-		return;
-	}
-	if (n == 0 || n > CONFIG_OUTSIDE_MAX) {
+	else if (n == 0 || n > CONFIG_OUTSIDE_MAX)
 		config_tree_complain(
 			loader, setting, " has %d interfaces: expected 1 to %d", n, CONFIG_OUTSIDE_MAX);
-		return;
-	}
-	loader->outside_is_good = true;
-	for (unsigned i = 0; i < (unsigned)n; i++)
-		if (!add_interface(loader, config_setting_get_elem(setting, i)))
-			loader->outside_is_good = false;
+	else
+		for (unsigned i = 0; i < (unsigned)n; i++)
+			add_interface(loader, config_setting_get_elem(setting, i));
+	loader->outside_is_good = loader->errors->errors == before;
 }
 
 enum { PRIVATE, PUBLIC, OUTSIDE, PART, MEMBERS }; /* of a map */

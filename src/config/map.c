@@ -95,49 +95,47 @@ static bool check_sides(
 	return false;
 }
 
-/* Finds the interface that a map holds for. False after a complaint. */
-static bool parse_outside(struct addrmap_entry *entry, const struct config_value *value,
+/* Returns the index of the outside interface of that name; ADDRMAP_ANY if there is none. */
+uint8_t config_map_interface(const struct config *config, const char *name)
+{
+	for (uint8_t i = 0; i < config->n_outside; i++)
+		if (strcmp(config->outside[i].name, name) == 0)
+			return i;
+	return ADDRMAP_ANY;
+}
+
+/* Finds the interface that a map holds for, or complains. */
+static void parse_outside(struct addrmap_entry *entry, const struct config_value *value,
 	const struct config *config, struct config_errors *errors)
 {
-	entry->outside = ADDRMAP_ANY;
-	if (!value->text)
-		return true;
-	for (uint8_t i = 0; i < config->n_outside; i++)
-		if (strcmp(config->outside[i].name, value->text) == 0) {
-			entry->outside = i;
-			return true;
-		}
-	config_complain(errors, value->place,
-		"outside is \"%s\": expected one of the interfaces that the setting "
-		"outside of the file lists",
-		value->text);
-	return false;
+	entry->outside = value->text ? config_map_interface(config, value->text) : ADDRMAP_ANY;
+	if (value->text && entry->outside == ADDRMAP_ANY)
+		config_complain(errors, value->place,
+			"outside is \"%s\": expected one of the interfaces that the setting "
+			"outside of the file lists",
+			value->text);
 }
 
 /* Reads the parts that a map holds for. A map of many to one cannot be undone by those who
- * answer, so that it is for the outer part only. False after a complaint. */
-static bool parse_part(
+ * answer, so that it is for the outer part only. Complains about others. */
+static void parse_part(
 	struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
 {
 	const uint8_t outer = 1 << ADDRMAP_OUTER, inner = 1 << ADDRMAP_INNER;
 
-	if (!value->text) {
+	if (!value->text)
 		entry->parts = is_one_to_one(entry) ? outer | inner : outer;
-		return true;
-	}
-	entry->parts = strcmp(value->text, "outer") == 0   ? outer
-		       : strcmp(value->text, "inner") == 0 ? inner
-							   : 0;
-	if (entry->parts == 0)
+	else if (strcmp(value->text, "outer") == 0)
+		entry->parts = outer;
+	else if (strcmp(value->text, "inner") != 0)
 		config_complain(
 			errors, value->place, "part is \"%s\": expected \"outer\" or \"inner\"", value->text);
-	else if (entry->parts == inner && !is_one_to_one(entry))
+	else if (is_one_to_one(entry))
+		entry->parts = inner;
+	else
 		config_complain(errors, value->place,
 			"part is \"inner\", but many private addresses become one: "
 			"expected sides of equal length");
-	else
-		return true;
-	return false;
 }
 
 /* Makes an entry of the text of a map. Complains about as many mistakes as can be told apart.

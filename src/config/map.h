@@ -26,6 +26,7 @@ bool config_prefix_parse(
 uint8_t config_prefix_length(struct prefix p);
 
 bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors);
+uint8_t config_map_interface(const struct config *config, const char *name);
 bool config_map_is_identity(const struct addrmap_entry *entry);
 struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry);
 
