@@ -82,16 +82,15 @@ static bool check_sides(
 {
 	const bool v4 = address_is_v4(entry->private.base);
 
-	if (v4 != address_is_v4(entry->public.base)) {
+	if (v4 != address_is_v4(entry->public.base))
 		config_complain(errors, map->place,
 			"private is IPv%d and public is IPv%d: expected one family", v4 ? 4 : 6, v4 ? 6 : 4);
-		return false;
-	}
-	if (is_one_to_one(entry) || entry->public.length == 128)
+	else if (!is_one_to_one(entry) && entry->public.length < 128)
+		config_complain(errors, map->place,
+			"private has length %u and public %u: expected equal lengths, or a single public address",
+			config_prefix_length(entry->private), config_prefix_length(entry->public));
+	else
 		return check_public(entry, &map->public, errors);
-	config_complain(errors, map->place,
-		"private has length %u and public %u: expected equal lengths, or a single public address",
-		config_prefix_length(entry->private), config_prefix_length(entry->public));
 	return false;
 }
 

@@ -3,7 +3,7 @@
  * The characters of a configuration file. What libconfig would silently read as something else (or some
  * releases of it would, and others not) is refused here; comments go, and the lines stay where they are.
  */
-#include "config/scan.h"
+#include "config/text.h"
 
 #include <limits.h>
 #include <stdlib.h>
