@@ -65,21 +65,6 @@ void config_complain_memory(struct config_errors *errors, const char *file)
 	config_complain(errors, (struct config_place){.name = file}, "out of memory");
 }
 
-/* Writes the strings of a list that ends with NULL as "a, b or c", each between quotes,
- * which may be empty. */
-void config_choices_text(char *text, size_t size, const char *const *choices, const char *quote)
-{
-	size_t length = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; choices[i] && length < size; i++) {
-		const char *before = i == 0 ? "" : choices[i + 1] ? ", " : " or ";
-
-		length += (size_t)snprintf(
-			text + length, size - length, "%s%s%s%s", before, quote, choices[i], quote);
-	}
-}
-
 /* Prints how many mistakes and warnings were counted, but not printed. To be called
  * once, when everything is read. */
 void config_errors_end(const struct config_errors *errors)

@@ -23,7 +23,6 @@ void config_complain(struct config_errors *errors, struct config_place place, co
 void config_warn(struct config_errors *errors, struct config_place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void config_complain_memory(struct config_errors *errors, const char *file);
-void config_choices_text(char *text, size_t size, const char *const *choices, const char *quote);
 void config_errors_end(const struct config_errors *errors);
 
 #endif

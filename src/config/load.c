@@ -43,7 +43,6 @@ struct config *config_load(const char *path, struct config_errors *errors)
 	struct config_text *text = calloc(1, sizeof(*text));
 
 	if (config && text) {
-		config_settings_default(config);
 		text->config = config;
 		text->errors = errors;
 		if (config_text_read(text, path))

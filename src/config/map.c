@@ -87,7 +87,8 @@ static bool check_sides(
 			"private is IPv%d and public is IPv%d: expected one family", v4 ? 4 : 6, v4 ? 6 : 4);
 	else if (!is_one_to_one(entry) && entry->public.length < 128)
 		config_complain(errors, map->place,
-			"private has length %u and public %u: expected equal lengths, or a single public address",
+			"private has length %u and public %u: expected equal lengths, or a single public "
+			"address",
 			config_prefix_length(entry->private), config_prefix_length(entry->public));
 	else
 		return check_public(entry, &map->public, errors);
@@ -154,29 +155,21 @@ static bool parse_map(struct addrmap_entry *entry, const struct config_map *map,
 	return errors->errors == before;
 }
 
-/* Makes room for one more entry. The memory is doubled whenever the number of entries is
- * a power of two. False if memory runs out. */
-static bool grow_entries(struct config *config)
-{
-	const size_t n = config->n_entries;
-	struct addrmap_entry *entries;
-
-	if (n & (n - 1))
-		return true;
-	entries = reallocarray(config->entries, n ? 2 * n : 1, sizeof(*entries));
-	if (entries)
-		config->entries = entries;
-	return entries;
-}
-
-/* Adds a map to a configuration whose outside interfaces are known, or complains about it.
- * The texts of both its sides must be there. False if memory runs out, after a complaint. */
+/* Adds a map to a configuration whose outside interfaces are known, or complains about it. The texts of
+ * both its sides must be there. False if memory runs out, after a complaint. */
 bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors)
 {
-	if (!grow_entries(config)) {
-		config_complain_memory(errors, map->place.name);
-		return false;
+	const size_t n = config->n_entries;
+
+	if ((n & (n - 1)) == 0) { /* all the room is taken: double it */
+		struct addrmap_entry *more = reallocarray(config->entries, n ? 2 * n : 1, sizeof(*more));
+
+		if (!more) {
+			config_complain_memory(errors, map->place.name);
+			return false;
+		}
+		config->entries = more;
 	}
-	config->n_entries += parse_map(&config->entries[config->n_entries], map, config, errors);
+	config->n_entries += parse_map(&config->entries[n], map, config, errors);
 	return true;
 }

@@ -49,21 +49,20 @@ static bool parse_address(struct address *a, bool *v4, const char *text, size_t 
 	return true;
 }
 
-/* Reads the decimal length of a prefix, without leading zeros or blanks. False if it is none,
- * or larger than limit. */
-static bool parse_length(uint8_t *length, const char *text, unsigned limit)
+/* Reads the decimal length of a prefix, without leading zeros or blanks. False if it is none, or larger
+ * than an address. */
+static bool parse_length(uint8_t *length, const char *text, bool v4)
 {
 	const size_t digits = strspn(text, "0123456789");
 	const unsigned long value = strtoul(text, NULL, 10);
 
-	if (digits == 0 || text[digits] || (digits > 1 && text[0] == '0'))
+	if (digits == 0 || text[digits] || (digits > 1 && text[0] == '0') || value > (v4 ? 32 : 128))
 		return false;
-	*length = (uint8_t)value;
-	return value <= limit;
+	*length = (uint8_t)(value + (v4 ? ADDRESS_V4_BITS : 0));
+	return true;
 }
 
-/* Complains about a prefix that takes in IPv4 as IPv6, or has bits beyond its length. True if
- * it does not. */
+/* Complains about a prefix that takes in IPv4 as IPv6, or has bits beyond its length. True if it does not. */
 static bool check_prefix(
 	struct prefix p, bool v4, const struct config_value *value, struct config_errors *errors)
 {
@@ -94,24 +93,18 @@ bool config_prefix_parse(
 {
 	const char *slash = strchr(value->text, '/');
 	const size_t size = slash ? (size_t)(slash - value->text) : strlen(value->text);
-	unsigned limit;
 	bool v4;
 
-	if (!parse_address(&prefix->base, &v4, value->text, size)) {
+	prefix->length = 128;
+	if (!parse_address(&prefix->base, &v4, value->text, size))
 		config_complain(errors, value->place,
 			"%s is \"%s\": expected an address or a prefix, like 192.0.2.1 or 2001:db8::/64",
 			value->name, value->text);
-		return false;
-	}
-	limit = v4 ? 32 : 128;
-	prefix->length = 128;
-	if (slash && !parse_length(&prefix->length, slash + 1, limit)) {
+	else if (slash && !parse_length(&prefix->length, slash + 1, v4))
 		config_complain(errors, value->place,
-			"%s is \"%s\": expected a length of 0 to %u after the slash", value->name,
-			value->text, limit);
-		return false;
-	}
-	if (slash && v4)
-		prefix->length += ADDRESS_V4_BITS;
-	return check_prefix(*prefix, v4, value, errors);
+			"%s is \"%s\": expected a length of 0 to %d after the slash", value->name,
+			value->text, v4 ? 32 : 128);
+	else
+		return check_prefix(*prefix, v4, value, errors);
+	return false;
 }

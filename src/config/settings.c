@@ -63,14 +63,13 @@ static void store_number(struct config *config, const struct setting *s, unsigne
 		*(unsigned *)field = value;
 }
 
-/* Gives every setting but the lists, which are empty, its default. */
-void config_settings_default(struct config *config)
+/* Stores the default of a setting; a list is empty. */
+static void store_default(struct config *config, const struct setting *s)
 {
-	for (const struct setting *s = settings; s < settings_end; s++)
-		if (s->text)
-			strcpy((char *)config + s->offset, s->text);
-		else if (s->type != LIST)
-			store_number(config, s, s->number);
+	if (s->text)
+		strcpy((char *)config + s->offset, s->text);
+	else if (s->type != LIST)
+		store_number(config, s, s->number);
 }
 
 /* Reads a path or a name that fits its field, or complains. */
@@ -157,6 +156,7 @@ static void read_settings(struct config_loader *loader)
 		const config_setting_t *group = find_group(loader, s);
 		const config_setting_t *found = group ? config_setting_get_member(group, s->name) : NULL;
 
+		store_default(loader->config, s);
 		if (found)
 			read_one_setting(loader, s, found);
 	}
@@ -167,7 +167,7 @@ static void read_settings(struct config_loader *loader)
 			"like outside = [ \"eth0\" ];");
 }
 
-/* Reads a text, and the table of maps that it names, into text->config, which has the defaults.
+/* Reads a text, and the table of maps that it names, into text->config.
  * Complains about all that is wrong with them, except what shows only when all maps are known. */
 void config_settings_read(const struct config_text *text)
 {

@@ -21,8 +21,7 @@
 struct text_file {
 	const struct text_file *includer; /* NULL: it is the one that was asked for */
 	struct config_source source;
-	dev_t device;
-	ino_t inode;
+	struct stat status;
 };
 
 /* Says why a file is not one that can be read as a text; NULL if it is one. */
@@ -116,7 +115,7 @@ static const char *include_refusal(const struct text_file *includer, const char 
 	if (stat(path, &status) < 0)
 		return NULL; /* read_whole() says why */
 	for (; includer; includer = includer->includer, depth++)
-		if (includer->device == status.st_dev && includer->inode == status.st_ino)
+		if (includer->status.st_dev == status.st_dev && includer->status.st_ino == status.st_ino)
 			return "it includes itself";
 	return depth > INCLUDE_MAX ? "files are included too deeply" : NULL;
 }
@@ -149,13 +148,13 @@ static bool append_file(struct config_text *text, struct text_file *file)
 }
 
 /* Complains about a NUL byte, at which libconfig would stop. True if there is none. */
-static bool check_characters(const struct config_source *source, size_t size, struct config_errors *errors)
+static bool check_characters(const struct text_file *file, struct config_errors *errors)
 {
-	struct config_place place = source->place;
+	struct config_place place = file->source.place;
 
-	if (strlen(source->next) == size)
+	if (strlen(file->source.next) == (size_t)file->status.st_size)
 		return true;
-	for (const char *p = source->next; *p; p++)
+	for (const char *p = file->source.next; *p; p++)
 		place.line += *p == '\n';
 	config_complain(errors, place, "a NUL byte: this is not a text file");
 	return false;
@@ -165,13 +164,12 @@ static bool check_characters(const struct config_source *source, size_t size, st
 static bool read_file(struct config_text *text, const struct text_file *includer, const char *name)
 {
 	struct text_file file = {.includer = includer};
-	struct stat status;
 	char *bytes = NULL;
 	const char *wrong = include_refusal(includer, name);
 	bool good = false;
 
 	if (!wrong)
-		wrong = read_whole(text, name, &status, &bytes);
+		wrong = read_whole(text, name, &file.status, &bytes);
 	if (!wrong && !config_file_add(text->config, name, &file.source.place))
 		wrong = strerror(ENOMEM);
 	if (wrong && includer) {
@@ -180,10 +178,7 @@ static bool read_file(struct config_text *text, const struct text_file *includer
 		config_complain(text->errors, (struct config_place){.name = name}, "%s", wrong);
 	} else {
 		file.source.next = bytes;
-		file.device = status.st_dev;
-		file.inode = status.st_ino;
-		good = check_characters(&file.source, (size_t)status.st_size, text->errors) &&
-		       append_file(text, &file);
+		good = check_characters(&file, text->errors) && append_file(text, &file);
 	}
 	free(bytes);
 	return good;

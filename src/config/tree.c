@@ -125,6 +125,21 @@ const char *config_tree_string(const struct config_loader *loader, const config_
 	return text;
 }
 
+/* Writes the strings of a list that ends with NULL as "a, b or c", each between quotes, which may be empty.
+ */
+static void list_choices(char *text, size_t size, const char *const *choices, const char *quote)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; choices[i] && length < size; i++) {
+		const char *before = i == 0 ? "" : choices[i + 1] ? ", " : " or ";
+
+		length += (size_t)snprintf(
+			text + length, size - length, "%s%s%s%s", before, quote, choices[i], quote);
+	}
+}
+
 /* Returns the index of a name in a list that ends with NULL, or of its end. */
 static unsigned find_name(const char *name, const char *const *names)
 {
@@ -147,7 +162,7 @@ bool config_tree_choice(const struct config_loader *loader, const config_setting
 	*value = find_name(text, choices);
 	if (choices[*value])
 		return true;
-	config_choices_text(list, sizeof(list), choices, "\"");
+	list_choices(list, sizeof(list), choices, "\"");
 	config_tree_complain(loader, setting, " is \"%s\": expected %s", text, list);
 	return false;
 }
@@ -158,7 +173,7 @@ void config_tree_check_names(
 {
 	char list[128];
 
-	config_choices_text(list, sizeof(list), names, "");
+	list_choices(list, sizeof(list), names, "");
 	for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
 		const config_setting_t *setting = config_setting_get_elem(group, i);
 		const char *name = config_setting_name(setting);

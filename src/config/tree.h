@@ -38,8 +38,6 @@ void config_outside_read(struct config_loader *loader, const config_setting_t *s
 void config_maps_read(struct config_loader *loader, const config_setting_t *setting);
 void config_maps_file_read(struct config_loader *loader, const config_setting_t *setting);
 
-/* The settings of a configuration: their defaults, and what a text says of them. */
-void config_settings_default(struct config *config);
 void config_settings_read(const struct config_text *text);
 
 #endif
