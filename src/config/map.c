@@ -27,15 +27,16 @@ static const struct {
 #undef PRIVATE_V6
 /* clang-format on */
 
-static bool prefix_equal(struct prefix a, struct prefix b)
+/* Tells whether the host bits of the private side have a place on the public one. */
+static bool is_one_to_one(const struct addrmap_entry *entry)
 {
-	return a.length == b.length && address_equal(a.base, b.base);
+	return entry->private.length == entry->public.length;
 }
 
 /* Tells whether a map leaves alone what it covers: an exception from a shorter one. */
 bool config_map_is_identity(const struct addrmap_entry *entry)
 {
-	return prefix_equal(entry->private, entry->public);
+	return is_one_to_one(entry) && address_equal(entry->private.base, entry->public.base);
 }
 
 /* Returns where a map was configured. */
@@ -68,12 +69,6 @@ static bool check_public(
 		return false;
 	}
 	return true;
-}
-
-/* Tells whether the host bits of the private side have a place on the public one. */
-static bool is_one_to_one(const struct addrmap_entry *entry)
-{
-	return entry->private.length == entry->public.length;
 }
 
 /* Complains about two sides that do not fit together. True if they do. */

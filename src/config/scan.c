@@ -168,7 +168,7 @@ static bool read_include(struct config_text *text, struct config_source *source)
 
 /* Keeps a character that is a token. Complains about a comma before the end of a list, which
  * libconfig takes from 1.7 on only. */
-static bool keep_sign(struct config_text *text, struct config_source *source)
+static void keep_sign(struct config_text *text, struct config_source *source)
 {
 	const char c = *source->next;
 
@@ -179,7 +179,6 @@ static bool keep_sign(struct config_text *text, struct config_source *source)
 	else if (is_in_set(c, ")]}"))
 		text->lists >>= 1;
 	keep_token(text, source, 1);
-	return true;
 }
 
 static bool refuse_character(struct config_text *text, struct config_source *source)
@@ -206,8 +205,6 @@ static bool read_token(struct config_text *text, struct config_source *source)
 		return keep_string(text, source);
 	if (c == '@')
 		return read_include(text, source);
-	if (is_in_set(c, ",=:;()[]{}"))
-		return keep_sign(text, source);
 	if (c == '\n') {
 		keep_newline(text, source);
 	} else if (is_in_set(c, " \t\r\f")) {
@@ -215,6 +212,8 @@ static bool read_token(struct config_text *text, struct config_source *source)
 		source->next++;
 	} else if (c == '#' || (c == '/' && after == '/')) {
 		source->next += strcspn(source->next, "\n");
+	} else if (is_in_set(c, ",=:;()[]{}")) {
+		keep_sign(text, source);
 	} else if (is_in_set(c, LETTERS)) {
 		keep_token(text, source, strspn(source->next, WORD));
 	} else if (is_in_set(c, DIGITS) || (is_in_set(c, "-+.") && is_in_set(after, DIGITS))) {

@@ -72,6 +72,21 @@ static void store_default(struct config *config, const struct setting *s)
 		store_number(config, s, s->number);
 }
 
+/* Reads an integer within its range, or complains. */
+static void read_integer(
+	const struct config_loader *loader, const struct setting *s, const config_setting_t *found)
+{
+	const int type = config_setting_type(found);
+	const long long number = config_setting_get_int64(found);
+
+	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
+		config_tree_complain_type(loader, found, "an integer");
+	else if (number < s->min || number > s->max)
+		config_tree_complain(loader, found, " is %lld: expected %u to %u", number, s->min, s->max);
+	else
+		store_number(loader->config, s, (unsigned)number);
+}
+
 /* Reads a path or a name that fits its field, or complains. */
 static void read_text(
 	const struct config_loader *loader, const struct setting *s, const config_setting_t *found)
@@ -96,15 +111,16 @@ static void read_text(
 static void read_one_setting(
 	struct config_loader *loader, const struct setting *s, const config_setting_t *found)
 {
-	unsigned value;
+	unsigned choice;
 
 	if (s->type == LIST)
 		s->read(loader, found);
+	else if (s->type == INTEGER)
+		read_integer(loader, s, found);
 	else if (s->type == PATH || s->type == GROUP_NAME)
 		read_text(loader, s, found);
-	else if (s->type == INTEGER ? config_tree_integer(loader, found, s->min, s->max, &value)
-				    : config_tree_choice(loader, found, s->choices, &value))
-		store_number(loader->config, s, value);
+	else if (config_tree_choice(loader, found, s->choices, &choice))
+		store_number(loader->config, s, choice);
 }
 
 /* Complains about what stands in a group, or at the top, under a name that is unknown there. */

@@ -87,26 +87,6 @@ void config_tree_complain_type(
 		loader, setting, ": expected %s, found %s", expected, types[config_setting_type(setting)]);
 }
 
-/* Reads an integer from min to max. False after a complaint. */
-bool config_tree_integer(const struct config_loader *loader, const config_setting_t *setting, unsigned min,
-	unsigned max, unsigned *value)
-{
-	const int type = config_setting_type(setting);
-	long long number;
-
-	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
-		config_tree_complain_type(loader, setting, "an integer");
-		return false;
-	}
-	number = config_setting_get_int64(setting);
-	if (number < min || number > max) {
-		config_tree_complain(loader, setting, " is %lld: expected %u to %u", number, min, max);
-		return false;
-	}
-	*value = (unsigned)number;
-	return true;
-}
-
 /* Returns a string that can be printed on a line; NULL after a complaint. */
 const char *config_tree_string(const struct config_loader *loader, const config_setting_t *setting)
 {

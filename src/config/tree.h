@@ -25,8 +25,6 @@ void config_tree_complain(const struct config_loader *loader, const config_setti
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
 void config_tree_complain_type(
 	const struct config_loader *loader, const config_setting_t *setting, const char *expected);
-bool config_tree_integer(const struct config_loader *loader, const config_setting_t *setting, unsigned min,
-	unsigned max, unsigned *value);
 const char *config_tree_string(const struct config_loader *loader, const config_setting_t *setting);
 bool config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
 	const char *const *choices, unsigned *value);
