@@ -6,6 +6,8 @@
 
 #ifdef __GLIBC__
 #include <malloc.h>
+#else
+#define malloc_trim(kept)
 #endif
 #include <stdlib.h>
 
@@ -23,15 +25,6 @@ static void finish_maps(struct config *config, struct config_errors *errors)
 		config_complain_memory(errors, config->files[0]);
 	else if (errors->errors == 0)
 		config_local_check(config, errors);
-}
-
-/* Gives memory back to the system: with many maps, what their checks needed for a while
- * are many megabytes, which the C library would keep. */
-static void trim_memory(void)
-{
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
 }
 
 /* Reads a configuration file, all that it includes and the table of maps that it names.
@@ -52,7 +45,7 @@ struct config *config_load(const char *path, struct config_errors *errors)
 		config_complain_memory(errors, path);
 	}
 	free(text);
-	trim_memory();
+	malloc_trim(0); /* the checks of many maps take many megabytes, which the C library would keep */
 	config_errors_end(errors);
 	if (errors->errors == 0)
 		return config;
