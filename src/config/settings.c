@@ -7,7 +7,56 @@
 
 #include <string.h>
 
+#include "config/map.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Tells whether a text can be the name of an interface. Names go into rules and into shell scripts, so
+ * only letters, digits and . _ - @ are taken, although the kernel takes more. */
+static bool is_interface_name(const char *text)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@";
+	const size_t length = strlen(text);
+
+	return length > 0 && length < IFNAMSIZ && strspn(text, good) == length && text[0] != '-' &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+/* Adds an interface to the configuration, or complains. */
+static void add_interface(struct config_loader *loader, const config_setting_t *setting)
+{
+	const struct config_place place = config_tree_place(loader, setting);
+	const char *name = config_tree_string(loader, setting);
+	struct config *config = loader->config;
+
+	if (!name)
+		return;
+	if (!is_interface_name(name))
+		config_complain(loader->errors, place,
+			"\"%s\" is not an interface name: expected 1 to %d letters, digits and . _ - @", name,
+			IFNAMSIZ - 1);
+	else if (config_map_interface(config, name) != ADDRMAP_ANY)
+		config_complain(loader->errors, place, "outside has \"%s\" twice: remove one of them", name);
+	else
+		strcpy(config->outside[config->n_outside++].name, name);
+}
+
+/* Reads the array of interfaces. */
+static void read_outside(struct config_loader *loader, const config_setting_t *setting)
+{
+	const unsigned before = loader->errors->errors;
+	const int n = config_setting_length(setting);
+
+	if (!config_setting_is_array(setting) && !config_setting_is_list(setting))
+		config_tree_complain_type(loader, setting, "an array of interfaces like [ \"eth0\" ]");
+	else if (n == 0 || n > CONFIG_OUTSIDE_MAX)
+		config_tree_complain(
+			loader, setting, " has %d interfaces: expected 1 to %d", n, CONFIG_OUTSIDE_MAX);
+	else
+		for (unsigned i = 0; i < (unsigned)n; i++)
+			add_interface(loader, config_setting_get_elem(setting, i));
+	loader->outside_is_good = loader->errors->errors == before;
+}
 
 enum setting_type { LIST, INTEGER, CHOICE, PATH, GROUP_NAME };
 
@@ -32,7 +81,7 @@ struct setting {
 /* All settings, in the order of reading: those that others refer to come first, and those of a
  * group stand together. tests/files/test_manual.py compares icmpnatd.conf(5) with this table. */
 static const struct setting settings[] = {
-	{"", "outside", LIST, .read = config_outside_read},
+	{"", "outside", LIST, .read = read_outside},
 	{"", "maps", LIST, .read = config_maps_read},
 	{"", "maps_file", LIST, .read = config_maps_file_read},
 	{"queue", "number", INTEGER, FIELD(queue.number), .min = 0, .max = 65535, .number = 0, RESTART("queue.number")},

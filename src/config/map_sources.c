@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The setting "maps_file": a table of any number of maps, one on a line, with blanks
- * between the words, and comments from # to the end of the line:
+ * The two settings that maps stand in. "maps" is a list in the configuration file. "maps_file" names a table
+ * of any number of maps, one on a line, with blanks between the words, and comments from # to the end of the
+ * line:
  *
  *   192.168.1.0/24  1.2.3.0/24  outside eth1  part inner   # the last four are optional
  *
- * It is read line by line, so that it takes no memory but that of the maps.
+ * The table is read line by line, so that it takes no memory but that of the maps.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,61 @@
 #define LINE_LENGTH    255	   /* characters at most, without the comment */
 #define WORDS_MAX      7	   /* one more than a map can have */
 #define FORM	       "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner]"
+
+/* Adds a map to the configuration, unless there were errors in it: more than before. False if memory runs
+ * out. */
+static bool add_map(struct config_loader *loader, struct config_map *map, unsigned before)
+{
+	if (!loader->outside_is_good)
+		map->outside.text = NULL;
+	return loader->errors->errors > before || config_map_add(loader->config, map, loader->errors);
+}
+
+/* Reads the members of a map in a list. Complains about unknown ones, and about a side that is not there. */
+static void read_members(
+	const struct config_loader *loader, const config_setting_t *setting, struct config_map *map)
+{
+	static const char *const names[] = {"private", "public", "outside", "part", NULL};
+	struct config_value *const values[] = {&map->private, &map->public, &map->outside, &map->part};
+
+	config_tree_check_names(loader, setting, names);
+	for (size_t i = 0; names[i]; i++) {
+		const config_setting_t *member = config_setting_get_member(setting, names[i]);
+
+		if (member)
+			*values[i] = (struct config_value){names[i], config_tree_string(loader, member),
+				config_tree_place(loader, member)};
+	}
+	for (size_t i = 0; i < 2; i++)
+		if (!values[i]->name)
+			config_complain(loader->errors, map->place,
+				"a map without %s: expected { private = \"A\"; public = \"B\"; }", names[i]);
+}
+
+/* Adds a map of a list to the configuration, or complains. False if memory runs out. */
+static bool read_list_map(struct config_loader *loader, const config_setting_t *setting)
+{
+	const unsigned before = loader->errors->errors;
+	struct config_map map = {.place = config_tree_place(loader, setting)};
+
+	if (config_setting_is_group(setting))
+		read_members(loader, setting, &map);
+	else
+		config_tree_complain_type(loader, setting, "a group { private = \"A\"; public = \"B\"; }");
+	return add_map(loader, &map, before);
+}
+
+/* Reads the list of maps. */
+void config_maps_read(struct config_loader *loader, const config_setting_t *setting)
+{
+	if (!config_setting_is_list(setting)) {
+		config_tree_complain_type(loader, setting, "a list ( ) of maps");
+		return;
+	}
+	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++)
+		if (!read_list_map(loader, config_setting_get_elem(setting, i)))
+			return;
+}
 
 /* A table that is being read. */
 struct table {
@@ -101,14 +157,12 @@ static bool read_table_map(struct table *table)
 		return true;
 	if (n == 1) {
 		config_complain(loader->errors, table->place, "a map without public: " FORM);
-		return true;
+	} else {
+		map.private = (struct config_value){"private", words[0], table->place};
+		map.public = (struct config_value){"public", words[1], table->place};
+		read_options(table, &map, words + 2, n - 2);
 	}
-	map.private = (struct config_value){"private", words[0], table->place};
-	map.public = (struct config_value){"public", words[1], table->place};
-	read_options(table, &map, words + 2, n - 2);
-	if (!loader->outside_is_good)
-		map.outside.text = NULL;
-	return loader->errors->errors > before || config_map_add(loader->config, &map, loader->errors);
+	return add_map(loader, &map, before);
 }
 
 /* Reads all lines of a table. Returns NULL, or why it cannot be read. */
