@@ -14,8 +14,8 @@
 #include "config/map.h"
 #include "config/tree.h"
 
-/* Checks all maps together, and makes the tables. If there was a mistake no table is made:
- * where a map is missing, the check would find chains that do not exist. */
+/* Checks all maps together, and makes the tables. After a mistake no table is made: where a map is missing,
+ * the check would find chains that do not exist. */
 static void finish_maps(struct config *config, struct config_errors *errors)
 {
 	config_clashes_check(config, errors);

@@ -20,8 +20,7 @@
 #define WORDS_MAX      7	   /* one more than a map can have */
 #define FORM	       "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner]"
 
-/* Adds a map to the configuration, unless there were errors in it: more than before. False if memory runs
- * out. */
+/* Adds a map to the configuration if it brought no errors since before. False if memory runs out. */
 static bool add_map(struct config_loader *loader, struct config_map *map, unsigned before)
 {
 	if (!loader->outside_is_good)
@@ -120,8 +119,7 @@ static size_t split_line(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
-/* Reads the words behind both sides: "outside INTERFACE" and "part PART", in any order. Stops
- * after a complaint. */
+/* Reads the words behind both sides, in any order: outside INTERFACE, part PART. Stops after a complaint. */
 static void read_options(const struct table *table, struct config_map *map, char **words, size_t n)
 {
 	struct config_errors *errors = table->loader->errors;

@@ -183,8 +183,7 @@ static bool build_index(struct config *config)
 	return true;
 }
 
-/* Builds the tables of all interfaces from maps that passed
- * config_clashes_check(). False if memory runs out. */
+/* Builds the tables of all interfaces; the maps passed config_clashes_check(). False if memory runs out. */
 bool config_tables_build(struct config *config)
 {
 	struct draft draft = {.config = config};

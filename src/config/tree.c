@@ -105,8 +105,7 @@ const char *config_tree_string(const struct config_loader *loader, const config_
 	return text;
 }
 
-/* Writes the strings of a list that ends with NULL as "a, b or c", each between quotes, unless quote is "".
- */
+/* Writes the strings of a list, which ends with NULL, as "a, b or c", each between quotes, if any. */
 static void list_choices(char *text, size_t size, const char *const *choices, const char *quote)
 {
 	size_t length = 0;
