@@ -11,6 +11,49 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+enum setting_type { LIST, INTEGER, CHOICE, PATH, GROUP_NAME };
+
+struct setting {
+	const char *group, *name; /* the group "" is the top of the file */
+	enum setting_type type;
+	size_t offset, size; /* of the field in struct config */
+	unsigned min, max;   /* of an integer */
+	unsigned number;     /* default of an integer, and of a choice as its index */
+	const char *text;    /* default of a path or a name */
+	const char *choices[4];
+	void (*read)(struct config_loader *, const config_setting_t *); /* of a list */
+	const char *refusal; /* what a reload says of a change; NULL: it takes it */
+	bool from_never;     /* it is said of a change from "never" only */
+};
+
+static void read_outside(struct config_loader *loader, const config_setting_t *setting);
+
+/* clang-format off */
+#define FIELD(f) .offset = offsetof(struct config, f), .size = sizeof(((struct config *)0)->f)
+#define RESTART(path) .refusal = path " can only be changed by a restart"
+#define RESTART_FROM_NEVER(path) .refusal = path " can only be changed from \"never\" by a restart", .from_never = true
+
+/* All settings, in the order of reading: those that others refer to come first, and those of a
+ * group stand together. tests/files/test_manual.py compares icmpnatd.conf(5) with this table. */
+static const struct setting settings[] = {
+	{"", "outside", LIST, .read = read_outside},
+	{"", "maps", LIST, .read = config_maps_read},
+	{"", "maps_file", LIST, .read = config_maps_file_read},
+	{"queue", "number", INTEGER, FIELD(queue.number), .min = 0, .max = 65535, .number = 0, RESTART("queue.number")},
+	{"queue", "workers", INTEGER, FIELD(queue.workers), .min = 1, .max = 64, .number = 1, RESTART("queue.workers")},
+	{"queue", "length", INTEGER, FIELD(queue.length), .min = 1, .max = 262144, .number = 8192, RESTART("queue.length")},
+	{"queue", "overload", CHOICE, FIELD(queue.overload_pass), .choices = {"drop", "pass"}, .number = 1, RESTART("queue.overload")},
+	{"queue", "malformed", CHOICE, FIELD(queue.malformed_pass), .choices = {"drop", "pass"}, .number = 1},
+	{"", "lookup", CHOICE, FIELD(lookup), .choices = {"auto", "always", "never"}, .number = 0, RESTART_FROM_NEVER("lookup")},
+	{"", "extensions", CHOICE, FIELD(extensions), .choices = {"pass", "strip-private", "strip"}, .number = 0},
+	{"", "rules", CHOICE, FIELD(rules), .choices = {"auto", "own", "external"}, .number = 0, RESTART("rules")},
+	{"control", "socket", PATH, FIELD(control.socket), .text = ICMPNATD_SOCKET, RESTART("control.socket")},
+	{"control", "group", GROUP_NAME, FIELD(control.group), .text = "icmpnatd", RESTART("control.group")},
+};
+static const struct setting *const settings_end = settings + COUNT(settings);
+_Static_assert(CONFIG_WORKERS_MAX == 64, "the table of settings says so");
+/* clang-format on */
+
 /* Tells whether a text can be the name of an interface. Names go into rules and into shell scripts, so
  * only letters, digits and . _ - @ are taken, although the kernel takes more. */
 static bool is_interface_name(const char *text)
@@ -57,47 +100,6 @@ static void read_outside(struct config_loader *loader, const config_setting_t *s
 			add_interface(loader, config_setting_get_elem(setting, i));
 	loader->outside_is_good = loader->errors->errors == before;
 }
-
-enum setting_type { LIST, INTEGER, CHOICE, PATH, GROUP_NAME };
-
-struct setting {
-	const char *group, *name; /* the group "" is the top of the file */
-	enum setting_type type;
-	size_t offset, size; /* of the field in struct config */
-	unsigned min, max;   /* of an integer */
-	unsigned number;     /* default of an integer, and of a choice as its index */
-	const char *text;    /* default of a path or a name */
-	const char *choices[4];
-	void (*read)(struct config_loader *, const config_setting_t *); /* of a list */
-	const char *refusal; /* what a reload says of a change; NULL: it takes it */
-	bool from_never;     /* it is said of a change from "never" only */
-};
-
-/* clang-format off */
-#define FIELD(f) .offset = offsetof(struct config, f), .size = sizeof(((struct config *)0)->f)
-#define RESTART(path) .refusal = path " can only be changed by a restart"
-#define RESTART_FROM_NEVER(path) .refusal = path " can only be changed from \"never\" by a restart", .from_never = true
-
-/* All settings, in the order of reading: those that others refer to come first, and those of a
- * group stand together. tests/files/test_manual.py compares icmpnatd.conf(5) with this table. */
-static const struct setting settings[] = {
-	{"", "outside", LIST, .read = read_outside},
-	{"", "maps", LIST, .read = config_maps_read},
-	{"", "maps_file", LIST, .read = config_maps_file_read},
-	{"queue", "number", INTEGER, FIELD(queue.number), .min = 0, .max = 65535, .number = 0, RESTART("queue.number")},
-	{"queue", "workers", INTEGER, FIELD(queue.workers), .min = 1, .max = 64, .number = 1, RESTART("queue.workers")},
-	{"queue", "length", INTEGER, FIELD(queue.length), .min = 1, .max = 262144, .number = 8192, RESTART("queue.length")},
-	{"queue", "overload", CHOICE, FIELD(queue.overload_pass), .choices = {"drop", "pass"}, .number = 1, RESTART("queue.overload")},
-	{"queue", "malformed", CHOICE, FIELD(queue.malformed_pass), .choices = {"drop", "pass"}, .number = 1},
-	{"", "lookup", CHOICE, FIELD(lookup), .choices = {"auto", "always", "never"}, .number = 0, RESTART_FROM_NEVER("lookup")},
-	{"", "extensions", CHOICE, FIELD(extensions), .choices = {"pass", "strip-private", "strip"}, .number = 0},
-	{"", "rules", CHOICE, FIELD(rules), .choices = {"auto", "own", "external"}, .number = 0, RESTART("rules")},
-	{"control", "socket", PATH, FIELD(control.socket), .text = ICMPNATD_SOCKET, RESTART("control.socket")},
-	{"control", "group", GROUP_NAME, FIELD(control.group), .text = "icmpnatd", RESTART("control.group")},
-};
-static const struct setting *const settings_end = settings + COUNT(settings);
-_Static_assert(CONFIG_WORKERS_MAX == 64, "the table of settings says so");
-/* clang-format on */
 
 /* Stores an integer, or the index of a choice, in a field, which may have 1, 2 or 4 bytes. */
 static void store_number(struct config *config, const struct setting *s, unsigned value)
