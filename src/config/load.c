@@ -40,6 +40,7 @@ struct config *config_load(const char *path, struct config_errors *errors)
 		text->errors = errors;
 		if (config_text_read(text, path))
 			config_settings_read(text);
+		free(text->places);
 		finish_maps(config, errors);
 	} else {
 		config_complain_memory(errors, path);

@@ -81,6 +81,17 @@ bool config_file_add(struct config *config, const char *name, struct config_plac
 	return true;
 }
 
+/* Makes room for the places of the lines of one more file of that size. False if memory runs out. */
+static bool add_places(struct config_text *text, size_t size)
+{
+	struct config_place *places =
+		reallocarray(text->places, text->size + size + CONFIG_TEXT_MORE, sizeof(*places));
+
+	if (places)
+		text->places = places;
+	return places;
+}
+
 /* Reads a whole file into heap memory, *bytes, with a NUL behind it, if the text has room for it.
  * Returns NULL or what is wrong; free *bytes in any case. */
 static const char *read_whole(struct config_text *text, const char *name, struct stat *status, char **bytes)
@@ -94,7 +105,7 @@ static const char *read_whole(struct config_text *text, const char *name, struct
 	size = (size_t)status->st_size;
 	if (size > CONFIG_TEXT_MAX - text->size)
 		wrong = TOO_LONG;
-	else if (!(*bytes = malloc(size + 1)))
+	else if (!add_places(text, size) || !(*bytes = malloc(size + 1)))
 		wrong = strerror(ENOMEM);
 	else if (fread(*bytes, 1, size + 1, file) != size)
 		wrong = ferror(file) ? strerror(errno) : "it changed while it was read";

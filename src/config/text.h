@@ -10,17 +10,18 @@
 
 #include "config/error.h"
 
-#define CONFIG_TEXT_MAX	 (64 * 1024)	       /* bytes, of all files together */
-#define CONFIG_TEXT_SIZE (CONFIG_TEXT_MAX + 3) /* a newline more at each end, and a NUL */
+#define CONFIG_TEXT_MAX	 (64 * 1024) /* bytes, of all files together */
+#define CONFIG_TEXT_MORE 3	     /* a newline at each end, and a NUL */
 
 /* A configuration file and all that it includes, as one string. */
 struct config_text {
 	struct config *config; /* gets the names of the files */
 	struct config_errors *errors;
-	size_t size;		     /* bytes of all files that were read */
-	char text[CONFIG_TEXT_SIZE]; /* without comments and @include, every newline in its place */
+	size_t size; /* bytes of all files that were read */
+	/* Without comments and @include, every newline in its place. */
+	char text[CONFIG_TEXT_MAX + CONFIG_TEXT_MORE];
 	size_t length;
-	struct config_place places[CONFIG_TEXT_SIZE]; /* of each line but the first, which is empty */
+	struct config_place *places; /* of each line but the first, which is empty */
 	size_t n_newlines;
 	char last;	/* first character of the last token, 0 if there is none */
 	uint64_t lists; /* the last 64 open brackets, a bit for each: 1 if it is ( or [ */
