@@ -76,15 +76,16 @@ static bool check_sides(
 	const struct addrmap_entry *entry, const struct config_map *map, struct config_errors *errors)
 {
 	const bool v4 = address_is_v4(entry->private.base);
+	const int left_out = v4 ? ADDRESS_V4_BITS : 0; /* of the lengths that people write */
 
 	if (v4 != address_is_v4(entry->public.base))
 		config_complain(errors, map->place,
 			"private is IPv%d and public is IPv%d: expected one family", v4 ? 4 : 6, v4 ? 6 : 4);
 	else if (!is_one_to_one(entry) && entry->public.length < 128)
 		config_complain(errors, map->place,
-			"private has length %u and public %u: expected equal lengths, or a single public "
+			"private has length %d and public %d: expected equal lengths, or a single public "
 			"address",
-			config_prefix_length(entry->private), config_prefix_length(entry->public));
+			entry->private.length - left_out, entry->public.length - left_out);
 	else
 		return check_public(entry, &map->public, errors);
 	return false;

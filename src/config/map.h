@@ -23,7 +23,6 @@ struct config_map {
 
 bool config_prefix_parse(
 	struct prefix *prefix, const struct config_value *value, struct config_errors *errors);
-uint8_t config_prefix_length(struct prefix p);
 
 bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors);
 uint8_t config_map_interface(const struct config *config, const char *name);

@@ -10,26 +10,16 @@
 
 static const struct prefix v4_mapped = {{0, UINT64_C(0xffff) << 32}, ADDRESS_V4_BITS};
 
-static bool is_v4(struct prefix p)
-{
-	return p.length >= ADDRESS_V4_BITS && address_is_v4(p.base);
-}
-
-/* Returns the length of a prefix as people write it: of 32 bits in IPv4, of 128 in IPv6. */
-uint8_t config_prefix_length(struct prefix p)
-{
-	return is_v4(p) ? p.length - ADDRESS_V4_BITS : p.length;
-}
-
 /* Writes a prefix like "192.168.1.0/24" or "2001:db8::/32", and a whole address without a length. */
 void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT])
 {
+	const bool v4 = p.length >= ADDRESS_V4_BITS && address_is_v4(p.base);
 	uint8_t bytes[16];
 
 	address_to_v6(p.base, bytes);
-	inet_ntop(is_v4(p) ? AF_INET : AF_INET6, is_v4(p) ? bytes + 12 : bytes, text, CONFIG_PREFIX_TEXT);
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, text, CONFIG_PREFIX_TEXT);
 	if (p.length < 128)
-		sprintf(text + strlen(text), "/%u", config_prefix_length(p));
+		sprintf(text + strlen(text), "/%d", v4 ? p.length - ADDRESS_V4_BITS : p.length);
 }
 
 /* Reads an address of either family from the first size characters of a text. False if it is none. */

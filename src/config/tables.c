@@ -78,10 +78,9 @@ static bool resize_ranges(struct config *config, size_t n)
 {
 	struct addrmap_range *ranges = reallocarray(config->ranges, n ? n : 1, sizeof(*ranges));
 
-	if (!ranges)
-		return false;
-	config->ranges = ranges;
-	return true;
+	if (ranges)
+		config->ranges = ranges;
+	return ranges;
 }
 
 /* Appends a table of the maps that hold for an interface, holder (ADDRMAP_ANY: of those for any

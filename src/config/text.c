@@ -68,15 +68,14 @@ char *config_file_beside(const char *file, const char *name)
  * False if memory runs out. */
 bool config_file_add(struct config *config, const char *name, struct config_place *place)
 {
-	char **files = realloc(config->files, (config->n_files + 1) * sizeof(*files));
+	const size_t n = config->n_files;
+	char **files = reallocarray(config->files, n + 1, sizeof(*files));
 
-	if (!files)
+	if (files)
+		config->files = files;
+	if (!files || !(files[n] = strdup(name)))
 		return false;
-	config->files = files;
-	files[config->n_files] = strdup(name);
-	if (!files[config->n_files])
-		return false;
-	*place = (struct config_place){files[config->n_files], (uint16_t)config->n_files, 1};
+	*place = (struct config_place){files[n], (uint16_t)n, 1};
 	config->n_files++;
 	return true;
 }
