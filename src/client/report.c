@@ -60,6 +60,7 @@ bool report_parse_map(struct report_map *map, char *line)
 	return text_number(&map->hits, field[4]);
 }
 
+/* Tells whether a counter is one of the kernel's, whose instances are queues. */
 bool report_is_kernel(const struct report_counter *counter)
 {
 	return strcmp(counter->group, "kernel") == 0;

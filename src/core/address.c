@@ -7,8 +7,8 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
-/* Whether a can be nobody's address on the Internet for another reason:
- * unspecified or "this network", loopback, multicast, and IPv4's class E. */
+/* Tells whether an address that is not private is no host's on the Internet either: unspecified or "this
+ * network", loopback, multicast, and IPv4's class E. */
 bool address_is_unroutable(struct address a)
 {
 	uint32_t v4 = (uint32_t)a.lo;
@@ -32,7 +32,7 @@ bool address_from_socket(struct address *a, const struct sockaddr *socket_addres
 	return true;
 }
 
-/* The highest address of p. */
+/* Returns the highest address of a prefix. */
 struct address prefix_last(struct prefix p)
 {
 	struct address mask = prefix_host_mask(p.length);
@@ -40,6 +40,7 @@ struct address prefix_last(struct prefix p)
 	return (struct address){p.base.hi | mask.hi, p.base.lo | mask.lo};
 }
 
+/* Tells whether an address begins with a prefix. */
 bool prefix_contains(struct prefix p, struct address a)
 {
 	return address_compare(p.base, a) <= 0 && address_compare(a, prefix_last(p)) <= 0;

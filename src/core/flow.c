@@ -65,6 +65,7 @@ struct flow_tuple flow_tuple_inverse(const struct flow_tuple *tuple)
 	};
 }
 
+/* Tells whether two tuples are the same in every field. */
 bool flow_tuple_equal(const struct flow_tuple *a, const struct flow_tuple *b)
 {
 	return address_equal(a->source, b->source) && address_equal(a->destination, b->destination) &&

@@ -67,6 +67,7 @@ int ruleset_read(struct ruleset *ruleset)
 	return status;
 }
 
+/* Frees what ruleset_read() has filled in. */
 void ruleset_free(struct ruleset *ruleset)
 {
 	free(ruleset->nft);

@@ -102,7 +102,7 @@ static void nft_print(FILE *out, const struct config *config, const struct rules
 	}
 }
 
-/* Copies are untracked in every later chain, which may not expect that. */
+/* Prints what a later chain with policy drop must accept: copies are untracked there. */
 static void nft_advise(FILE *out)
 {
 	fputs("# A later chain with policy drop must accept what is queued:\n", out);
