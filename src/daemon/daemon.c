@@ -196,7 +196,7 @@ static void serve_slots(struct daemon *daemon, struct pollfd slots[SLOT_COUNT], 
 		recover(daemon);
 	control_poll_done(daemon->control, &slots[SLOT_CONTROL]);
 	if (daemon->guard.fd >= 0)
-		hear_guard(daemon); /* last: what came while a trial was waited for wakes nobody */
+		hear_guard(daemon); /* last: a request above may have waited for a trial, and received news */
 	if (daemon->upgrade && !daemon->stop)
 		execute_upgrade(daemon);
 }

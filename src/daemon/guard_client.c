@@ -52,8 +52,8 @@ bool guard_give(const struct guard_client *guard, const char *name, int fd)
 	return passing_send(guard->fd, NULL, 0, &message, sizeof(message), fd, MSG_DONTWAIT);
 }
 
-/* Returns what the guard has to say, without waiting. Answers to trials that nobody waits for any
- * more are nothing. */
+/* Returns what the guard has to say, without waiting. The answer to a trial that came too late
+ * is nothing. */
 enum guard_news guard_hear(struct guard_client *guard)
 {
 	struct guard_message message;

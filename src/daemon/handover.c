@@ -138,7 +138,7 @@ int handover_take(struct handover *handover, const char *name)
 	return -1;
 }
 
-/* Finds a queue that was handed over and that nobody has taken. Returns its name for
+/* Finds a queue that was handed over and is not taken yet. Returns its name for
  * handover_take(); NULL if there is none. */
 const char *handover_next_queue(const struct handover *handover)
 {
@@ -197,7 +197,7 @@ void handover_forget_all(const struct handover *handover)
 			notify_forget(handover->items[i].name);
 }
 
-/* Closes what was handed over and nobody has taken. forget makes the service manager do so, too. */
+/* Closes what was handed over and has not been taken. forget makes the service manager do so, too. */
 void handover_close_rest(struct handover *handover, bool forget)
 {
 	for (struct handover_item *item = handover->items; item < handover->items + handover->n; item++) {

@@ -34,7 +34,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
+	signal(SIGPIPE, SIG_IGN); /* the reader of the log may have ended */
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
