@@ -38,7 +38,7 @@ struct reading {
 	unsigned long number, errors; /* of packets so far; those that are ICMP errors */
 };
 
-/* Length of an Ethernet header with its VLAN tags; 0 if no IP packet follows. */
+/* Returns the length of an Ethernet header with its VLAN tags; 0 if no IP packet follows. */
 static size_t ethernet_header(const uint8_t *bytes, size_t length)
 {
 	size_t at = ETHERNET_HEADER;
@@ -54,8 +54,7 @@ static size_t ethernet_header(const uint8_t *bytes, size_t length)
 	return 0;
 }
 
-/* Bytes before the IP header; -1 for a link type that is not known, and length
- * or more where no IP packet follows. */
+/* Returns the bytes before the IP header; -1 for an unknown link type, length or more if no IP follows. */
 static long link_header(int link, const uint8_t *bytes, size_t length)
 {
 	size_t n;

@@ -39,25 +39,36 @@ static inline bool netlink_is_whole(const struct nlmsghdr *message, size_t lengt
 	       message->nlmsg_len <= length;
 }
 
+/* Returns the length of an attribute's payload in bytes. */
+static inline size_t netlink_length(const struct nlattr *attribute)
+{
+	return attribute->nla_len - (size_t)NLA_HDRLEN;
+}
+
 /* Finds the attributes of the types below n between two places: found[type] is the last one of its type,
- * NULL if there is none. What follows one that does not fit is not read. */
-static inline void netlink_find(const void *first, const void *end, const struct nlattr *found[], unsigned n)
+ * NULL if there is none. What follows one that does not fit is not read. Not by libmnl, whose functions
+ * are calls: with them an error cost 2 % more of the daemon's time. */
+static inline void netlink_find(const char *at, const char *end, const struct nlattr *found[], unsigned n)
 {
 	memset(found, 0, n * sizeof(found[0]));
-	for (const struct nlattr *a = first; mnl_attr_ok(a, (int)((const char *)end - (const char *)a));
-		a = mnl_attr_next(a))
-		if (mnl_attr_get_type(a) < n)
-			found[mnl_attr_get_type(a)] = a;
+	while (end - at >= NLA_HDRLEN) {
+		const struct nlattr *a = (const void *)at;
+		const unsigned type = a->nla_type & NLA_TYPE_MASK;
+
+		if (a->nla_len < NLA_HDRLEN || a->nla_len > end - at)
+			return;
+		if (type < n)
+			found[type] = a;
+		at += NLA_ALIGN(a->nla_len);
+	}
 }
 
 /* Finds the attributes of a message, behind its own header and another one of so many bytes. */
 static inline void netlink_find_in(
 	const struct nlmsghdr *message, size_t header, const struct nlattr *found[], unsigned n)
 {
-	/* mnl_nlmsg_get_payload_tail() rounds it up. */
-	const void *end = (const char *)message + message->nlmsg_len;
-
-	netlink_find(mnl_nlmsg_get_payload_offset(message, header), end, found, n);
+	netlink_find((const char *)message + NLMSG_HDRLEN + NLMSG_ALIGN(header),
+		(const char *)message + message->nlmsg_len, found, n);
 }
 
 #endif

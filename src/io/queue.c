@@ -78,7 +78,11 @@ static void take_queue_answer(struct queue *queue, const struct nlmsghdr *messag
 /* Returns the first 32 bits of an attribute, in host order; 0 if it is shorter, or NULL. */
 static uint32_t read_be32(const struct nlattr *attribute)
 {
-	return attribute && mnl_attr_get_payload_len(attribute) >= 4 ? ntohl(mnl_attr_get_u32(attribute)) : 0;
+	uint32_t value_be = 0;
+
+	if (attribute && netlink_length(attribute) >= sizeof(value_be))
+		memcpy(&value_be, attribute + 1, sizeof(value_be));
+	return ntohl(value_be);
 }
 
 /* Reads a packet out of its message; false if it has no number, or is too long. */
@@ -89,13 +93,13 @@ static bool read_packet(struct queue_packet *packet, const struct nlmsghdr *mess
 	netlink_find_in(message, sizeof(struct nfgenmsg), found, NFQA_CAP_LEN + 1);
 	header = found[NFQA_PACKET_HDR];
 	payload = found[NFQA_PAYLOAD];
-	if (!header || mnl_attr_get_payload_len(header) < sizeof(struct nfqnl_msg_packet_hdr))
+	if (!header || netlink_length(header) < sizeof(struct nfqnl_msg_packet_hdr))
 		return false;
 	packet->id = read_be32(header); /* its first field */
 	packet->interface = read_be32(found[NFQA_IFINDEX_OUTDEV]);
 	packet->flow = found[NFQA_CT];
-	packet->bytes = payload ? mnl_attr_get_payload(payload) : NULL;
-	packet->length = payload ? mnl_attr_get_payload_len(payload) : 0;
+	packet->bytes = payload ? (uint8_t *)(uintptr_t)(payload + 1) : NULL;
+	packet->length = payload ? (uint32_t)netlink_length(payload) : 0;
 	packet->whole = payload && !found[NFQA_CAP_LEN];
 	return packet->length <= QUEUE_PACKET_MAX;
 }
