@@ -147,6 +147,8 @@ def test_a_crash_keeps_the_queue(network, daemon):
                 daemon.start()
         assert_each_once(border, flood)
     assert owner(daemon) == before
+    for _ in range(2):  # behind them, all is answered that the dead daemon had left in the socket
+        assert udp(network.client, V4.plain_rejected).offender == V4.public
     account = daemon.account()
     assert udp(network.client, V4.plain_rejected).offender == V4.public
     account.expect(outer=1)
