@@ -69,6 +69,7 @@ static void end_queue(unsigned number, int socket, int counters)
 		close(socket);
 		return;
 	}
+	queue_gate_retire(&gate);
 	queue_gate_let_go(&gate, counters);
 	queue_gate_close(&gate);
 }

@@ -63,10 +63,12 @@ void workers_retire(struct workers *workers, int counters)
 	for (unsigned w = 0; w < workers->n; w++) {
 		struct worker *worker = &workers->worker[w];
 
-		if (worker->running)
+		if (worker->running) {
 			worker_end(worker, WORKER_DRAIN);
-		else if (worker->queue.gate.socket)
+		} else if (worker->queue.gate.socket) {
+			queue_gate_retire(&worker->queue.gate);
 			queue_gate_let_go(&worker->queue.gate, counters);
+		}
 	}
 }
 

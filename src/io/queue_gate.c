@@ -87,15 +87,14 @@ void queue_gate_accept_up_to(const struct queue_gate *gate, uint32_t id)
 	netlink_send(gate->socket, message, message->nlmsg_len);
 }
 
-/* Closes the queue to new packets and lets all go that are queued, a few at a time: a device takes
- * no thousands at once. counters is queue_counters_open()'s, or -1: then two ids reach all, because
+/* Lets all packets go that are queued, after queue_gate_retire(), a few at a time: a device takes no
+ * thousands at once. counters is queue_counters_open()'s, or -1: then two ids reach all, because
  * ids wrap, and the kernel compares them accordingly. */
 void queue_gate_let_go(const struct queue_gate *gate, int counters)
 {
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 	struct queue_counters c;
 
-	queue_gate_retire(gate);
 	if (!queue_counters_read(counters, gate->number, &c)) {
 		queue_gate_accept_up_to(gate, INT32_MAX);
 		queue_gate_accept_up_to(gate, UINT32_MAX);
