@@ -36,7 +36,7 @@ static bool is_one_to_one(const struct addrmap_entry *entry)
 /* Tells whether a map leaves alone what it covers: an exception from a shorter one. */
 bool config_map_is_identity(const struct addrmap_entry *entry)
 {
-	return is_one_to_one(entry) && address_equal(entry->private.base, entry->public.base);
+	return prefix_equal(entry->private, entry->public);
 }
 
 /* Returns where a map was configured. */

@@ -27,12 +27,6 @@ static const struct addrmap_entry *find_clash(
 	return NULL;
 }
 
-static bool same_group(const struct addrmap_entry *a, const struct addrmap_entry *b)
-{
-	return address_equal(a->private.base, b->private.base) && a->private.length == b->private.length &&
-	       a->outside == b->outside;
-}
-
 /* Sorts the maps, and complains about those that contradict each other. */
 void config_clashes_check(struct config *config, struct config_errors *errors)
 {
@@ -44,7 +38,7 @@ void config_clashes_check(struct config *config, struct config_errors *errors)
 		const struct addrmap_entry *entry = &config->entries[i], *other;
 		char text[CONFIG_PREFIX_TEXT];
 
-		if (!same_group(group, entry))
+		if (!prefix_equal(group->private, entry->private) || group->outside != entry->outside)
 			group = entry;
 		if (!(other = find_clash(group, entry)))
 			continue;

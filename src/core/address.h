@@ -110,6 +110,11 @@ static inline bool address_equal(struct address a, struct address b)
 	return a.hi == b.hi && a.lo == b.lo;
 }
 
+static inline bool prefix_equal(struct prefix p, struct prefix q)
+{
+	return p.length == q.length && address_equal(p.base, q.base);
+}
+
 /* Returns a mask of the bits that a prefix of this length leaves to the host. */
 static inline struct address prefix_host_mask(uint8_t length)
 {

@@ -48,8 +48,7 @@ int addrmap_compare(const void *a, const void *b)
 /* Tells whether two maps contradict each other: equal prefixes, for a common part and one interface. */
 bool addrmap_clashes(const struct addrmap_entry *a, const struct addrmap_entry *b)
 {
-	return address_equal(a->private.base, b->private.base) && a->private.length == b->private.length &&
-	       a->outside == b->outside && a->parts & b->parts;
+	return prefix_equal(a->private, b->private) && a->outside == b->outside && a->parts & b->parts;
 }
 
 /* Tells whether a map belongs to the table of a part and an interface. The maps of

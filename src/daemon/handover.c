@@ -72,15 +72,12 @@ static bool add_item(struct handover *handover, const char *name, size_t length,
 
 static void read_passed(struct handover *handover, const char *text)
 {
-	while (text && *text) {
-		const char *equals = strchr(text, '=');
+	char name[GUARD_NAME_MAX];
+	int fd, n;
 
-		if (!equals)
-			break;
-		add_item(handover, text, (size_t)(equals - text),
-			(struct handover_item){.fd = atoi(equals + 1)});
-		text = strchr(equals, ':');
-		text = text ? text + 1 : NULL;
+	while (text && sscanf(text, "%15[^=]=%d%n", name, &fd, &n) == 2) {
+		add_item(handover, name, strlen(name), (struct handover_item){.fd = fd});
+		text += n + (text[n] == ':');
 	}
 }
 
