@@ -26,6 +26,9 @@ enum config_rules {
 	CONFIG_RULES_EXTERNAL,
 };
 
+/* What the rules do themselves: nothing, or all that the kernel can do in place. */
+enum config_kernel { CONFIG_KERNEL_NEVER, CONFIG_KERNEL_AUTO };
+
 struct config_queue {
 	uint16_t number;     /* of the first worker's queue; the others follow */
 	uint16_t workers;    /* 1 to CONFIG_WORKERS_MAX */
@@ -59,6 +62,7 @@ struct config {
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
 	enum config_rules rules;
+	enum config_kernel kernel;
 };
 
 /* Collects what is wrong with a file, as "file:line: text" lines. */

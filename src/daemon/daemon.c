@@ -70,20 +70,12 @@ static void take_signals(struct daemon *daemon)
 	}
 }
 
-/* Looks up the outside interfaces again after some came, went or changed their names, and loads the
- * rules again if need be: they know the interfaces by index. */
+/* Looks up the outside interfaces again after some came, went or changed their names: packets tell the index
+ * of theirs. The rules know them by name. */
 void daemon_look_at_interfaces(struct daemon *daemon)
 {
-	struct policy *policy = atomic_load(&daemon->workers.policy);
-	char reason[OWN_RULES_REASON_MAX];
-
 	link_drain(daemon->link);
-	if (!policy_find_interfaces(policy))
-		return;
-	if (!own_rules_are_held(&daemon->own_rules))
-		log_warning("load the capture rules, which name the interface by its index");
-	else if (!own_rules_renew(&daemon->own_rules, policy->config, reason))
-		log_error("the capture rules cannot be loaded: %s", reason);
+	policy_find_interfaces(atomic_load(&daemon->workers.policy));
 }
 
 static void feed_watchdog(struct daemon *daemon, int timer)

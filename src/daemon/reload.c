@@ -5,10 +5,9 @@
  */
 #include "daemon/reload.h"
 
-#include <string.h>
-
 #include "io/log.h"
 #include "io/notify.h"
+#include "rules/rules.h"
 
 /* Tells the service manager that the daemon serves, and what. */
 void reload_notify_ready(const struct workers *workers)
@@ -19,27 +18,16 @@ void reload_notify_ready(const struct workers *workers)
 		config->n_entries);
 }
 
-static bool has_same_outside(const struct config *a, const struct config *b)
-{
-	if (a->n_outside != b->n_outside)
-		return false;
-	for (size_t i = 0; i < a->n_outside; i++)
-		if (strcmp(a->outside[i].name, b->outside[i].name) != 0)
-			return false;
-	return true;
-}
-
-/* Loads the rules for another configuration if they differ: they name the outside interfaces. False,
- * with the reason in mistakes, if the kernel does not take them. */
+/* Loads the rules for another configuration: they hold the outside interfaces and the maps. False, with the
+ * reason in mistakes, if the kernel does not take them. */
 static bool renew_rules(
 	struct own_rules *own, const struct config *old, const struct config *config, FILE *mistakes)
 {
 	char reason[OWN_RULES_REASON_MAX];
 
-	if (has_same_outside(old, config))
-		return true;
-	if (!own_rules_are_held(own))
-		fputs("outside has changed: load the capture rules again, too\n", mistakes);
+	if (!own_rules_are_held(own) && rules_differ(old, config))
+		fputs("the capture rules have changed with it: load what icmpnatd --print-rules prints, too\n",
+			mistakes);
 	if (own_rules_renew(own, config, reason))
 		return true;
 	fprintf(mistakes, "the capture rules cannot be loaded: %s\n", reason);

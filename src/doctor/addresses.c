@@ -81,77 +81,25 @@ static bool is_own(const struct doctor *doctor, struct address a)
 	return route_find(doctor->routes, a, NULL, 0, &route) == 0 && route.local;
 }
 
-/* Tells whether the maps are for this host's own addresses alone: no inner packet can need one then. */
-static bool maps_own_only(const struct doctor *doctor)
-{
-	const struct config *config = doctor->config;
-
-	for (size_t i = 0; i < config->n_entries; i++)
-		if (config->entries[i].private.length != 128 ||
-			!is_own(doctor, config->entries[i].private.base))
-			return false;
-	return config->n_entries > 0;
-}
-
-/* Prints the rule of nft that does what a map says. */
-static void print_map_rule(FILE *out, const struct config *config, const struct addrmap_entry *entry)
-{
-	const struct rules_family *f = &rules_families[address_is_v4(entry->private.base) ? 0 : 1];
-	char private[CONFIG_PREFIX_TEXT], public[CONFIG_PREFIX_TEXT];
-
-	config_prefix_text(entry->private, private);
-	config_prefix_text(entry->public, public);
-	fputs("oifname {", out);
-	for (size_t i = 0; i < config->n_outside; i++)
-		if (entry->outside == ADDRMAP_ANY || entry->outside == i)
-			fprintf(out, " \"%s\",", config->outside[i].name);
-	fprintf(out, " } %s saddr %s %s type { %s } %s saddr set %s; ", f->table, private, f->icmp, f->types,
-		f->table, public);
-}
-
-/* Says how the kernel can prefer a public source by itself, which it can with one uplink. */
-static void say_route(struct doctor *doctor)
+/* Says how the kernel can prefer a public source by itself, which it can with one uplink, if that is all that
+ * the map is for. */
+void check_need(struct doctor *doctor)
 {
 	const struct addrmap_entry *entry = doctor->config->entries;
 	const struct address anywhere = {0, 0xffff09090909};
 	char public[CONFIG_PREFIX_TEXT], gateway[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX];
 	struct route route;
 
-	if (doctor->config->n_outside != 1 || doctor->config->n_entries != 1 ||
-		!address_is_v4(entry->public.base) || !is_own(doctor, entry->public.base) ||
-		route_find(doctor->routes, anywhere, NULL, 0, &route) < 0 || !route.by_gateway)
+	if (!doctor->routes || doctor->config->n_outside != 1 || doctor->config->n_entries != 1 ||
+		entry->private.length != 128 || !address_is_v4(entry->public.base) ||
+		!is_own(doctor, entry->private.base) || !is_own(doctor, entry->public.base) ||
+		route_find(doctor->routes, anywhere, NULL, 0, &route) < 0 || !route.by_gateway) {
+		doctor_say(doctor, DOCTOR_OK, NULL, "no route alone would do what the maps say");
 		return;
+	}
 	config_prefix_text(entry->public, public);
 	config_prefix_text((struct prefix){route.gateway, 128}, gateway);
 	snprintf(mend, sizeof(mend), "ip route replace default via %s src %s", gateway, public);
 	doctor_say(doctor, DOCTOR_NOTE, mend,
-		"this host could prefer %s for all that it sends, errors included", public);
-}
-
-/* Says whether something simpler than the daemon would do. */
-void check_need(struct doctor *doctor)
-{
-	char *rules = NULL;
-	size_t length;
-	FILE *out;
-
-	if (!doctor->routes || !maps_own_only(doctor)) {
-		doctor_say(doctor, DOCTOR_OK, NULL, "no single rule of nft would do what the maps say");
-		return;
-	}
-	out = open_memstream(&rules, &length);
-	if (!out)
-		return;
-	fputs("nft 'table inet icmp_source { chain postrouting { "
-	      "type filter hook postrouting priority srcnat + 10; ",
-		out);
-	for (size_t i = 0; i < doctor->config->n_entries; i++)
-		print_map_rule(out, doctor->config, &doctor->config->entries[i]);
-	fputs("}; }'", out);
-	fclose(out);
-	doctor_say(doctor, DOCTOR_NOTE, rules,
-		"the maps only change the source of errors of this host itself: this does the same without "
-		"icmpnatd");
-	free(rules);
-	say_route(doctor);
+		"this host could prefer %s for all that it sends, errors included, without icmpnatd", public);
 }

@@ -172,6 +172,7 @@ void check_rules(struct doctor *doctor)
 	one.queue.workers = 1;
 	doctor->has_rules = used < N_KINDS && load_kind(&one, used, &complaint);
 	doctor->copies = doctor->has_rules && rules_kinds[used].copies;
+	doctor->tees = doctor->has_rules && rules_kinds[used].copies == &rules_iptables;
 	twin_leave(&doctor->twin);
 	free(present);
 	free(complaint);

@@ -34,6 +34,7 @@ struct doctor {
 	bool has_twin; /* it has the host's rules and routes, and ours if has_rules */
 	bool has_rules;
 	bool copies;		/* .. which copy errors about new flows */
+	bool tees;		/* .. by iptables' TEE */
 	struct ruleset ruleset; /* of the host */
 };
 

@@ -204,11 +204,7 @@ static void judge_error(struct way *way, const struct sight *sight)
 	char source[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX];
 
 	config_prefix_text((struct prefix){sight->error.outer.source, 128}, source);
-	if (!sight->queued) {
-		doctor_say(way->doctor, DOCTOR_PROBLEM, "nft list ruleset",
-			"an error about %s flow leaves by %s and is not queued", way->flow,
-			name_of(way, sight->left_by));
-	} else if (sight->left_by != sight->meant_for) {
+	if (sight->queued && sight->left_by != sight->meant_for) {
 		snprintf(mend, sizeof(mend), "ip %srule add from %s lookup %u",
 			address_is_v4(way->client) ? "" : "-6 ", source, way->table);
 		doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
@@ -225,8 +221,9 @@ static void judge_error(struct way *way, const struct sight *sight)
 			"an error about %s flow does not quote what the client sent", way->flow);
 	} else {
 		doctor_say(way->doctor, DOCTOR_OK, NULL,
-			"an error about %s flow is queued, and leaves by %s from %s", way->flow,
-			name_of(way, sight->left_by), source);
+			"an error about %s flow is %s, and leaves by %s from %s", way->flow,
+			sight->queued ? "queued" : "left to the kernel", name_of(way, sight->left_by),
+			source);
 	}
 }
 
@@ -253,16 +250,17 @@ static void judge_probe(struct way *way, const struct probe *probe)
 			"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }
 
-/* Tells whether a copy, which is routed by its destination and interface alone, finds a next hop by this way.
- * The twin's own links need none. */
+/* Tells whether a copy finds a next hop by this way. nft sends it to that of the error; iptables routes it by its
+ * destination and interface alone, and the twin's own links need none. */
 static bool has_copy_route(const struct way *way)
 {
 	const struct twin *twin = &way->doctor->twin;
 	const struct twin_link *link = twin_find_link(twin, way->index);
 	struct route route;
 
-	return route_find(twin->routes, way->client, NULL, way->index, &route) == 0 &&
-	       (route.by_gateway || (link && link->flags & (IFF_POINTOPOINT | IFF_NOARP)));
+	return !way->doctor->tees ||
+	       (route_find(twin->routes, way->client, NULL, way->index, &route) == 0 &&
+	       (route.by_gateway || (link && link->flags & (IFF_POINTOPOINT | IFF_NOARP))));
 }
 
 static void say_copy_route(const struct way *way)
@@ -307,7 +305,7 @@ static void check_way_established(struct way *way)
 	struct probe answer;
 	unsigned interface = way->index;
 
-	if ((!way->leads && !way->has_own) || (way->doctor->copies && !has_copy_route(way)))
+	if ((!way->leads && !way->has_own) || !has_copy_route(way))
 		return;
 	if (!prober_be_opened(&way->prober, way->client, way->leads ? NULL : &way->own, &answer, &interface))
 		doctor_say(way->doctor, DOCTOR_UNKNOWN, NULL,

@@ -104,30 +104,75 @@ static bool begins_own(const char *line)
 	return strncmp(line, "table ip icmpnatd ", 18) == 0 || strncmp(line, "table ip6 icmpnatd ", 19) == 0;
 }
 
-/* Returns how many bytes a line has without the comment at its end. */
-static int bare_length(const char *line)
-{
-	size_t length = strcspn(line, "#\n");
-
-	while (length > 0 && line[length - 1] == ' ')
-		length--;
-	return (int)length;
-}
-
-/* Prints tables of nft, without an owner, with whom they would vanish: own, ours without comments, to be
- * compared; else those of others that nft can load. */
-static void print_tables(FILE *out, const struct ruleset *ruleset, bool own)
+/* Prints the tables of others that nft can load, without an owner, with whom they would vanish. */
+static void print_others(FILE *out, const struct ruleset *ruleset)
 {
 	bool wanted = false;
 
 	for (const char *line = ruleset->nft; *line; line = line_after(line)) {
-		const int length = own ? bare_length(line) : (int)strcspn(line, "\n");
-
 		if (strncmp(line, "table ", 6) == 0)
-			wanted = begins_own(line) == own && !begins_foreign(ruleset, line);
-		if (wanted && length > 0 && strncmp(line, "\tflags owner", 12) != 0)
-			fprintf(out, "%.*s\n", length, line);
+			wanted = !begins_own(line) && !begins_foreign(ruleset, line);
+		if (wanted && strncmp(line, "\tflags owner", 12) != 0)
+			fprintf(out, "%.*s\n", (int)strcspn(line, "\n"), line);
 	}
+}
+
+/* A chain of one of our tables, as nft lists it. */
+struct chain {
+	const char *table, *begin; /* lines */
+	size_t length;		   /* in bytes, up to its closing brace */
+};
+
+static int compare_chains(const void *a, const void *b)
+{
+	const struct chain *x = a, *y = b;
+	const size_t shorter = x->length < y->length ? x->length : y->length;
+	int order = strncmp(x->table, y->table, strlen("table ip6"));
+
+	if (order == 0)
+		order = strncmp(x->begin, y->begin, shorter);
+	return order ? order : (x->length > y->length) - (x->length < y->length);
+}
+
+/* Finds the next chain with rules in one of our tables, from *line on, which moves behind it. False at the end. */
+static bool find_chain(const char **line, struct chain *chain)
+{
+	for (; **line; *line = line_after(*line)) {
+		if (strncmp(*line, "table ", 6) == 0)
+			chain->table = begins_own(*line) ? *line : NULL;
+		if (!chain->table || strncmp(*line, "\tchain ", 7) != 0)
+			continue;
+		chain->begin = *line;
+		*line = line_after(*line);
+		if (strncmp(*line, "\t}", 2) == 0)
+			continue; /* of an interface that was outside once */
+		while (**line && strncmp(*line, "\t}", 2) != 0)
+			*line = line_after(*line);
+		chain->length = (size_t)(*line - chain->begin);
+		return true;
+	}
+	return false;
+}
+
+/* Prints the chains of our tables, to be compared: sorted, for nft lists them in the order in which they were made. */
+static void print_own(FILE *out, const char *listing)
+{
+	struct chain chain = {NULL, NULL, 0}, *chains = NULL, *more;
+	size_t n = 0;
+
+	for (const char *line = listing; find_chain(&line, &chain);) {
+		more = reallocarray(chains, n + 1, sizeof(*chains));
+		if (!more)
+			break;
+		chains = more;
+		chains[n++] = chain;
+	}
+	if (n > 0)
+		qsort(chains, n, sizeof(*chains), compare_chains);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%.*s %.*s\t}\n", (int)strlen("table ip6"), chains[i].table, (int)chains[i].length,
+			chains[i].begin);
+	free(chains);
 }
 
 /* Runs a program with input. Returns false if it refuses, with what it says in *complaint, on the heap. */
@@ -170,7 +215,7 @@ static void print_own_chain(FILE *out, const char *listing)
 	}
 }
 
-/* Returns tables as print_tables() prints them and, if own, our chains of iptables, on the heap; or NULL. */
+/* Returns the tables of others or, if own, our chains of nft and iptables, on the heap; or NULL. */
 static char *rules_text(const struct ruleset *ruleset, bool own)
 {
 	char *text = NULL;
@@ -179,7 +224,10 @@ static char *rules_text(const struct ruleset *ruleset, bool own)
 
 	if (!out)
 		return NULL;
-	print_tables(out, ruleset, own);
+	if (own)
+		print_own(out, ruleset->nft);
+	else
+		print_others(out, ruleset);
 	for (size_t i = 0; own && i < COUNT(savers); i++)
 		if (ruleset->iptables[i])
 			print_own_chain(out, ruleset->iptables[i]);

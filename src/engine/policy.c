@@ -55,12 +55,9 @@ void policy_log_missing(const struct policy *policy)
 }
 
 /* Looks up the indices of the outside interfaces again: an interface may come late, or come back
- * with another index. Logs what has changed. Returns whether there is a new one, which the
- * capture rules do not know. */
-bool policy_find_interfaces(struct policy *policy)
+ * with another index. Logs what has changed. */
+void policy_find_interfaces(struct policy *policy)
 {
-	bool found = false;
-
 	for (size_t i = 0; i < policy->config->n_outside; i++) {
 		const char *name = policy->config->outside[i].name;
 		unsigned new = if_nametoindex(name);
@@ -70,7 +67,5 @@ bool policy_find_interfaces(struct policy *policy)
 			log_missing(name);
 		else if (new != old)
 			log_info("outside interface %s is new", name);
-		found = found || (new &&new != old);
 	}
-	return found;
 }

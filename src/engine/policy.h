@@ -24,6 +24,6 @@ struct policy {
 struct policy *policy_new(struct config *config, uint64_t generation);
 void policy_free(struct policy *policy);
 void policy_log_missing(const struct policy *policy);
-bool policy_find_interfaces(struct policy *policy);
+void policy_find_interfaces(struct policy *policy);
 
 #endif

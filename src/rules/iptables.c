@@ -7,7 +7,13 @@
  */
 #include <string.h>
 
-#include "rules/rules.h"
+#include "rules/span.h"
+
+/* The kernel emits an error from a socket; a copy has none. */
+#define IS_ERROR "-m owner --socket-exists"
+#define IS_COPY	 "-m owner ! --socket-exists"
+
+#define SOURCES_MAX 64 /* ranges of sources that are rules of their own */
 
 /* Returns what follows an item in a list with commas in between; "" at its end. */
 static const char *next_item(const char *item)
@@ -38,46 +44,76 @@ static void print_returns(FILE *out, const struct rules_family *family, const st
 
 /* Prints the start of a rule for errors of one type that leave by one interface. */
 static void print_match(FILE *out, const struct rules_family *family, const char *outside, const char *type,
-	const char *states)
+	const char *test)
 {
-	fprintf(out, "-A ICMPNATD -o %s -p %s --%s-type %.*s -m conntrack --ctstate %s -j ", outside,
-		family->protocol, family->icmp, item_length(type), type, states);
+	fprintf(out, "-A ICMPNATD -o %s -p %s --%s-type %.*s %s -j ", outside, family->protocol, family->icmp,
+		item_length(type), type, test);
 }
 
-static void print_queue(
-	FILE *out, const struct config *config, const struct rules_family *family, const char *states)
+static void print_queue(FILE *out, const struct config *config, const struct rules_family *family,
+	const char *outside, const char *test)
 {
 	unsigned first = config->queue.number, last = first + config->queue.workers - 1;
 
-	for (size_t i = 0; i < config->n_outside; i++)
-		for (const char *type = family->types; *type; type = next_item(type)) {
-			print_match(out, family, config->outside[i].name, type, states);
-			if (first == last)
-				fprintf(out, "NFQUEUE --queue-num %u --queue-bypass\n", first);
-			else
-				fprintf(out,
-					"NFQUEUE --queue-balance %u:%u --queue-cpu-fanout --queue-bypass\n",
-					first, last);
-		}
+	for (const char *type = family->types; *type; type = next_item(type)) {
+		print_match(out, family, outside, type, test);
+		if (first == last)
+			fprintf(out, "NFQUEUE --queue-num %u --queue-bypass\n", first);
+		else
+			fprintf(out, "NFQUEUE --queue-balance %u:%u --queue-cpu-fanout --queue-bypass\n",
+				first, last);
+	}
 }
 
-/* Prints the rules that copy what leaves by one interface. TEE sends the copy where a packet to its gateway
- * would go. For an address that only the default route leads to, that is the next hop of the moment. */
-static void print_copy(FILE *out, const struct rules_family *family, const char *outside)
+/* Prints the rules that copy what leaves by one interface and passes a test. TEE sends the copy where a packet
+ * to its gateway would go. For an address that only the default route leads to, that is the next hop of the
+ * moment. */
+static void print_tee(FILE *out, const struct rules_family *family, const char *outside, const char *test)
 {
-	fprintf(out, "if routed %d %s %s; then cat <<'END'\n", family->version, family->far, outside);
 	for (const char *type = family->types; *type; type = next_item(type)) {
-		print_match(out, family, outside, type, "RELATED");
+		print_match(out, family, outside, type, test);
 		fprintf(out, "TEE --gateway %s --oif %s\n", family->far, outside);
-		print_match(out, family, outside, type, "RELATED");
+		print_match(out, family, outside, type, test);
 		fputs("DROP\n", out);
 	}
+}
+
+/* Prints the rules that copy what leaves by one interface. iptables cannot see the quoted addresses: where maps are
+ * about them, all errors are copied, else those whose source is private or mapped. */
+static void print_copies(FILE *out, const struct rules_family *family, const struct config_outside *outside)
+{
+	char test[160], first[CONFIG_PREFIX_TEXT], last[CONFIG_PREFIX_TEXT];
+	struct span_maps inner = {.table = &outside->maps[ADDRMAP_INNER], .family = family};
+	struct span_union walk;
+	struct span span;
+
+	if (span_next_map(&inner, &span) || outside->maps[ADDRMAP_OUTER].n_ranges > SOURCES_MAX) {
+		print_tee(out, family, outside->name, IS_ERROR);
+		return;
+	}
+	span_union_begin(&walk, &outside->maps[ADDRMAP_OUTER], family);
+	while (span_union_next(&walk, &span)) {
+		config_prefix_text((struct prefix){span.first, 128}, first);
+		config_prefix_text((struct prefix){span.last, 128}, last);
+		snprintf(test, sizeof(test), IS_ERROR " -m iprange --src-range %s-%s", first, last);
+		print_tee(out, family, outside->name, test);
+	}
+}
+
+/* Prints the shell commands that print the rules for what leaves by one interface: to copy it if the copy has a
+ * way, else to queue the errors themselves that belong to no flow. */
+static void print_copy(FILE *out, const struct config *config, const struct rules_family *family,
+	const struct config_outside *outside)
+{
+	fprintf(out, "if routed %d %s %s; then cat <<'END'\n", family->version, family->far, outside->name);
+	print_copies(out, family, outside);
 	fprintf(out,
 		"END\n"
 		"else echo 'icmpnatd: no IPv%d router by way of %s: errors about flows leave as they are' "
-		">&2\n"
-		"fi\n",
-		family->version, outside);
+		">&2\ncat <<'END'\n",
+		family->version, outside->name);
+	print_queue(out, config, family, outside->name, "-m conntrack --ctstate INVALID,UNTRACKED");
+	fputs("END\nfi\n", out);
 }
 
 /* Prints the shell commands that load the chain of one family. */
@@ -89,10 +125,12 @@ static void print_restore(FILE *out, const struct config *config, const struct r
 	if (kind->copies == &rules_iptables) {
 		fputs("END\n", out);
 		for (size_t i = 0; i < config->n_outside; i++)
-			print_copy(out, family, config->outside[i].name);
+			print_copy(out, config, family, &config->outside[i]);
 		fputs("cat <<'END'\n", out);
 	}
-	print_queue(out, config, family, !kind->copies ? "RELATED,INVALID,UNTRACKED" : "INVALID,UNTRACKED");
+	for (size_t i = 0; i < config->n_outside; i++)
+		print_queue(out, config, family, config->outside[i].name,
+			kind->copies ? IS_COPY : "-m conntrack --ctstate RELATED,INVALID,UNTRACKED");
 	fprintf(out,
 		"COMMIT\nEND\n} | %s-restore -w --noflush\n"
 		"%s -w -t mangle -C OUTPUT -j ICMPNATD 2>/dev/null ||\n"
@@ -116,7 +154,8 @@ static void iptables_print(FILE *out, const struct config *config, const struct 
 		      "}\n",
 			out);
 	for (size_t i = 0; i < RULES_FAMILIES; i++)
-		print_restore(out, config, &rules_families[i], kind);
+		if (rules_are_needed(config, &rules_families[i]))
+			print_restore(out, config, &rules_families[i], kind);
 }
 
 static void iptables_advise(FILE *out)

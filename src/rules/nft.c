@@ -1,81 +1,159 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capture rules as nft has them: a chain that copies, after the kernel's own NAT, and one that queues.
+ * The rules as nft has them: a chain that sees every error after the kernel's own NAT, changes in place what it
+ * can and copies what must be read, and a chain that queues. What is a copy is told by its socket: the kernel
+ * emits an error from one, and a copy has none. So nothing here makes the kernel track connections.
  */
-#include <net/if.h>
+#include "rules/nft_error.h"
 
-#include "rules/rules.h"
+#define HAS_SOCKET "meta cgroup != 4294967295" /* the group of a packet's socket, whatever it is */
 
-/* Prints the chain that copies, with one rule for each outside interface: without its device the copy would
- * be routed by its destination alone, which is wrong where there are several uplinks. nft keeps the
- * device's index, so the rule goes by index, too (oif): for one that was made anew under the same name it
- * would send the copy nowhere. nft refuses all rules for the sake of one interface that is missing, so the
- * rule of that one is printed as a comment. */
-static void print_copy_chain(FILE *out, const struct config *config, const struct rules_family *family)
+static struct nft_error error_of(
+	FILE *out, const struct config *config, const struct rules_family *family, size_t outside)
 {
-	fputs("\t# Errors that this host emits (iif 0) about a flow: after the kernel's own NAT (srcnat), a\n"
-	      "\t# copy takes the place of each. It is untracked, passes output and is queued there.\n"
-	      "\t# Its way is looked up by interface and destination alone: each interface needs a default\n"
-	      "\t# route that \"ip route get fibmatch 192.0.2.1 oif NAME\" (2001:db8::1) finds.\n"
-	      "\tchain postrouting {\n"
+	return (struct nft_error){out, config, &config->outside[outside], family};
+}
+
+/* Prints the match for errors that leave by an interface, and are our business. */
+static void print_nft_match(const struct nft_error *error)
+{
+	const struct rules_family *family = error->family;
+
+	fprintf(error->out, "oifname \"%s\" %s type { %s } %s daddr != { %s } ", error->outside->name,
+		family->icmp, family->types, family->table, family->private);
+}
+
+/* Prints the chain for errors that must be read: a copy takes the place of each. It goes to the router to which the
+ * error would have gone, so that it needs no route of its own. Without copies, they were queued before. */
+static void print_read_chain(const struct nft_error *error, bool copies)
+{
+	char name[NFT_NAME_MAX];
+
+	fprintf(error->out, "\tchain %s {\n", nft_name(name, "read", error->outside));
+	fprintf(error->out, "\t\tcounter name \"%s\"",
+		nft_name(name, copies ? "copied" : "unread", error->outside));
+	fputs(copies ? " dup to rt nexthop device oif drop\n\t}\n" : "\n\t}\n", error->out);
+}
+
+/* Prints the chain with the hook behind the kernel's own NAT, and those that it leads to. */
+static void print_postrouting(
+	FILE *out, const struct config *config, const struct rules_family *family, bool copies)
+{
+	char source[NFT_NAME_MAX + 8], read[NFT_NAME_MAX + 8], name[NFT_NAME_MAX];
+
+	fprintf(out, "\tchain checksum {\n\t\t# as 0, not as 0xffff, which nft writes (RFC 1624)\n"
+		     "\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
+		family->version == 4 ? "ip" : family->icmp, family->version == 4 ? "ip" : family->icmp);
+	for (size_t i = 0; i < config->n_outside; i++) {
+		const struct nft_error error = error_of(out, config, family, i);
+
+		snprintf(source, sizeof(source), "goto %s", nft_name(name, "source", error.outside));
+		snprintf(read, sizeof(read), "goto %s", nft_name(name, "read", error.outside));
+		nft_print_source(&error);
+		print_read_chain(&error, copies);
+		nft_print_sight(&error, "outside", source, read);
+	}
+	fputs("\tchain postrouting {\n"
 	      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n",
 		out);
 	for (size_t i = 0; i < config->n_outside; i++) {
-		const char *name = config->outside[i].name;
+		const struct nft_error error = error_of(out, config, family, i);
 
-		if (!if_nametoindex(name))
-			fprintf(out, "\t\t# %s is not there now; load the rules again when it is\n\t\t#",
-				name);
-		fprintf(out,
-			"\t\toif \"%s\" iif 0 %s daddr != { %s } %s type { %s } ct state related "
-			"counter name \"copied\" dup to %s daddr device \"%s\" drop\n",
-			name, family->table, family->private, family->icmp, family->types, family->table,
-			name);
+		fputs("\t\tiif 0 ", out);
+		print_nft_match(&error);
+		fprintf(out, HAS_SOCKET " goto %s\n", nft_name(name, "outside", error.outside));
 	}
 	fputs("\t}\n", out);
 }
 
-/* Prints the rule that queues the errors of one outside interface whose conntrack state matches. */
-static void print_queue_rule(FILE *out, const struct config *config, const struct rules_family *family,
-	const char *outside, const char *state)
+/* Prints the rule that counts what is queued and, if nft does that, queues it; with a test in front. */
+static void print_queue_rule(const struct nft_error *error, const char *test, bool queues)
 {
-	unsigned first = config->queue.number, last = first + config->queue.workers - 1;
+	const unsigned first = error->config->queue.number, last = first + error->config->queue.workers - 1;
+	char name[NFT_NAME_MAX];
 
-	fprintf(out, "\t\toifname \"%s\" %s daddr != { %s } %s type { %s } %s counter name \"queued\" ",
-		outside, family->table, family->private, family->icmp, family->types, state);
-	if (first == last)
-		fprintf(out, "queue flags bypass to %u\n", first);
-	else
-		fprintf(out, "queue flags bypass,fanout to %u-%u\n", first, last);
+	fprintf(error->out, "\t\t%scounter name \"%s\"", test, nft_name(name, "queued", error->outside));
+	if (queues && first == last)
+		fprintf(error->out, " queue flags bypass to %u", first);
+	else if (queues)
+		fprintf(error->out, " queue flags bypass,fanout to %u-%u", first, last);
+	fputc('\n', error->out);
 }
 
-/* Prints the chain that queues: copies, or if direct the errors themselves that a queue does not lose. */
-static void print_queue_chain(
-	FILE *out, const struct config *config, const struct rules_family *family, bool direct)
+/* Prints the chain for copies that leave by one interface. Until they are queued they become what the error was: dup has
+ * set the don't fragment bit. */
+static void print_copies_chain(const struct nft_error *error, bool queues)
 {
-	fputs(direct ? "\t# Errors about flows that have been confirmed, and about packets that belong to no "
-		       "flow\n"
-		       "\t# (stateless NAT). With no daemon on the queue they leave as they are (bypass).\n"
-		     : "\t# Those copies, and errors about packets that belong to no flow (stateless NAT). "
-		       "With no\n"
-		       "\t# daemon on the queue they leave as they are (bypass).\n",
-		out);
-	fputs("\tchain output {\n"
-	      "\t\ttype filter hook output priority mangle; policy accept;\n",
-		out);
+	char name[NFT_NAME_MAX];
+
+	fprintf(error->out, "\tchain %s {\n", nft_name(name, "queue", error->outside));
+	if (error->family->version == 4)
+		fputs("\t\tip frag-off set ip frag-off & 0xbfff\n"
+		      "\t\tip checksum 0xffff ip checksum set 0\n",
+			error->out);
+	print_queue_rule(error, "", queues);
+	fputs("\t}\n", error->out);
+}
+
+/* Prints the chains for errors that leave by one interface and are queued themselves: those that must be read and that a
+ * queue does not lose. */
+static void print_direct_chains(const struct nft_error *error)
+{
+	char name[NFT_NAME_MAX], queue[NFT_NAME_MAX + 8];
+
+	fprintf(error->out, "\tchain %s {\n", nft_name(name, "queue", error->outside));
+	print_queue_rule(error, "ct state related ct status confirmed ", true);
+	print_queue_rule(error, "ct state { invalid, untracked } ", true);
+	fputs("\t}\n", error->out);
+	snprintf(queue, sizeof(queue), "goto %s", name);
+	nft_print_sight(error, "direct", "return", queue);
+}
+
+/* Prints the chain with the hook in output, and those that it leads to. Where iptables queues, in its mangle table, it comes
+ * before that. */
+static void print_output(
+	FILE *out, const struct config *config, const struct rules_family *family, const struct rules_kind *kind)
+{
+	const bool queues = kind->queues == &rules_nft;
+	char name[NFT_NAME_MAX];
+
 	for (size_t i = 0; i < config->n_outside; i++) {
-		const char *name = config->outside[i].name;
+		const struct nft_error error = error_of(out, config, family, i);
 
-		if (direct)
-			print_queue_rule(out, config, family, name, "ct state related ct status confirmed");
-		print_queue_rule(out, config, family, name, "ct state { invalid, untracked }");
+		if (kind->copies)
+			print_copies_chain(&error, queues);
+		else
+			print_direct_chains(&error);
+	}
+	fprintf(out, "\tchain output {\n\t\ttype filter hook output priority mangle%s; policy accept;\n%s",
+		queues ? "" : " - 1", kind->copies ? "\t\t" HAS_SOCKET " return\n" : "");
+	for (size_t i = 0; i < config->n_outside; i++) {
+		const struct nft_error error = error_of(out, config, family, i);
+
+		fputs("\t\t", out);
+		print_nft_match(&error);
+		fprintf(out, "goto %s\n", nft_name(name, kind->copies ? "queue" : "direct", error.outside));
 	}
 	fputs("\t}\n", out);
+}
+
+/* Prints the counters, which have names so that they stay when the rules are replaced. */
+static void print_counters(
+	FILE *out, const struct config *config, const struct rules_kind *kind)
+{
+	const char *const names[] = {
+		"untouched", "outer", "leaked-outer", kind->copies ? "copied" : "unread", "queued"};
+	char name[NFT_NAME_MAX];
+
+	for (size_t i = 0; i < config->n_outside; i++)
+		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+			fprintf(out, "\tcounter %s { }\n",
+				nft_name(name, names[n], &config->outside[i]));
 }
 
 /* Prints the head of a table, which replaces what is in it, in one transaction with what follows. The
- * chains stay: when one goes, the kernel drops all that is queued (nfqnl_nf_hook_drop), whichever chain
- * queued it. So do the counters, which have names for that. */
+ * chains stay: when one with a hook goes, the kernel drops all that is queued (nfqnl_nf_hook_drop), whichever
+ * chain queued it. */
 static void print_table_head(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
 {
 	const char *table = family->table;
@@ -84,20 +162,17 @@ static void print_table_head(FILE *out, const struct rules_family *family, const
 		kind->name ? "" : " flags owner; ", table, table);
 	if (!kind->name)
 		fputs("\tflags owner;\n", out);
-	if (kind->copies == &rules_nft)
-		fputs("\tcounter copied { }\n", out);
-	if (kind->queues == &rules_nft)
-		fputs("\tcounter queued { }\n", out);
 }
 
 static void nft_print(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
 	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++) {
 		print_table_head(out, f, kind);
-		if (kind->copies == &rules_nft)
-			print_copy_chain(out, config, f);
-		if (kind->queues == &rules_nft)
-			print_queue_chain(out, config, f, !kind->copies);
+		if (rules_are_needed(config, f)) {
+			print_counters(out, config, kind);
+			print_postrouting(out, config, f, kind->copies);
+			print_output(out, config, f, kind);
+		}
 		fputs("}\n", out);
 	}
 }

@@ -17,9 +17,9 @@
 /* Has all that a kernel or its nft may lack. It is only tried, and its chains have no hook: the kernel
  * registers a chain with a hook even for a trial, and drops all that is queued when such a chain goes. */
 static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
-			    "dup to ip daddr device lo; queue flags bypass to 0; }; }\n"
+			    "meta cgroup 0; dup to rt nexthop device oif; queue flags bypass to 0; }; }\n"
 			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
-			    "dup to ip6 daddr device lo; queue flags bypass to 0; }; }\n";
+			    "meta cgroup 0; dup to rt nexthop device oif; queue flags bypass to 0; }; }\n";
 
 /* Is tried before the rules are loaded, and refused if another program has these tables: of the rules the
  * kernel would register chains before it refuses all, and drop what is queued when they go. */
@@ -104,7 +104,7 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 	return own_refused(config, error, reason);
 }
 
-/* Loads the rules anew, for another configuration or other interfaces, in one transaction; none if they are
+/* Loads the rules anew, for another configuration, in one transaction; none if they are
  * external. Returns false with a reason if that failed; the old rules are then in force. */
 bool own_rules_renew(struct own_rules *own, const struct config *config, char reason[OWN_RULES_REASON_MAX])
 {

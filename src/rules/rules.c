@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rules that bring errors to the daemon. The kernel drops an error about a new flow when it is queued
- * as it is (nfnetlink_queue: it shares an unconfirmed conntrack entry), so a copy is queued in its place:
- * nft's dup makes one that belongs to no flow, after the kernel's own NAT has done its work. An error that
- * belongs to no flow anyway is queued directly.
+ * The rules that see the errors, change in place what the kernel can, and bring the rest to the daemon. The
+ * kernel drops an error about a new flow when it is queued as it is (nfnetlink_queue: it shares an unconfirmed
+ * conntrack entry), so a copy is queued in its place: nft's dup makes one that belongs to no flow, after the
+ * kernel's own NAT has done its work.
  */
 #include "rules/rules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NFT	 &rules_nft
@@ -67,6 +68,17 @@ static void print_removal(FILE *out)
 	rules_iptables.print_removal(out);
 }
 
+/* Tells whether errors of a family may need anything: whether a map is about it, or all of them are to be
+ * read. */
+bool rules_are_needed(const struct config *config, const struct rules_family *family)
+{
+	bool needed = config->lookup == LOOKUP_ALWAYS || config->extensions != EXTENSION_PASS;
+
+	for (size_t i = 0; i < config->n_entries && !needed; i++)
+		needed = address_is_v4(config->entries[i].private.base) == (family->version == 4);
+	return needed;
+}
+
 /* Finds the kind of rules that has a name. Returns false if there is none. */
 bool rules_format_parse(enum rules_format *format, const char *text)
 {
@@ -93,4 +105,31 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
 			print_header(out, config, kind);
 		rules_nft.print(out, config, kind);
 	}
+}
+
+/* Returns the rules for a configuration as text on the heap, without comments on how to load them; or NULL. */
+static char *text_of(const struct config *config)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	if (!out)
+		return NULL;
+	rules_print(out, config, RULES_OWN);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Tells whether two configurations ask for different rules. True also if there is no memory to tell. */
+bool rules_differ(const struct config *a, const struct config *b)
+{
+	char *text_a = text_of(a), *text_b = text_of(b);
+	const bool equal = text_a && text_b && strcmp(text_a, text_b) == 0;
+
+	free(text_a);
+	free(text_b);
+	return !equal;
 }

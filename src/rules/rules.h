@@ -45,6 +45,8 @@ struct rules_family {
 	int version;
 	const char *table, *icmp, *protocol, *iptables;
 	const char *private; /* destinations that are none of our business, see address_is_private() */
+	const struct prefix *private_prefix; /* what is private in a quoted packet, sorted */
+	size_t n_private;
 	const char *far;     /* an address for documentation, which only a default route leads to */
 	const char *types;   /* the ICMP errors that icmpnatd translates, with commas in between */
 };
@@ -55,7 +57,9 @@ extern const struct rules_family rules_families[RULES_FAMILIES];
 extern const struct rules_kind rules_kinds[RULES_FORMATS];   /* those with a name come first */
 extern const struct rules_program rules_nft, rules_iptables; /* nft.c, iptables.c */
 
+bool rules_are_needed(const struct config *config, const struct rules_family *family);
 bool rules_format_parse(enum rules_format *format, const char *text);
+bool rules_differ(const struct config *a, const struct config *b);
 void rules_print(FILE *out, const struct config *config, enum rules_format format);
 
 #endif

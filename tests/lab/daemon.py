@@ -59,10 +59,12 @@ def paused(*pids):
             os.kill(pid, signal.SIGCONT)
 
 
-def configuration(maps=MAPS, queue="", control=None, rules="external", outside='"eth0"'):
-    """The text of a file; queue is what stands in its group."""
+def configuration(maps=MAPS, queue="", control=None, rules="external", outside='"eth0"', kernel="never",
+                  more=""):
+    """The text of a file; queue is what stands in its group, more are other settings. The kernel does nothing, so
+    that every error that needs something passes the queue."""
     lines = ",\n         ".join(f'{{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
-    return (f'outside = [ {outside} ];\nmaps = ( {lines} );\nrules = "{rules}";\n'
+    return (f'outside = [ {outside} ];\nmaps = ( {lines} );\nrules = "{rules}";\nkernel = "{kernel}";\n{more}'
             f'queue = {{ {queue} }};\ncontrol = {{ socket = "{control}"; group = ""; }};\n')
 
 
@@ -95,12 +97,21 @@ class Rules:
     def unload(self):
         self._host.run("/bin/sh", input=self._print("none"))
 
-    def queued(self):
-        """The packets that the rules have handed over: nft's counters of that name, and iptables' rules.
-        Rules of another kind, of which the kernel loses some, know None."""
+    def counted(self):
+        """What nft's rules have done to how many errors, by the names of the counters, over all interfaces."""
         listing = json.loads(self._host.run("nft", "-j", "list", "counters").stdout)["nftables"]
-        counters = [item["counter"] for item in listing if "counter" in item]
-        packets = sum(c["packets"] for c in counters if (c["table"], c["name"]) == ("icmpnatd", "queued"))
+        counted = Counter()
+        for counter in (item["counter"] for item in listing if "counter" in item):
+            if counter["table"] == "icmpnatd":
+                counted[counter["name"].partition(".")[0]] += counter["packets"]
+        return counted
+
+    def queued(self):
+        """The packets that the rules have handed over: nft's counters of that name, or those of iptables' rules.
+        Rules of another kind, of which the kernel loses some, know None."""
+        packets = self.counted()["queued"]
+        if not self.kind.startswith("iptables"):
+            return packets
         for save in "iptables-save", "ip6tables-save":
             rules = self._host.run(save, "-c", "-t", "mangle", check=False).stdout
             packets += sum(map(int, re.findall(r"^\[(\d+):\d+\] -A ICMPNATD .* -j NFQUEUE", rules, re.M)))
@@ -110,18 +121,18 @@ class Rules:
 class Daemon:
     """One icmpnatd. As a context it is started, stopped, and must end without complaint."""
 
-    def __init__(self, network, maps=MAPS, queue="", rules=None, directory=None):
+    def __init__(self, network, maps=MAPS, queue="", rules=None, directory=None, kernel="never", more=""):
         self.network, self.host = network, network.firewall
         self.directory = directory or tempfile.mkdtemp(prefix="icmpnatd.", dir="/run")
         os.makedirs(self.directory, exist_ok=True)
         self.path, self.socket = self.directory + "/icmpnatd.conf", self.directory + "/control"
         self.log_path = self.directory + "/log"
-        self.queue, self.process = queue, None
+        self.queue, self.kernel, self.more, self.process = queue, kernel, more, None
         self.configure(maps)
         self.rules = rules or Rules(self.host, self.path)
 
     def configure(self, maps):
-        self.write(configuration(maps, self.queue, self.socket))
+        self.write(configuration(maps, self.queue, self.socket, kernel=self.kernel, more=self.more))
 
     def write(self, text):
         with open(self.path, "w") as file:
@@ -223,8 +234,8 @@ class Account:
 
     def expect(self, **outcomes):
         """Waits for so many packets, and asserts that they had these outcomes and no other, and
-        that every packet had one outcome and one verdict."""
-        expected = {name.replace("_", "-"): n for name, n in outcomes.items() if n}
+        that every packet had one outcome and one verdict. The outcome "nobody" is that the daemon sees nothing of it."""
+        expected = {name.replace("_", "-"): n for name, n in outcomes.items() if n and name != "nobody"}
         wait_until(lambda: self.counted()["queue", "received"] >= sum(expected.values()),
                    f"{expected}, there is {self.counted()}")
         assert ping(self._daemon.network.client, V4.public)  # time enough for one too many to be counted

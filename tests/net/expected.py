@@ -36,7 +36,7 @@ class Stage:
         self.family = family
         self.open, self.inside, self.rejected, self.absent = (
             getattr(family, via + role) for role in ("", "_inside", "_rejected", "_absent"))
-        self.outcome = {"plain": "outer", "nat": "already_right"}[via]
+        self.outcome = {"plain": "outer", "nat": "nobody"}[via]
 
     def source(self, address):
         return self.family.public if self.outcome == "outer" else address

@@ -150,7 +150,7 @@ static void check_all(const struct bad *cases, size_t n)
 	": expected a number of at most 9 digits without leading zeros; text and addresses stand between "   \
 	"quotes\n"
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
-#define KNOWN	   "expected outside, maps, maps_file, queue, lookup, extensions, rules or control"
+#define KNOWN	   "expected outside, maps, maps_file, queue, lookup, extensions, rules, kernel or control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
 #define OF_MAP	   "expected private, public, outside or part"
 #define TOO_LONG                                                                                             \

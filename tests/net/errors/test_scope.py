@@ -43,7 +43,7 @@ def test_service_of_the_firewall_itself(network, daemon, family):
     """A closed port of a public address of the firewall: the error is right as it is."""
     account = daemon.account()
     refused_by(network.client, family.public, family, family.public)
-    account.expect(already_right=1)
+    account.expect(nobody=1)
 
 
 def test_ping_goes_on(network, daemon, family):

@@ -34,7 +34,7 @@ def test_answer_in_a_flow_from_inside(network, daemon, family):
     with Capture(network.client, "eth0") as capture, answering(network, family) as flow:
         assert flow.send(SIZE) == Reaction(
             TOO_BIG.answer, family.public2, *TOO_BIG.type_and_code(family), DMZ_MTU)
-        account.expect(already_right=1)
+        account.expect(nobody=1)
         error, = capture.errors()
         assert_right(error, TOO_BIG, family, family.public2, capture.sent)
 

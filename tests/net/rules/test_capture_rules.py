@@ -24,23 +24,23 @@ from expected import EXPIRED, REFUSED, Kind, assert_right
 from tap import Conntrack
 
 CLOSED_PORT = 9
-KERNEL = "kernel"  # its NAT does all there is to do
+NOBODY = "nobody"    # needs nothing: the kernel's NAT has done all there is to do
+KERNEL = "kernel"    # the rules made its source public
 PRIVATE = "private"  # as the kernel made it, from the private address: the border drops it
-UNTOUCHED = "untouched"  # as another host made it
-NOT_CAPTURED = KERNEL, PRIVATE, UNTOUCHED
+NOT_CAPTURED = NOBODY, KERNEL, PRIVATE
 
-TABLE = {  # the daemon's outcome, by what copies:   nft              nobody           iptables
-    "plain-new":                                    ("outer",         PRIVATE,         "outer"),
-    "plain-established":                            ("outer",         "outer",         "outer"),
-    "nat-new":                                      ("already-right", KERNEL,          KERNEL),
-    "nat-established":                              ("already-right", "both",          KERNEL),
-    "stateless-new":                                ("both",          "both",          "both"),
-    "stateless-established":                        ("both",          "both",          "both"),
-    "invalid":                                      ("outer",         "outer",         "outer"),
-    "public":                                       ("already-right", "already-right", "already-right"),
-    "forwarded":                                    (UNTOUCHED,       UNTOUCHED,       UNTOUCHED),
+TABLE = {  # the daemon's outcome, by kind:       nft      direct   iptables         iptables-direct
+    "plain-new":                                  (KERNEL,  KERNEL,  "outer",         PRIVATE),
+    "plain-established":                          (KERNEL,  KERNEL,  "outer",         "outer"),
+    "nat-new":                                    (NOBODY,  NOBODY,  NOBODY,          NOBODY),
+    "nat-established":                            (NOBODY,  "both",  NOBODY,          "both"),
+    "stateless-new":                              ("both",  "both",  "both",          "both"),
+    "stateless-established":                      ("both",  "both",  "both",          "both"),
+    "invalid":                                    (KERNEL,  KERNEL,  "outer",         "outer"),
+    "public":                                     (NOBODY,  NOBODY,  "already-right", "already-right"),
+    "forwarded":                                  (NOBODY,  NOBODY,  NOBODY,          NOBODY),
 }
-COLUMN = {"nft": 0, "mixed": 0, "direct": 1, "iptables-direct": 1, "iptables": 2}
+COLUMN = {"nft": 0, "mixed": 0, "direct": 1, "iptables": 2, "iptables-direct": 3}
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def daemon(network, request):
     reason = why_not(network.firewall, request.param)
     if reason:
         pytest.skip(f"{request.param}: {reason}")
-    daemon = Daemon(network)
+    daemon = Daemon(network, kernel="auto")
     daemon.rules = Rules(network.firewall, daemon.path, kind=request.param)
     with daemon:
         yield daemon
@@ -149,10 +149,11 @@ def test_cell(network, daemon, family, name):
     source = getattr(family, scene.source) if arrives else family.firewall
     with scene.prepare(network, family, getattr(family, scene.role)) as action, \
             Capture(network.client, "eth0") as client, Capture(network.router, "fwl") as border:
-        account = daemon.account()
+        account, before = daemon.account(), daemon.rules.counted()
         said = action(2 if arrives else 0.2)
         assert border.errors(1), "the error was lost"
         account.expect(**{} if outcome in NOT_CAPTURED else {outcome: 1})
+        assert (daemon.rules.counted() - before)["outer"] == (outcome == KERNEL)
         error, = border.errors()
         assert len(client.errors()) == (1 if arrives else 0)
     assert_right(error, scene.kind, family, source, client.sent)
@@ -172,11 +173,12 @@ def provoked(network, family, name):
 
 
 def test_without_a_daemon_nothing_is_lost(network, daemon, family):
-    """Whatever would be queued leaves as it is."""
+    """Whatever would be queued leaves as it is, and the kernel goes on with its part."""
     daemon.stop()
     try:
         for name in "plain-new", "plain-established", "stateless-new", "stateless-established", "invalid":
-            assert provoked(network, family, name) == family.firewall, name
+            by_kernel = TABLE[name][COLUMN[daemon.rules.kind]] == KERNEL
+            assert provoked(network, family, name) == (family.public if by_kernel else family.firewall), name
         assert provoked(network, family, "nat-established") == family.nat
     finally:
         daemon.start()

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What nft sees in an error: whether its quote needs nothing, and what its source becomes. Where a rule gives
+ * a verdict that nothing need be read, its tests are positive ones, for a load beyond the end of the packet
+ * ends a rule.
+ */
+#include "rules/nft_error.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rules/span.h"
+
+#define RANGES_MAX   65536 /* of the maps of one part; with more, the daemon reads everything */
+#define PREFIXES_MAX 64	   /* with host bits that stay: each is a rule of its own, the daemon has the others */
+
+/* Who gives a source its public address. */
+enum source_by { BY_ELEMENT, BY_RULE, BY_DAEMON };
+
+/* A walk over the maps of the outer source. */
+struct source_walk {
+	struct span_maps maps;
+	struct span span;
+	const struct addrmap_entry *entry;
+	enum source_by by;
+	unsigned rules;
+};
+
+/* Fills in and returns the name of a chain or a counter that is about an interface. nft takes all
+ * characters of such names but one. */
+const char *nft_name(char name[NFT_NAME_MAX], const char *what, const struct config_outside *outside)
+{
+	snprintf(name, NFT_NAME_MAX, "%.40s.%s", what, outside->name);
+	for (char *at = name; (at = strchr(at, '@'));)
+		*at = '/';
+	return name;
+}
+
+static void print_plain(FILE *out, struct address a)
+{
+	char text[CONFIG_PREFIX_TEXT];
+
+	config_prefix_text((struct prefix){a, 128}, text);
+	fputs(text, out);
+}
+
+static void print_span(FILE *out, const struct span *span)
+{
+	print_plain(out, span->first);
+	if (address_equal(span->first, span->last))
+		return;
+	fputc('-', out);
+	print_plain(out, span->last);
+}
+
+/* Prints an address as the number that a raw field holds. */
+static void print_number(const struct nft_error *error, struct address a)
+{
+	if (error->family->version == 4)
+		fprintf(error->out, "0x%08" PRIx32, (uint32_t)a.lo);
+	else
+		fprintf(error->out, "0x%016" PRIx64 "%016" PRIx64, a.hi, a.lo);
+}
+
+/* Prints the bits that a prefix leaves to the host. */
+static void print_host_mask(const struct nft_error *error, uint8_t length)
+{
+	const struct address mask = prefix_host_mask(length);
+
+	if (error->family->version == 4)
+		print_plain(error->out, (struct address){0, ADDRESS_V4(0, 0) | mask.lo});
+	for (int shift = 48; error->family->version == 6 && shift >= 0; shift -= 16)
+		fprintf(error->out, "%" PRIx64 ":", mask.hi >> shift & 0xffff);
+	for (int shift = 48; error->family->version == 6 && shift >= 0; shift -= 16)
+		fprintf(error->out, "%" PRIx64 "%s", mask.lo >> shift & 0xffff, shift ? ":" : "");
+}
+
+/* Tells whether the maps of a part are too many for a set. */
+static bool are_too_many(const struct nft_error *error)
+{
+	const struct addrmap *maps = error->outside->maps;
+
+	return maps[ADDRMAP_OUTER].n_ranges > RANGES_MAX || maps[ADDRMAP_INNER].n_ranges > RANGES_MAX;
+}
+
+/* Takes the next source that changes. False at the end. */
+static bool next_source(struct source_walk *walk, const struct nft_error *error)
+{
+	struct address host;
+
+	walk->maps.table = &error->outside->maps[ADDRMAP_OUTER];
+	walk->maps.family = error->family;
+	walk->entry = span_next_map(&walk->maps, &walk->span);
+	if (!walk->entry)
+		return false;
+	host = prefix_host_mask(walk->entry->public.length);
+	if (error->config->kernel == CONFIG_KERNEL_NEVER)
+		walk->by = BY_DAEMON;
+	else if ((host.hi | host.lo) == 0 || address_equal(walk->span.first, walk->span.last))
+		walk->by = BY_ELEMENT;
+	else
+		walk->by = walk->rules++ < PREFIXES_MAX ? BY_RULE : BY_DAEMON;
+	return true;
+}
+
+/* Prints, as a set for a raw field, the inner addresses for which an error must be read. */
+static void print_inner_set(const struct nft_error *error)
+{
+	const char *between = "{ ";
+	struct span_union walk;
+	struct span span;
+
+	span_union_begin(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	for (; span_union_next(&walk, &span); between = ", ") {
+		fputs(between, error->out);
+		print_number(error, span.first);
+		fputc('-', error->out);
+		print_number(error, span.last);
+	}
+	fputs(" }", error->out);
+}
+
+/* Prints the rule for sources that are left to the daemon. */
+static void print_left_sources(const struct nft_error *error, const char *read)
+{
+	struct source_walk walk = {.rules = 0};
+	bool any = false;
+
+	while (next_source(&walk, error)) {
+		if (walk.by != BY_DAEMON)
+			continue;
+		if (any)
+			fputs(", ", error->out);
+		else
+			fprintf(error->out, "\t\t# sources that the daemon maps\n\t\t%s saddr { ",
+				error->family->table);
+		print_span(error->out, &walk.span);
+		any = true;
+	}
+	if (any)
+		fprintf(error->out, " } %s\n", read);
+}
+
+/* Prints the rules for errors with an extension: announced, or if that matters, of the older kind. */
+static void print_extension_rules(const struct nft_error *error, const char *read)
+{
+	const bool v4 = error->family->version == 4;
+
+	if (error->config->extensions != EXTENSION_PASS)
+		fprintf(error->out, "\t\tmeta length > %d %s\n", v4 ? 160 : 180, read);
+	fprintf(error->out,
+		v4 ? "\t\t@th,40,8 != 0 %s\n"
+		   : "\t\ticmpv6 type { destination-unreachable, time-exceeded } @th,32,8 != 0 %s\n",
+		read);
+}
+
+/* Prints the chain for errors whose inner addresses need nothing. None is sent about an ICMP error
+ * (RFC 1122, 3.2.2), and IPv6's extension headers are not walked. */
+static void print_quoted_chain(
+	const struct nft_error *error, const char *name, const char *sound, const char *read)
+{
+	fprintf(error->out, "\tchain %s {\n", name);
+	if (error->family->version == 4)
+		fprintf(error->out,
+			"\t\t@th,136,8 != 1 %s\n"
+			"\t\t@th,136,8 1 @th,224,8 != { 3, 4, 5, 11, 12 } %s\n",
+			sound, sound);
+	else
+		fprintf(error->out,
+			"\t\t@th,112,8 != { 0, 43, 44, 58, 60, 135, 139, 140 } %s\n"
+			"\t\t@th,112,8 58 @th,384,8 >= 128 %s\n",
+			sound, sound);
+	fprintf(error->out, "\t\t%s\n\t}\n", read);
+}
+
+/* Prints the chain by which nft sees what an error needs: it ends with the statement sound if nothing need be
+ * read, else with read. */
+void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read)
+{
+	const bool v4 = error->family->version == 4;
+	const bool blind = error->config->lookup == LOOKUP_ALWAYS || are_too_many(error);
+	char name[NFT_NAME_MAX], quoted[NFT_NAME_MAX];
+
+	snprintf(quoted, sizeof(quoted), "%s-quoted", chain);
+	nft_name(name, quoted, error->outside);
+	if (!blind)
+		print_quoted_chain(error, name, sound, read);
+	fprintf(error->out, "\tchain %s {\n", nft_name(quoted, chain, error->outside));
+	if (!blind) {
+		print_extension_rules(error, read);
+		print_left_sources(error, read);
+		fputs(v4 ? "\t\t@th,64,8 0x45 @th,160,32 != " : "\t\t@th,64,4 6 @th,128,128 != ", error->out);
+		print_inner_set(error);
+		fputs(v4 ? " @th,192,32 != " : " @th,256,128 != ", error->out);
+		print_inner_set(error);
+		fprintf(error->out, " goto %s\n", name);
+	} else if (are_too_many(error)) {
+		fprintf(error->out, "\t\t# more than %d maps: the daemon reads every error\n", RANGES_MAX);
+	}
+	fprintf(error->out, "\t\t%s\n\t}\n", read);
+}
+
+/* Prints the rule for sources that each become one address. */
+static void print_elements(const struct nft_error *error)
+{
+	const char *table = error->family->table;
+	struct source_walk walk = {.rules = 0};
+	char name[NFT_NAME_MAX];
+	bool any = false;
+
+	while (next_source(&walk, error)) {
+		if (walk.by != BY_ELEMENT)
+			continue;
+		if (any)
+			fputs(", ", error->out);
+		else
+			fprintf(error->out, "\t\t%s saddr set %s saddr map { ", table, table);
+		print_span(error->out, &walk.span);
+		fputs(" : ", error->out);
+		print_plain(error->out, addrmap_apply(walk.entry, walk.span.first));
+		any = true;
+	}
+	if (any)
+		fprintf(error->out, " } counter name \"%s\" goto checksum\n",
+			nft_name(name, "outer", error->outside));
+}
+
+/* Prints a rule for each range of sources that keep their host bits. */
+static void print_prefixes(const struct nft_error *error)
+{
+	const char *table = error->family->table;
+	struct source_walk walk = {.rules = 0};
+	char name[NFT_NAME_MAX];
+
+	while (next_source(&walk, error)) {
+		if (walk.by != BY_RULE)
+			continue;
+		fprintf(error->out, "\t\t%s saddr ", table);
+		print_span(error->out, &walk.span);
+		fprintf(error->out, " %s saddr set %s saddr & ", table, table);
+		print_host_mask(error, walk.entry->public.length);
+		fputs(" | ", error->out);
+		print_plain(error->out, walk.entry->public.base);
+		fprintf(error->out, " counter name \"%s\" goto checksum\n",
+			nft_name(name, "outer", error->outside));
+	}
+}
+
+/* Prints the chain that makes the source public, where a map says so. */
+void nft_print_source(const struct nft_error *error)
+{
+	const char *table = error->family->table;
+	char name[NFT_NAME_MAX];
+
+	fprintf(error->out, "\tchain %s {\n", nft_name(name, "source", error->outside));
+	if (!are_too_many(error)) {
+		print_elements(error);
+		print_prefixes(error);
+	}
+	fprintf(error->out, "\t\t%s saddr { %s } counter name \"%s\" accept\n", table, error->family->private,
+		nft_name(name, "leaked-outer", error->outside));
+	fprintf(error->out, "\t\tcounter name \"%s\"\n\t}\n", nft_name(name, "untouched", error->outside));
+}

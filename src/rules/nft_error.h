@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What nft does to the errors that leave by one outside interface.
+ */
+#ifndef RULES_NFT_ERROR_H
+#define RULES_NFT_ERROR_H
+
+#include "rules/rules.h"
+
+#define NFT_NAME_MAX 64 /* of a chain or a counter */
+
+/* The errors of one family that leave by one interface, and where the rules about them go. */
+struct nft_error {
+	FILE *out;
+	const struct config *config;
+	const struct config_outside *outside;
+	const struct rules_family *family;
+};
+
+const char *nft_name(char name[NFT_NAME_MAX], const char *what, const struct config_outside *outside);
+void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read);
+void nft_print_source(const struct nft_error *error);
+
+#endif
