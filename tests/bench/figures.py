@@ -8,6 +8,7 @@ import os
 import random
 import select
 import socket
+import statistics
 import struct
 import subprocess
 import time
@@ -16,14 +17,16 @@ from types import SimpleNamespace
 from lab import sandbox
 from lab.client import wait_until
 from lab.daemon import paused
+from lab.network import V4, V6
 from lab.traffic import SO_RCVBUFFORCE
 
 from .report import Column, Figure, Target
-from .stage import (BASELINE, CPUS, DAEMONS, EXAMPLE, EXPIRED, FLOOR, FLOOR6, HERE, ICMPNATD, LONG, LOOKUPS, NFT,
+from .stage import (BASELINE, CPUS, DAEMONS, EXAMPLE, EXPIRED, FLOOR, FLOOR6, FORWARDED, HERE, ICMPNATD, LONG, LOOKUPS, NFT,
                     PYTHON, REJECTED, REWRITE, SCAPY, on_cpu, processor_ns, resident_mib, status)
 
 NOTHING = "table ip bench {{ }}"
 SO_TIMESTAMPNS, PACKET_OUTGOING = 35, 4
+IPV4, IPV6 = (next(c for c in DAEMONS if c.family is family and c.maps == 1) for family in (V4, V6))
 
 
 class Effort:
@@ -140,6 +143,52 @@ def live(stage, effort):
                figure.ratios("processor", ICMPNATD.name, "example"), at_most=0.72),
         *(Target(f"live: the decision, % of the sum: {name}",
                  [100 * ns / s for ns, s in zip(cells[name], cells["sum"])], at_most=2) for name in decisions)]
+
+
+def whole_error(stage, rules, family, count, rate):
+    """The processor time of emitter and daemon for an error of which the source alone must change."""
+    with contextlib.ExitStack() as stack:
+        if rules == "queued":
+            process = stack.enter_context(stage.running(IPV4 if family is V4 else IPV6, LONG))
+            stage.flood(100, family=family)
+        else:
+            process = None
+            stage.capture(1 if rules else None, "auto")
+        stage.settle()
+        with stage.arriving() as arrived:
+            before = processor_ns(process) if process else 0
+            flood = stage.flood(count, rate, family=family)
+            stage.settle()
+            daemon = (processor_ns(process) - before) / count if process else 0
+        assert (arrived.rewritten if rules else arrived.untouched) == count, (rules, arrived)
+    return flood.processor + daemon
+
+
+def in_place(stage, effort):
+    """The kernel's part: what it costs an error, beside the queue, and a datagram that is forwarded."""
+    figure = Figure("The source changed in place, per error or datagram", {"whole": Column("emitter and daemon, ns")})
+    count, rate = effort(50000, 10000), 50000
+    kinds = [(family, rules) for family in (V4, V6) for rules in ("", "in place", "queued")]
+    for kind in effort.each(kinds + [(V4, None), (V4, "forwarded")]):
+        family, rules = kind
+        if rules in ("", "in place", "queued"):
+            figure.add(f"IPv{family.version}, {rules or 'as it is'}",
+                       whole=whole_error(stage, rules, family, count, rate))
+        else:
+            stage.capture(1 if rules else None, "auto")
+            figure.add(f"forwarded, {'with the rules' if rules else 'as it is'}",
+                       whole=stage.flood(count, rate, FORWARDED).processor)
+    stage.capture(None)
+    targets = [Target("forwarded: with the rules / as it is",
+                      figure.ratios("whole", "forwarded, with the rules", "forwarded, as it is"), at_most=1.03)]
+    for version in "IPv4", "IPv6":
+        rows = [figure.rows[f"{version}, {rules}"]["whole"] for rules in ("as it is", "in place", "queued")]
+        base, place, queue = (statistics.median(row) for row in rows)
+        targets += [
+            Target(f"in place: {version}, whole error / as it is",
+                   figure.ratios("whole", f"{version}, in place", f"{version}, as it is"), at_most=1.2),
+            Target(f"in place: {version}, added by the queue / in place", [(queue - base) / (place - base)], at_least=8)]
+    return figure, targets
 
 
 class Stopwatch:
@@ -328,5 +377,5 @@ def maps(_, effort):
         for what, goal in (("elapsed, s", 1.5), ("resident, MiB", 110))]
 
 
-FIGURES = {f.__name__: f for f in (drain, live, latency, rate, hog, workers, idle, lookup,
+FIGURES = {f.__name__: f for f in (drain, live, in_place, latency, rate, hog, workers, idle, lookup,
                                    instructions, maps)}

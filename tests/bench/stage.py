@@ -19,7 +19,7 @@ from lab.process import resident
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPUS = sorted(os.sched_getaffinity(0))
-EXPIRED, REJECTED = "TTL exceeded", "REJECT"
+EXPIRED, REJECTED, FORWARDED = "TTL exceeded", "REJECT", "forwarded"
 LONG, DEFAULT = 65536, 8192  # lengths of a queue
 SINK = """
 table netdev bench {{
@@ -31,6 +31,14 @@ table netdev bench {{
         ip6 nexthdr icmpv6 icmpv6 type {{ 1, 3 }} ip6 saddr {v6.firewall} counter drop
     }}
 }}
+"""
+DMZ_SINK = """
+table netdev bench {
+    chain sink {
+        type filter hook ingress device "eth0" priority 0;
+        meta l4proto udp drop
+    }
+}
 """
 NFT = """
 table ip bench {{
@@ -140,22 +148,23 @@ class Stage:
         self.network = Network()
         self.firewall, self.router = self.network.firewall, self.network.router
         self.router.nft(SINK.format(v4=V4, v6=V6))
+        self.network.dmz.nft(DMZ_SINK)
         self._daemons, self._rules = {}, None
 
     def close(self):
         self.capture(None)
         self.network.close()
 
-    def capture(self, workers):
+    def capture(self, workers, kernel="never"):
         """Loads the capture rules for so many workers; none without."""
-        path = f"/run/rules.{workers}"
-        if self._rules and self._rules[0] != workers:
+        path, wanted = f"/run/rules.{workers}", (workers, kernel)
+        if self._rules and self._rules[0] != wanted:
             self._rules[1].unload()
             self._rules = None
         if workers and not self._rules:
             with open(path, "w") as file:
-                file.write(configuration(queue=f"workers = {workers};", control="/run/none"))
-            self._rules = workers, Rules(self.firewall, path)
+                file.write(configuration(queue=f"workers = {workers};", control="/run/none", kernel=kernel))
+            self._rules = wanted, Rules(self.firewall, path)
             self._rules[1].load()
 
     @contextlib.contextmanager
@@ -241,8 +250,8 @@ class Stage:
         result.untouched = after.untouched - before.untouched
 
     def flood(self, count, rate=0, kind=EXPIRED, family=V4, cpu=CPUS[0]):
-        """Provokes so many errors; as fast as one processor can if no rate is given."""
-        target = (family.plain, 1) if kind is EXPIRED else (family.plain_rejected, 64)
+        """Provokes so many errors, or has so many datagrams forwarded; as fast as one processor can if no rate is given."""
+        target = {EXPIRED: (family.plain, 1), REJECTED: (family.plain_rejected, 64), FORWARDED: (family.plain, 64)}[kind]
         command = [f"{self.build}/tests/bench/flood", family.router, *target, count, rate]
         flood = self.router.start([str(word) for word in command], stdout=subprocess.PIPE, text=True,
                                   preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
