@@ -21,6 +21,7 @@
 #include "io/notify.h"
 #include "io/privilege.h"
 #include "io/queue_counters.h"
+#include "io/rewrite.h"
 #include "io/seccomp.h"
 
 static int open_signals(void)
@@ -125,13 +126,26 @@ static bool open_rules(struct daemon *daemon)
 	return true;
 }
 
+/* Tells, after a message if not, whether this process may and can do its work here. */
+static bool check_place(void)
+{
+	char reason[REWRITE_REASON_MAX];
+
+	if (!privilege_suffices())
+		log_error("CAP_NET_ADMIN is missing: start icmpnatd as root, or as a service");
+	else if (rewrite_is_dropped(reason, sizeof(reason)))
+		log_error("this network namespace belongs to a user namespace, where the kernel drops every "
+			  "packet that is changed (%s): run icmpnatd in the network namespace of the host or "
+			  "of a privileged container",
+			reason);
+	else
+		return true;
+	return false;
+}
+
 static bool open_all(struct daemon *daemon)
 {
-	if (!privilege_suffices()) {
-		log_error("CAP_NET_ADMIN is missing: start icmpnatd as root, or as a service");
-		return false;
-	}
-	if (!open_descriptors(daemon) || !open_control(daemon) ||
+	if (!check_place() || !open_descriptors(daemon) || !open_control(daemon) ||
 		!queues_open(&daemon->workers, &daemon->handover, daemon->counters))
 		return false;
 	take_over(daemon);

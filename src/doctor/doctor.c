@@ -68,6 +68,7 @@ static const struct check {
 	{"queue", check_queue},
 	{"counters", check_counters},
 	{"conntrack", check_conntrack},
+	{"namespace", check_namespace},
 	{"twin", check_twin},
 	{"rules", check_rules},
 	{"new-flow", check_new_flow},

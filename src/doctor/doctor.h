@@ -47,6 +47,7 @@ void check_daemon(struct doctor *doctor);
 void check_queue(struct doctor *doctor);
 void check_counters(struct doctor *doctor);
 void check_conntrack(struct doctor *doctor);
+void check_namespace(struct doctor *doctor);
 void check_interfaces(struct doctor *doctor);
 void check_reverse_path(struct doctor *doctor);
 void check_rate(struct doctor *doctor);

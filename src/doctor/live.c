@@ -12,6 +12,7 @@
 #include "doctor/doctor.h"
 #include "io/flow.h"
 #include "io/queue_counters.h"
+#include "io/rewrite.h"
 
 #define FIREWALL_FILE "/etc/nftables.conf"
 
@@ -133,6 +134,22 @@ void check_conntrack(struct doctor *doctor)
 		doctor_say(doctor, doctor->config->lookup == LOOKUP_NEVER ? DOCTOR_NOTE : DOCTOR_PROBLEM,
 			"modprobe nf_conntrack_netlink", "connection tracking does not answer: %s",
 			strerror(error));
+}
+
+/* Says whether the kernel sends what the daemon has changed. */
+void check_namespace(struct doctor *doctor)
+{
+	char reason[REWRITE_REASON_MAX];
+
+	if (rewrite_is_dropped(reason, sizeof(reason)))
+		doctor_say(doctor, DOCTOR_PROBLEM, NULL,
+			"this network namespace belongs to a user namespace, where the kernel drops every "
+			"packet that is changed (%s): run icmpnatd in the network namespace of the host or "
+			"of "
+			"a privileged container",
+			reason);
+	else
+		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel sends what is changed");
 }
 
 /* Reads a number below /proc/sys/net/ipv4. Returns -1 if there is no such setting. */

@@ -21,6 +21,7 @@ import pytest
 from lab.client import quickest, wait_until
 from lab.process import descriptors
 from lab.reachable import reachable_directory
+from lab.sandbox import run, why_changes_are_lost
 
 PROGRAMS = {name: os.environ.get(name.upper(), "") for name in ("icmpnatd", "icmpnatctl")}
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
@@ -81,6 +82,8 @@ def network():
     if missing:
         pytest.skip("no program named by " + ", ".join(missing))
     unshare()
+    if reason := why_changes_are_lost(run):
+        pytest.skip(reason)
     capture()
 
 

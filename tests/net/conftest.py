@@ -33,7 +33,7 @@ def pytest_cmdline_main(config):
 @pytest.fixture(scope="session", autouse=True)
 def possible():
     """Skips the tests, with the reason, where they cannot run."""
-    if not sandbox.inside():
+    if why_not or not sandbox.inside():
         pytest.skip(why_not or "not in a sandbox: name tests/net on the command line")
     for name in "ICMPNATD", "ICMPNATCTL":
         if name not in os.environ:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 
 from lab.network import COMMANDS, ROUTER_SYSCTLS, SYSCTLS, Host
+from lab.sandbox import why_changes_are_lost
 
 VETH = "link add {} netns rt type veth peer name {} netns {}\n"
 PORT = "link set port up\naddr add {here}/24 dev port\n"
@@ -112,6 +113,8 @@ class InnerHost(Host):
 def inner_firewall(network):
     """The same firewall in an InnerHost."""
     with contextlib.closing(InnerHost("inner")) as inner:
+        if reason := why_changes_are_lost(inner.run):
+            raise Unavailable(reason)
         old, network.firewall = network.firewall, inner
         inner.sysctl(SYSCTLS)
         inner.sysctl(ROUTER_SYSCTLS)

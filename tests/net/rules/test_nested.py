@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Errors are made public on an outside interface that is a tunnel, a VLAN or a bridge, too, and by a firewall that
-lives in namespaces within namespaces.
+lives in namespaces within namespaces. Where the kernel would drop what is changed in there (Linux 7.1 and later),
+the daemon does not start.
 
    client ----- border ==(tunnel, VLAN, bridge)== eth0 firewall ----- dmz
 """
 
 import contextlib
+import json
 import os
 
 import pytest
 
 import nested
 from lab.client import udp
-from lab.daemon import MAPS, Daemon
+from lab.daemon import MAPS, Daemon, program
 from lab.network import FAMILIES, Network
+from lab.sandbox import why_changes_are_lost
 from expected import EXPIRED, REFUSED, TOO_BIG, expect_one
 
 FIREWALL_HOP = 2
@@ -66,6 +69,38 @@ def test_established_flow(stage):
 def test_stateless(network, daemon, family):
     network.forget()
     expect_one(network, daemon, family, REFUSED, lambda: udp(network.client, family.stateless))
+
+
+HIDE_NFT = 'for l in $(ldconfig -p | sed -n "s/.*libnftables.*=> //p"); do mount --bind /dev/null "$l"; done; exec "$@"'
+
+
+@pytest.fixture
+def confined(lab):
+    """A host whose changed packets the kernel drops: the daemon in it would lose what it translates."""
+    with contextlib.closing(nested.InnerHost("confined")) as host:
+        if not why_changes_are_lost(host.run):
+            pytest.skip("this kernel sends what is changed in the network of a user namespace")
+        yield host
+
+
+@pytest.mark.parametrize("prefix, how", [
+    ([], "as Linux does from 7.1 on"),
+    (["unshare", "--mount", "sh", "-c", HIDE_NFT, "sh"], f"so its version {os.uname().release} says: nft cannot be asked"),
+], ids=["nft", "version"])
+def test_refuses_to_lose_packets(lab, confined, prefix, how):
+    done = confined.run(*prefix, program("icmpnatd"), "-c", Daemon(lab).path, check=False)
+    line, = done.stderr.splitlines()
+    assert "belongs to a user namespace, where the kernel drops every packet that is changed (" + how in line
+    assert line.endswith(": run icmpnatd in the network namespace of the host or of a privileged container")
+    assert done.returncode == 1
+
+
+def test_tells_before_it_is_started(lab, confined):
+    """The rules can be printed for another place all the same."""
+    path = Daemon(lab).path
+    done = confined.run(program("icmpnatctl"), "doctor", "-c", path, "--json", check=False)
+    assert ("namespace", "problem") in [(f["check"], f["state"]) for f in json.loads(done.stdout)]
+    assert "table ip icmpnatd" in confined.run(program("icmpnatd"), "-c", path, "--print-rules").stdout
 
 
 def test_no_power_outside(network, daemon):
