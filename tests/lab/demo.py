@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What ./demo shows: the same probes of the same client, without icmpnatd and with it."""
+"""What ./demo shows: the same probes of the same client, without icmpnatd, with it, and under its rules when it has
+been killed."""
 
 import os
 import signal
@@ -12,10 +13,12 @@ from . import sandbox
 from .client import ANSWERED, learnt_mtu, traceroute, udp, upload
 from .daemon import Daemon
 from .network import DMZ_MTU, FAMILIES, Network
+from .process import guard_of
 from .traffic import Capture, addresses
 
 PATIENCE = 1.0  # seconds after which a client gives up
 COLUMNS = 31, 31, 0
+WIDE = 33  # a column that may hold any cell
 HOSTS = {"client": "cl", "router": "rt", "firewall": "fw", "dmz": "dz"}
 HINTS = {
     "client": "traceroute -n 1.2.3.50     ping 1.2.3.20     tracepath -n 2001:db8:1::50",
@@ -93,6 +96,7 @@ PROBES = [
     ("packet to a rejected DNAT host", nat_rejected),
     ("packet to an open DNAT host", nat_open),
 ]
+NEED_DAEMON = stateless, quoted  # no rule restores an inner packet
 ROWS = [(family, title, probe) for family in FAMILIES for title, probe in PROBES]
 
 
@@ -133,7 +137,7 @@ def line(*texts):
 
 
 def show(screen, before, after):
-    """The table; returns the number of wrong cells in its last column."""
+    """The first table; returns the number of wrong cells in its last column."""
     wrong = 0
     for number, (family, title, _) in enumerate(ROWS):
         if number % len(PROBES) == 0:
@@ -146,26 +150,54 @@ def show(screen, before, after):
     return wrong
 
 
+def show_killed(screen, cells):
+    """The second table, a column for each family; returns the number of cells that are wrong and need no daemon."""
+    wrong = 0
+    print("\n" + screen.paint("1", line("daemon killed", "IPv4".ljust(WIDE), "IPv6")))
+    for (title, probe), *row in zip(PROBES, cells, cells[len(PROBES):]):
+        failed = [not cell.right and probe not in NEED_DAEMON for cell in row]
+        wrong += sum(failed)
+        left, right = (screen.paint("1;31" if bad else "32" if cell.right else "33",
+                                    (cell.text + "  WRONG" * bad).ljust(width))
+                       for cell, bad, width in zip(row, failed, (WIDE, 0)))
+        print(title.ljust(COLUMNS[0]), left, right)
+    return wrong
+
+
+def conclude(screen, wrong):
+    """Says whether all is well; returns an exit status."""
+    if wrong:
+        print(screen.paint("1;31", f"{wrong} cells are wrong."))
+    else:
+        print(screen.paint("32", f"All {len(ROWS)} cells of the after column are right, and with the daemon killed all "
+                                 "that need none."))
+    return 1 if wrong else 0
+
+
+def kill(daemon):
+    """The guard first: it would tell of the crash."""
+    os.kill(guard_of(daemon.process), signal.SIGKILL)
+    daemon.kill()
+
+
 def demonstrate():
     screen, network = Screen(), Network()
     before = measure(network, screen, "without icmpnatd")
-    with Daemon(network, directory="/run/icmpnatd") as daemon:
+    with Daemon(network, directory="/run/icmpnatd", kernel="auto") as daemon:
         after = measure(network, screen, "with icmpnatd")
-        wrong = show(screen, before, after)
-        print("\n" + screen.paint("1", "$ icmpnatctl stats"))
-        print(daemon.ctl("stats").stdout)
+        stats = daemon.ctl("stats").stdout
+        kill(daemon)
+        killed = measure(network, screen, "with the daemon killed")
     network.close()
-    if wrong:
-        print(screen.paint("1;31", f"{wrong} of {len(ROWS)} cells of the after column are wrong."))
-    else:
-        print(screen.paint("32", f"All {len(ROWS)} cells of the after column are right."))
-    return 1 if wrong else 0
+    wrong = show(screen, before, after) + show_killed(screen, killed)
+    print("\n" + screen.paint("1", "$ icmpnatctl stats") + "\n" + stats)
+    return conclude(screen, wrong)
 
 
 def shell(name):
     """An interactive shell in a host, while the daemon runs in the firewall."""
     network = Network()
-    with Daemon(network, directory="/run/icmpnatd"):
+    with Daemon(network, directory="/run/icmpnatd", kernel="auto"):
         print(f"You are in the {name}; leave with exit. Try:\n  {HINTS[name]}", flush=True)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         host = next(host for host in network.hosts if host.name == HOSTS[name])
