@@ -113,6 +113,23 @@ static void json_item(const struct report_item *item)
 	json_value(item);
 }
 
+/* Prints the value of each instance, if there is more to say than their sum. */
+static void put_instances(const struct report_counter *counter)
+{
+	static const char *const names[] = {
+		[REPORT_WORKERS] = "workers", [REPORT_QUEUES] = "queues", [REPORT_INTERFACES] = "interfaces"};
+	const enum report_instances instances = report_instances(counter);
+
+	if (instances == REPORT_HOST)
+		return;
+	printf(", \"%s\": {", names[instances]);
+	for (size_t i = 0; i < counter->n; i++) {
+		put_member(i ? ", " : "", counter->instance[i]);
+		put_number(": ", counter->value[i]);
+	}
+	putchar('}');
+}
+
 static void json_counter(const struct report_counter *counter)
 {
 	begin_row();
@@ -121,10 +138,7 @@ static void json_counter(const struct report_counter *counter)
 	if (counter->fate[0])
 		put_member(", \"fate\": ", counter->fate);
 	put_number(", \"value\": ", counter->total);
-	printf(", \"%s\": {", report_is_kernel(counter) ? "queues" : "workers");
-	for (size_t i = 0; i < counter->n; i++)
-		printf("%s\"%" PRIu32 "\": %" PRIu64, i ? ", " : "", counter->instance[i], counter->value[i]);
-	putchar('}');
+	put_instances(counter);
 	if (json.explain)
 		put_member(", \"explanation\": ", counter->sentence);
 	putchar('}');

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The counters in Prometheus' text exposition format, version 0.0.4: what the textfile collector of
- * node_exporter reads. A metric for each group, with the counter's name as a label; the kernel's counters
- * are a metric each, because adding them up would make no sense.
+ * node_exporter reads. A metric for each group, with the counter's name as a label; the kernel's counters,
+ * of queues and of the host, are a metric each, because adding them up would make no sense.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -35,13 +35,21 @@ static void put_label(const char *before, const char *name, const char *value)
 	putchar('"');
 }
 
+/* Tells whether a counter is a metric of its own. */
+static bool is_metric(const struct report_counter *counter)
+{
+	const enum report_instances instances = report_instances(counter);
+
+	return instances == REPORT_QUEUES || instances == REPORT_HOST;
+}
+
 /* Writes the name of the counter's metric; text must have room for 128 bytes. */
 static void name_metric(char *text, const struct report_counter *counter)
 {
-	bool kernel = report_is_kernel(counter);
+	const bool own = is_metric(counter);
 
-	snprintf(text, sizeof(metric), "icmpnatd_%s%s%s%s", counter->group, kernel ? "_" : "",
-		kernel ? counter->name : "", report_is_gauge(counter) ? "" : "_total");
+	snprintf(text, sizeof(metric), "icmpnatd_%s%s%s%s", counter->group, own ? "_" : "",
+		own ? counter->name : "", report_is_gauge(counter) ? "" : "_total");
 	for (; *text; text++)
 		if (!isalnum((unsigned char)*text))
 			*text = '_';
@@ -49,17 +57,25 @@ static void name_metric(char *text, const struct report_counter *counter)
 
 static void put_sample(const struct report_counter *counter, size_t i)
 {
+	static const char *const names[] = {
+		[REPORT_WORKERS] = "worker", [REPORT_QUEUES] = "queue", [REPORT_INTERFACES] = "interface"};
+	const enum report_instances instances = report_instances(counter);
 	const char *before = "{";
 
 	fputs(metric, stdout);
-	if (!report_is_kernel(counter)) {
+	if (!is_metric(counter)) {
 		put_label("{", "name", counter->name);
 		before = ",";
 	}
-	if (counter->fate[0])
+	if (counter->fate[0]) {
 		put_label(before, "fate", counter->fate);
-	printf("%s%s=\"%" PRIu32 "\"} %" PRIu64 "\n", before, report_is_kernel(counter) ? "queue" : "worker",
-		counter->instance[i], counter->value[i]);
+		before = ",";
+	}
+	if (instances != REPORT_HOST) {
+		put_label(before, names[instances], counter->instance[i]);
+		before = ",";
+	}
+	printf("%s %" PRIu64 "\n", *before == ',' ? "}" : "", counter->value[i]);
 }
 
 static void prometheus_counter(const struct report_counter *counter)
@@ -69,8 +85,8 @@ static void prometheus_counter(const struct report_counter *counter)
 	name_metric(name, counter);
 	if (strcmp(name, metric) != 0) {
 		strcpy(metric, name);
-		printf("# HELP %s %s", metric, report_is_kernel(counter) ? "" : "Counters of group ");
-		put_escaped(report_is_kernel(counter) ? counter->sentence : counter->group, "\\");
+		printf("# HELP %s %s", metric, is_metric(counter) ? "" : "Counters of group ");
+		put_escaped(is_metric(counter) ? counter->sentence : counter->group, "\\");
 		printf("\n# TYPE %s %s\n", metric, report_is_gauge(counter) ? "gauge" : "counter");
 	}
 	for (size_t i = 0; i < counter->n; i++)

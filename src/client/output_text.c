@@ -17,18 +17,24 @@
 #define RED    "\033[31m"
 #define NORMAL "\033[0m"
 
-#define NAME_WIDTH 26 /* of a counter's name */
-#define FATES_MAX  8
+#define NAME_WIDTH   26 /* of a counter's name */
+#define COLUMN_WIDTH 12
+#define FATES_MAX    8
+
+/* What became of errors: of how many, by fate. */
+struct fates {
+	size_t n; /* how many are known so far */
+	struct {
+		char name[16];
+		uint64_t total;
+	} fate[FATES_MAX];
+};
 
 static struct {
 	enum output_report report;
 	bool all, explain, colour;
 	char key[32]; /* of the last line of the status; or the group of the last counter */
-	size_t fates; /* how many are known so far */
-	struct {
-		char name[16];
-		uint64_t total;
-	} fate[FATES_MAX];
+	struct fates rules, outcomes;
 } text;
 
 /* Returns the colour of a fate or of a state, or NULL. */
@@ -137,37 +143,52 @@ static bool has_columns(const struct report_counter *counter)
 	return text.all && counter->n > 1;
 }
 
+/* Returns the headline of a counter's group. Two of them say what became of errors, and who did it. */
+static const char *headline(const struct report_counter *counter)
+{
+	if (strcmp(counter->group, "rules") == 0)
+		return "rules: by the kernel";
+	if (strcmp(counter->group, "outcome") == 0)
+		return "outcome: by the daemon";
+	return counter->group;
+}
+
 /* Prints the headline of a group, with the titles of the columns of a counter's instances. */
 static void begin_group(const struct report_counter *counter)
 {
-	char title[24];
+	static const char *const names[] = {[REPORT_WORKERS] = "worker ",
+		[REPORT_QUEUES] = "queue ",
+		[REPORT_INTERFACES] = "",
+		[REPORT_HOST] = ""};
+	char title[32];
 
 	if (text.key[0])
 		putchar('\n');
 	snprintf(text.key, sizeof(text.key), "%s", counter->group);
-	text_put(stdout, counter->group, has_columns(counter) ? NAME_WIDTH + 2 : 0);
+	text_put(stdout, headline(counter), has_columns(counter) ? NAME_WIDTH + 2 : 0);
 	if (has_columns(counter))
 		printf(" %12s", "total");
 	for (size_t i = 0; has_columns(counter) && i < counter->n; i++) {
-		snprintf(title, sizeof(title), "%s %" PRIu32, report_is_kernel(counter) ? "queue" : "worker",
-			counter->instance[i]);
-		printf(" %12s", title);
+		snprintf(
+			title, sizeof(title), "%s%s", names[report_instances(counter)], counter->instance[i]);
+		putchar(' ');
+		text_put_right(stdout, title, COLUMN_WIDTH);
 	}
 	putchar('\n');
 }
 
-/* Adds an outcome to the sum of its fate. */
-static void add_to_fate(const struct report_counter *counter)
+/* Adds a counter to the sum of its fate. */
+static void add_to_fate(struct fates *fates, const struct report_counter *counter)
 {
 	size_t i = 0;
 
-	while (i < text.fates && strcmp(text.fate[i].name, counter->fate) != 0)
+	while (i < fates->n && strcmp(fates->fate[i].name, counter->fate) != 0)
 		i++;
 	if (i == FATES_MAX)
 		return;
-	if (i == text.fates)
-		strcpy(text.fate[text.fates++].name, counter->fate);
-	text.fate[i].total += counter->total;
+	if (i == fates->n)
+		strcpy(fates->fate[fates->n++].name, counter->fate);
+	fates->fate[i].total += counter->total;
 }
 
 /* Prints what follows the numbers: an outcome's fate, and the explanation. */
@@ -185,8 +206,10 @@ static void put_remarks(const struct report_counter *counter)
 
 static void text_counter(const struct report_counter *counter)
 {
-	if (counter->fate[0])
-		add_to_fate(counter);
+	if (counter->fate[0] && report_instances(counter) != REPORT_INTERFACES)
+		add_to_fate(&text.outcomes, counter);
+	else if (counter->fate[0])
+		add_to_fate(&text.rules, counter);
 	if (counter->total == 0 && !text.all)
 		return;
 	if (strcmp(counter->group, text.key) != 0)
@@ -224,21 +247,32 @@ static void text_finding(const struct report_finding *finding)
 	}
 }
 
-/* Ends the counters with what became of all packets, by fate. */
-static void text_tail(void)
+/* Prints how many errors somebody has dealt with, and how many of them had which fate. */
+static void put_total(const char *who, const char *what, const struct fates *fates)
 {
-	uint64_t packets = 0;
+	uint64_t sum = 0;
 
-	if (text.report != OUTPUT_STATS)
-		return;
-	for (size_t i = 0; i < text.fates; i++)
-		packets += text.fate[i].total;
-	printf("%stotal: %" PRIu64 " packets", text.key[0] ? "\n" : "", packets);
-	for (size_t i = 0; i < text.fates; i++) {
-		printf("%s %" PRIu64 " ", i ? "," : ":", text.fate[i].total);
-		put_coloured(text.fate[i].name, 0, text.fate[i].total);
+	for (size_t i = 0; i < fates->n; i++)
+		sum += fates->fate[i].total;
+	printf("total by the %s: %" PRIu64 " %s", who, sum, what);
+	for (size_t i = 0; i < fates->n; i++) {
+		printf("%s %" PRIu64 " ", i ? "," : ":", fates->fate[i].total);
+		put_coloured(fates->fate[i].name, 0, fates->fate[i].total);
 	}
 	putchar('\n');
+}
+
+/* Ends the counters with what became of all packets, by fate. The two totals have no sum: each began at
+ * another time, and rules that do not copy see what the daemon has done, too. */
+static void text_tail(void)
+{
+	if (text.report != OUTPUT_STATS)
+		return;
+	if (text.key[0])
+		putchar('\n');
+	if (text.rules.n > 0)
+		put_total("kernel", "errors", &text.rules);
+	put_total("daemon", "packets", &text.outcomes);
 }
 
 const struct output output_text = {.head = text_head,

@@ -60,16 +60,24 @@ bool report_parse_map(struct report_map *map, char *line)
 	return text_number(&map->hits, field[4]);
 }
 
-/* Tells whether a counter is one of the kernel's, whose instances are queues. */
-bool report_is_kernel(const struct report_counter *counter)
+/* Tells whose values the instances of a counter are. Those of the host have one, which is called "-". */
+enum report_instances report_instances(const struct report_counter *counter)
 {
-	return strcmp(counter->group, "kernel") == 0;
+	static const struct {
+		const char *group;
+		enum report_instances instances;
+	} groups[] = {{"kernel", REPORT_QUEUES}, {"rules", REPORT_INTERFACES}, {"host", REPORT_HOST}};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (strcmp(counter->group, groups[i].group) == 0)
+			return groups[i].instances;
+	return REPORT_WORKERS;
 }
 
 /* Tells whether the value goes down as well as up. */
 bool report_is_gauge(const struct report_counter *counter)
 {
-	return report_is_kernel(counter) && strcmp(counter->name, "waiting") == 0;
+	return report_instances(counter) == REPORT_QUEUES && strcmp(counter->name, "waiting") == 0;
 }
 
 /* Finds a counter. Returns NULL if there is none of that name. */
@@ -121,15 +129,30 @@ static bool take_explanation(char *line, void *context)
 	       copy(counter->fate, sizeof(counter->fate), field[3]);
 }
 
-/* Adds the value of one instance, which must not have been seen yet. */
-static bool add_value(struct report_counter *counter, uint64_t instance, uint64_t value)
+/* Tells whether an instance of a counter can have a name. */
+static bool is_instance(const struct report_counter *counter, const char *name)
 {
-	if (counter->n == REPORT_INSTANCES_MAX || instance > UINT16_MAX)
+	uint64_t number;
+
+	switch (report_instances(counter)) {
+	case REPORT_INTERFACES:
+		return *name && strlen(name) < REPORT_INSTANCE_SIZE;
+	case REPORT_HOST:
+		return strcmp(name, "-") == 0;
+	default:
+		return text_number(&number, name) && number <= UINT16_MAX;
+	}
+}
+
+/* Adds the value of one instance, which must not have been seen yet. */
+static bool add_value(struct report_counter *counter, const char *instance, uint64_t value)
+{
+	if (counter->n == REPORT_INSTANCES_MAX || !is_instance(counter, instance))
 		return false;
 	for (size_t i = 0; i < counter->n; i++)
-		if (counter->instance[i] == instance)
+		if (strcmp(counter->instance[i], instance) == 0)
 			return false;
-	counter->instance[counter->n] = (uint32_t)instance;
+	strcpy(counter->instance[counter->n], instance);
 	counter->value[counter->n++] = value;
 	counter->total += value;
 	return true;
@@ -139,21 +162,35 @@ static bool add_value(struct report_counter *counter, uint64_t instance, uint64_
 static bool take_value(char *line, void *context)
 {
 	struct report_counter *counter;
-	uint64_t instance, value;
+	uint64_t value;
 	char *field[4];
 
 	if (text_split(line, field, 4) < 4)
 		return false;
-	if (!text_number(&instance, field[2]) || !text_number(&value, field[3]))
+	if (!text_number(&value, field[3]))
 		return false;
 	counter = find_or_add(context, field[0], field[1]);
-	return counter && add_value(counter, instance, value);
+	return counter && add_value(counter, field[2], value);
 }
 
-/* Asks for all counters and their explanations. Returns false after a message. */
+/* Leaves out what was explained and has no value: it is not 0, but not known here. */
+static void forget_unknown(struct report_counters *counters)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < counters->n; i++)
+		if (counters->counter[i].n > 0)
+			counters->counter[n++] = counters->counter[i];
+	counters->n = n;
+}
+
+/* Asks for all counters that the daemon knows, and their explanations. Returns false after a message. */
 bool report_ask_counters(struct report_counters *counters, const char *socket)
 {
 	counters->n = 0;
-	return client_ask(socket, "explain", CLIENT_PATIENCE, take_explanation, counters) &&
-	       client_ask(socket, "stats", CLIENT_PATIENCE, take_value, counters);
+	if (!client_ask(socket, "explain", CLIENT_PATIENCE, take_explanation, counters) ||
+		!client_ask(socket, "stats", CLIENT_PATIENCE, take_value, counters))
+		return false;
+	forget_unknown(counters);
+	return true;
 }

@@ -28,17 +28,21 @@ struct report_finding {
 	const char *check, *state, *sentence, *mend;
 };
 
-#define REPORT_INSTANCES_MAX 64	 /* workers, or queues of the kernel */
+#define REPORT_INSTANCES_MAX 64	 /* workers, queues of the kernel, or interfaces */
+#define REPORT_INSTANCE_SIZE 16	 /* of the longest name of one, with its NUL */
 #define REPORT_COUNTERS_MAX  256 /* many times what any daemon has */
 
-/* One counter, summed over the workers (group kernel: over the queues). */
+/* Whose values the instances of a counter are, which its group tells. */
+enum report_instances { REPORT_WORKERS, REPORT_QUEUES, REPORT_INTERFACES, REPORT_HOST };
+
+/* One counter, summed over its instances. */
 struct report_counter {
 	char group[24], name[40];
-	char fate[16];	    /* of an outcome; else "" */
+	char fate[16];	    /* of an outcome, and of what the rules do like one; else "" */
 	char sentence[160]; /* what it counts; "" where the daemon does not say */
 	uint64_t total;
-	size_t n; /* instances that reported it */
-	uint32_t instance[REPORT_INSTANCES_MAX];
+	size_t n;						   /* instances that reported it */
+	char instance[REPORT_INSTANCES_MAX][REPORT_INSTANCE_SIZE]; /* a number, or an interface's name */
 	uint64_t value[REPORT_INSTANCES_MAX];
 };
 
@@ -54,7 +58,7 @@ bool report_parse_map(struct report_map *map, char *line);
 
 bool report_ask_counters(struct report_counters *counters, const char *socket);
 struct report_counter *report_find(struct report_counters *counters, const char *group, const char *name);
-bool report_is_kernel(const struct report_counter *counter);
+enum report_instances report_instances(const struct report_counter *counter);
 bool report_is_gauge(const struct report_counter *counter);
 
 #endif

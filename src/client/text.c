@@ -48,3 +48,16 @@ void text_put(FILE *out, const char *text, int width)
 	if (columns < width)
 		fprintf(out, "%*s", width - columns, "");
 }
+
+/* Prints text as text_put() does, behind what pads it to width columns. */
+void text_put_right(FILE *out, const char *text, int width)
+{
+	const char *at = text;
+	int columns = 0;
+
+	for (size_t length; *at; columns++)
+		utf8_visible(&at, &length);
+	if (columns < width)
+		fprintf(out, "%*s", width - columns, "");
+	text_put(out, text, 0);
+}

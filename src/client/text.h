@@ -13,5 +13,6 @@
 size_t text_split(char *line, char *fields[], size_t max);
 bool text_number(uint64_t *number, const char *text);
 void text_put(FILE *out, const char *text, int width);
+void text_put_right(FILE *out, const char *text, int width);
 
 #endif

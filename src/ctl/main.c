@@ -32,7 +32,7 @@ static const struct command {
 	const char *sentence;
 } commands[] = {
 	{"status", command_status, "j", "what runs, since when, with which configuration"},
-	{"stats", command_stats, "aejkp", "what became of the packets; the kernel's queues"},
+	{"stats", command_stats, "aejkp", "what became of the errors; the kernel's queues"},
 	{"maps", command_maps, "j", "the address maps and how often each was used"},
 	{"reload", command_reload, "", "read the configuration again; a bad one is refused"},
 	{"upgrade", command_upgrade, "", "the installed program takes over; nothing is lost"},

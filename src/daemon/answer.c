@@ -13,8 +13,21 @@
 #include "core/utf8.h"
 #include "io/clock.h"
 #include "io/queue_counters.h"
+#include "io/rule_counters.h"
 
 #define MAPS_PER_PIECE 512
+
+static const char *const rule_counter_names[] = {
+#define RULE_COUNTER(name, text, fate, sentence) text,
+#include "io/rule_counters.def"
+#undef RULE_COUNTER
+};
+
+static const char *const host_counter_names[] = {
+#define HOST_COUNTER(name, text, sentence) text,
+#include "io/host_counters.def"
+#undef HOST_COUNTER
+};
 
 static bool end_answer(FILE *out)
 {
@@ -78,11 +91,36 @@ static void print_kernel_counters(FILE *out, const struct queue *q, const struct
 	fprintf(out, "kernel\tid-sequence\t%u\t%" PRIu32 "\n", queue, c->id_sequence - q->base_id);
 }
 
+/* Prints what the rules count. Every interface has a value of each counter that there is. */
+static void print_rule_counters(FILE *out, struct mnl_socket *socket)
+{
+	struct rule_counters counters;
+
+	if (!rule_counters_read(socket, &counters))
+		return;
+	for (unsigned c = 0; c < RULE_COUNTER_COUNT; c++)
+		for (size_t i = 0; counters.present[c] && i < counters.n; i++)
+			fprintf(out, "rules\t%s\t%s\t%" PRIu64 "\n", rule_counter_names[c],
+				counters.row[i].interface, counters.row[i].packets[c]);
+}
+
+static void print_host_counters(FILE *out, const struct host_counters *host)
+{
+	uint64_t value;
+
+	for (unsigned c = 0; c < HOST_COUNTER_COUNT; c++)
+		if (host_counters_read(host, c, &value))
+			fprintf(out, "host\t%s\t-\t%" PRIu64 "\n", host_counter_names[c], value);
+}
+
+/* The rules come first, as in a packet's way: what they have handed over is then no more than what is known
+ * of it further on. */
 static bool answer_stats(struct daemon *daemon, struct control_request *request, FILE *out)
 {
 	struct queue_counters counters;
 
 	(void)request;
+	print_rule_counters(out, daemon->rule_counters);
 	for (unsigned w = 0; w < daemon->workers.n; w++)
 		for (unsigned c = 0; c < STATS_COUNT; c++)
 			fprintf(out, "%s\t%s\t%u\t%" PRIu64 "\n", stats_text(c)->group, stats_text(c)->name,
@@ -93,22 +131,42 @@ static bool answer_stats(struct daemon *daemon, struct control_request *request,
 		if (queue_counters_read(daemon->counters, queue->gate.number, &counters))
 			print_kernel_counters(out, queue, &counters);
 	}
+	print_host_counters(out, &daemon->host_counters);
 	return end_answer(out);
 }
 
-static bool answer_explain(struct daemon *daemon, struct control_request *request, FILE *out)
+static void explain_stats(FILE *out, unsigned from, unsigned to)
 {
-	(void)daemon;
-	(void)request;
-	for (unsigned c = 0; c < STATS_COUNT; c++) {
+	for (unsigned c = from; c < to; c++) {
 		const struct stats_text *text = stats_text(c);
 
 		fprintf(out, "%s\t%s\t%s%s%s\n", text->group, text->name, text->sentence,
 			text->fate ? "\t" : "", text->fate ? text->fate : "");
 	}
+}
+
+/* Explains the counters in the order in which clients show them: what the rules do beside the outcomes, for
+ * both say what became of errors. */
+static bool answer_explain(struct daemon *daemon, struct control_request *request, FILE *out)
+{
+	(void)daemon;
+	(void)request;
+	explain_stats(out, 0, STATS_OUTCOME);
+#define FATE_FIELD_REWRITTEN "\trewritten"
+#define FATE_FIELD_PASSED    "\tpassed"
+#define FATE_FIELD_LEAKED    "\tleaked"
+#define FATE_FIELD_NONE	     ""
+#define RULE_COUNTER(name, text, fate, sentence)                                                             \
+	fputs("rules\t" text "\t" sentence FATE_FIELD_##fate "\n", out);
+#include "io/rule_counters.def"
+#undef RULE_COUNTER
+	explain_stats(out, STATS_OUTCOME, STATS_COUNT);
 #define QUEUE_COUNTER(name, sentence) fputs("kernel\t" name "\t" sentence "\n", out);
 #include "io/queue_counters.def"
 #undef QUEUE_COUNTER
+#define HOST_COUNTER(name, text, sentence) fputs("host\t" text "\t" sentence "\n", out);
+#include "io/host_counters.def"
+#undef HOST_COUNTER
 	return end_answer(out);
 }
 
@@ -179,7 +237,7 @@ static const struct request {
 	const char *sentence;
 } requests[] = {
 	{"status", answer_status, "what the daemon is and does"},
-	{"stats", answer_stats, "every counter: group, name, worker or queue, value"},
+	{"stats", answer_stats, "every counter: group, name, worker, queue or interface, value"},
 	{"explain", answer_explain, "what every counter means: group, name, sentence, fate"},
 	{"maps", answer_maps, "every map: private, public, part, outside, hits, place"},
 	{"reload", answer_reload, "read the configuration again"},

@@ -11,6 +11,8 @@
 #include "daemon/upgrade.h"
 #include "engine/workers.h"
 #include "io/control.h"
+#include "io/host_counters.h"
+#include "io/rule_counters.h"
 #include "rules/own.h"
 
 struct daemon {
@@ -22,9 +24,11 @@ struct daemon {
 	struct handover handover;
 	struct control *control;
 	int counters, link, signals; /* descriptors */
-	bool hung;		     /* errors are not taken, but pass */
-	bool stop, upgrade;	     /* asked for */
-	bool keep;		     /* stop, but leave the queues to the next program */
+	struct host_counters host_counters;
+	struct mnl_socket *rule_counters; /* NULL: not to be had */
+	bool hung;			  /* errors are not taken, but pass */
+	bool stop, upgrade;		  /* asked for */
+	bool keep;			  /* stop, but leave the queues to the next program */
 };
 
 int daemon_run(struct daemon *daemon, struct config *config);		       /* in run.c */

@@ -76,6 +76,8 @@ static void open_counters(struct daemon *daemon)
 			strerror(errno));
 	else
 		handover_keep(&daemon->handover, "counters", daemon->counters);
+	daemon->host_counters = host_counters_open();
+	daemon->rule_counters = rule_counters_open();
 }
 
 static bool open_descriptors(struct daemon *daemon)
@@ -189,6 +191,8 @@ static void close_all(struct daemon *daemon)
 	own_rules_close(&daemon->own_rules);
 	guard_dismiss(&daemon->guard);
 	control_close(daemon->control);
+	rule_counters_close(daemon->rule_counters);
+	host_counters_close(&daemon->host_counters);
 	workers_fini(&daemon->workers);
 }
 
@@ -197,6 +201,7 @@ static bool init(struct daemon *daemon, struct config *config)
 	struct policy *policy = policy_new(config, 1);
 
 	daemon->counters = daemon->link = daemon->signals = -1;
+	daemon->host_counters = (struct host_counters){{-1, -1}};
 	daemon->times = (struct state_times){
 		.started = time(NULL), .started_monotonic = (time_t)(clock_milliseconds() / 1000)};
 	if (policy && workers_init(&daemon->workers, policy))

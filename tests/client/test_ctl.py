@@ -33,12 +33,16 @@ STATUS = (
 )
 EXPLAIN = (
     "queue\treceived\tpackets that the kernel handed to this worker\n"
+    "rules\tuntouched\terrors that needed nothing\tpassed\n"
+    "rules\touter\terrors that the kernel changed\trewritten\n"
+    "rules\tcopied\terrors that must be read\n"
     "outcome\touter\tthe outer source was made public\trewritten\n"
     "outcome\talready-right\tno address in it needed changing\tpassed\n"
     "outcome\tleaked-outer\tleaves with a private source\tleaked\n"
     "outcome\ttruncated\ttoo short\tmalformed\n"
     "kernel\twaiting\tpackets in the queue \\ now\n"
     "kernel\tqueue-dropped\tpackets that found the queue full\n"
+    "host\ticmp-out-errors\tmessages that could not be sent\n"
     "ok\n"
 )
 VALUES = {
@@ -55,11 +59,19 @@ MAPS = (
 )
 
 
-def stats(values=VALUES, *kernel):
-    """The answer to stats, a worker after the other, as a daemon might send it; then queue after queue."""
-    lines = [f"{g}\t{n}\t{w}\t{v[w]}" for w in (0, 1) for (g, n), v in values.items()]
+RULES = {"untouched": {"eth0": 5, "wan.7": 1}, "outer": {"eth0": 12, "wan.7": 0}, "copied": {"eth0": 40, "wan.7": 2}}
+COPIED = {"untouched": 5, "outer": 12, "leaked-outer": 1, "copied": 52, "queued": 52}  # goes with BALANCED
+
+
+def stats(values=VALUES, *kernel, rules=None, host=None):
+    """The answer to stats, the rules first, then a worker after the other, as a daemon might send it; then queue after
+    queue."""
+    lines = [f"rules\t{name}\t{interface}\t{value}" for name, counters in (rules or {}).items()
+             for interface, value in (counters.items() if isinstance(counters, dict) else [("eth0", counters)])]
+    lines += [f"{g}\t{n}\t{w}\t{v[w]}" for w in (0, 1) for (g, n), v in values.items()]
     lines += [f"kernel\t{name}\t{queue}\t{value}" for queue, counters in enumerate(kernel or [KERNEL])
               for name, value in counters.items()]
+    lines += [f"host\t{name}\t-\t{value}" for name, value in (host or {}).items()]
     return "\n".join(lines + ["ok\n"])
 
 
@@ -202,7 +214,7 @@ def test_stats_for_people(daemon):
 queue
   received                             42
 
-outcome
+outcome: by the daemon
   outer                                30  rewritten
   already-right                         9  passed
   leaked-outer                          3  leaked
@@ -211,8 +223,39 @@ kernel
   waiting                               3
   queue-dropped              18446744073709551615
 
-total: 42 packets: 30 rewritten, 9 passed, 3 leaked, 0 malformed
+total by the daemon: 42 packets: 30 rewritten, 9 passed, 3 leaked, 0 malformed
 """
+
+
+def test_stats_with_the_kernel_s_part_beside_the_daemon_s(daemon):
+    daemon.answers["stats"] = stats(rules=RULES, host={"icmp-out-errors": 3})
+    said = ask(daemon, "stats")
+    assert """
+rules: by the kernel
+  untouched                             6  passed
+  outer                                12  rewritten
+  copied                               42
+
+outcome: by the daemon
+  outer                                30  rewritten
+""" in said
+    assert said.endswith("""
+host
+  icmp-out-errors                       3
+
+total by the kernel: 18 errors: 6 passed, 12 rewritten
+total by the daemon: 42 packets: 30 rewritten, 9 passed, 3 leaked, 0 malformed
+""")
+    columns = [line.split() for line in ask(daemon, "stats", "--all").splitlines()]
+    assert ["rules:", "by", "the", "kernel", "total", "eth0", "wan.7"] in columns
+    assert ["copied", "42", "40", "2"] in columns
+
+
+def test_interfaces_with_strange_names_stay_in_their_column(daemon):
+    daemon.answers["stats"] = "rules\tcopied\té\t1\nrules\tcopied\t\x1b[2J\t2\nok\n"
+    lines = [line for line in ask(daemon, "stats", "--all").splitlines() if line.startswith(("rules", "  copied"))]
+    assert lines[0].endswith(" " * 12 + "é" + " " * 9 + "?[2J")
+    assert len(lines[0]) == len(lines[1])
 
 
 def test_stats_all_has_zeros_and_workers(daemon):
@@ -230,7 +273,7 @@ def test_stats_explain(daemon):
 
 def test_stats_of_an_idle_daemon(daemon):
     daemon.answers["stats"] = stats({key: (0, 0) for key in VALUES}, {})
-    assert ask(daemon, "stats") == "total: 0 packets: 0 rewritten, 0 passed, 0 leaked, 0 malformed\n"
+    assert ask(daemon, "stats") == "total by the daemon: 0 packets: 0 rewritten, 0 passed, 0 leaked, 0 malformed\n"
 
 
 BALANCED = {
@@ -242,9 +285,9 @@ BALANCED_KERNEL = ({"waiting": 1, "queue-dropped": 7, "user-dropped": 3, "id-seq
                    {"waiting": 0, "queue-dropped": 0, "user-dropped": 0, "id-sequence": 12})
 
 
-def balanced(**kernel):
+def balanced(rules=None, host=None, **kernel):
     """Balanced accounts, but for these counters of the first queue."""
-    return stats(BALANCED, {**BALANCED_KERNEL[0], **kernel}, BALANCED_KERNEL[1])
+    return stats(BALANCED, {**BALANCED_KERNEL[0], **kernel}, BALANCED_KERNEL[1], rules=rules, host=host)
 
 
 def test_check_of_right_accounts(daemon):
@@ -270,6 +313,58 @@ def test_check_does_not_add_a_counter_whose_name_is_part_of_another(daemon, coun
     daemon.answers["stats"] = balanced()
     assert said == ask(daemon, "stats", "--check")
     assert said.endswith("every packet is accounted for\n")
+
+
+def amounts(text):
+    """What is said of each amount of a check, its indentation apart."""
+    return dict(re.findall(r"^ *(.*\S) +(\d+)$", text, re.M))
+
+
+def test_check_begins_at_what_the_rules_saw(daemon):
+    daemon.answers["stats"] = balanced(COPIED, {"icmp-out-errors": 3, "icmp6-out-errors": 4})
+    said = ask(daemon, "stats", "--check")
+    assert said.splitlines()[:7] == [f"{what:<54} {amount:12}" for what, amount in [
+        ("seen by the capture rules", 70), ("  untouched: needed nothing", 5),
+        ("  changed by the kernel: the outer source", 12), ("  left with a private source: no map covers it", 1),
+        ("  copied, to be read", 52), ("    vanished before the queue", 0), ("handed over by the capture rules", 52)]]
+    assert amounts(said)["ICMP that the kernel could not send (OutErrors)"] == "7"
+    assert said.splitlines()[-1] == "every packet is accounted for"
+
+
+def test_check_sees_a_copy_that_vanished(daemon):
+    daemon.answers["stats"] = balanced({**COPIED, "copied": 54})
+    done = ctl("-s", daemon.path, "stats", "--check")
+    assert done.returncode == 1
+    wrong, = [line for line in done.stdout.decode().splitlines() if line.startswith("WRONG: ")]
+    assert wrong == ("WRONG: 2 copies of errors vanished before the queue: look for a drop in a raw or mangle output "
+                     "chain, and at the routes to their next hop")
+
+
+def test_check_while_copies_are_made(daemon):
+    """They are counted as copied before they are as queued, and read before that."""
+    daemon.answers["stats"] = [
+        stats({**BALANCED, ("queue", "received"): (30 + n, 12), ("outcome", "outer"): (30 + n, 12),
+               ("verdict", "accepted"): (20 + n, 0)}, {**BALANCED_KERNEL[0], "id-sequence": 33 + n}, BALANCED_KERNEL[1],
+              rules={**COPIED, "copied": 53 + n, "queued": 52 + n}) for n in range(100)]
+    assert ask(daemon, "stats", "--check").endswith("every packet is accounted for\n")
+
+
+def test_check_of_rules_that_do_not_copy(daemon):
+    """What they queue are no copies, and what they do not queue leaves unread."""
+    rules = {name: n for name, n in COPIED.items() if name != "copied"}
+    daemon.answers["stats"] = balanced({**rules, "unread": 9})
+    said = ask(daemon, "stats", "--check")
+    assert amounts(said)["seen by the capture rules"] == "27"
+    assert amounts(said)["left unread: these rules do not copy"] == "9"
+    assert amounts(said)["handed over by the capture rules"] == "52"
+    assert "copied" not in said and said.splitlines()[-1] == "every packet is accounted for"
+
+
+def test_check_of_rules_younger_than_the_daemon(daemon):
+    daemon.answers["stats"] = balanced({**COPIED, "copied": 3, "queued": 3})
+    said = ask(daemon, "stats", "--check").splitlines()
+    assert said[0] == "the capture rules were loaded after the daemon had begun to count"
+    assert said[-1] == "of what entered the queue, every packet is accounted for"
 
 
 MANY = 5 << 32  # the kernel's sequence of each queue has wrapped
@@ -359,7 +454,15 @@ def test_stats_json(daemon):
     assert counters[-1] == {"group": "kernel", "name": "queue-dropped", "value": 2**64 - 1, "queues": {"0": 2**64 - 1}}
     assert len(counters) == 7
     explained = json.loads(ask(daemon, "stats", "--json", "--explain"))["counters"]
-    assert explained[3]["explanation"] == "leaves with a private source"
+    assert {c["name"]: c["explanation"] for c in explained}["leaked-outer"] == "leaves with a private source"
+
+
+def test_stats_json_of_the_rules_and_the_host(daemon):
+    daemon.answers["stats"] = stats(rules={"outer": {"eth0": 12, 'w"\\n': 1}}, host={"icmp-out-errors": 3})
+    counters = json.loads(ask(daemon, "stats", "--json"))["counters"]
+    assert {"group": "rules", "name": "outer", "fate": "rewritten", "value": 13,
+            "interfaces": {"eth0": 12, 'w"\\n': 1}} in counters
+    assert {"group": "host", "name": "icmp-out-errors", "value": 3} in counters
 
 
 def test_json_without_rows(daemon):
@@ -370,7 +473,7 @@ def test_json_without_rows(daemon):
 
 
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
-SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{(%s(?:,%s)*)\} ([0-9]+)" % (LABEL, LABEL))
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(%s(?:,%s)*)\})? ([0-9]+)" % (LABEL, LABEL))
 
 
 def read_prometheus(text):
@@ -392,7 +495,7 @@ def read_prometheus(text):
             match = SAMPLE.fullmatch(line)
             assert match, line
             assert match[1] == current
-            labels = tuple(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[2]))
+            labels = tuple(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[2] or ""))
             assert len(dict(labels)) == len(labels)
             assert (match[1], labels) not in samples
             samples[match[1], labels] = int(match[3])
@@ -410,6 +513,15 @@ def test_stats_prometheus(daemon):
     assert samples["icmpnatd_queue_total", (("name", "received"), ("worker", "1"))] == 12
     assert samples["icmpnatd_kernel_queue_dropped_total", (("queue", "0"),)] == 2**64 - 1
     assert len(samples) == 12
+
+
+def test_stats_prometheus_of_the_rules_and_the_host(daemon):
+    daemon.answers["stats"] = stats(rules={"outer": {"eth0": 12, 'w"': 1}, "copied": 7}, host={"icmp-out-errors": 3})
+    _, samples = read_prometheus(ask(daemon, "stats", "--prometheus"))
+    assert samples["icmpnatd_rules_total", (("name", "outer"), ("fate", "rewritten"), ("interface", "eth0"))] == 12
+    assert samples["icmpnatd_rules_total", (("name", "outer"), ("fate", "rewritten"), ("interface", 'w\\"'))] == 1
+    assert samples["icmpnatd_rules_total", (("name", "copied"), ("interface", "eth0"))] == 7
+    assert samples["icmpnatd_host_icmp_out_errors_total", ()] == 3
 
 
 def test_stats_prometheus_of_strange_names(daemon):
@@ -590,6 +702,8 @@ def test_longest_line(daemon):
 @pytest.mark.parametrize("answer", [
     "a\tb\t0\n", "a\tb\t0\t-1\n", "a\tb\t0\t+1\n", "a\tb\t0\t 1\n", "a\tb\t0\t01\n", "a\tb\t0\t\n",
     "a\tb\t0\t18446744073709551616\n", "a\tb\tx\t1\n", "a\tb\t65536\t1\n", "a\tb\t0\t1\na\tb\t0\t1\n",
+    "rules\tb\t\t1\n", "rules\tb\t" + "i" * 16 + "\t1\n", "rules\tb\teth0\t1\n" * 2,
+    "".join(f"rules\tb\teth{n}\t1\n" for n in range(65)), "host\tb\t0\t1\n", "host\tb\t-\t1\n" * 2,
     "g" * 24 + "\tb\t0\t1\n", "a\t" + "n" * 40 + "\t0\t1\n",
     "".join(f"a\tb\t{n}\t1\n" for n in range(65)), "".join(f"a\tb{n}\t0\t1\n" for n in range(257)),
 ], ids=lambda answer: repr(answer[:20]))

@@ -52,14 +52,15 @@ def test_status_of_an_interface_that_comes_and_goes(stopped):
 
 def test_stats_and_explain_name_the_same(daemon):
     explained = daemon.ask("explain")
-    present = [row[:2] for row in explained if row[0] != "kernel" or KERNEL_COUNTERS]
-    assert [row[:2] for row in daemon.ask("stats")] == present
-    for group, _, sentence, *fate in explained:
+    present = [row[:2] for row in explained if row[0] not in ("rules", "kernel")]
+    present += [row[:2] for row in explained if row[0] == "kernel" and KERNEL_COUNTERS]
+    assert sorted(row[:2] for row in daemon.ask("stats")) == sorted(present)
+    for group, name, sentence, *fate in explained:
         assert sentence
-        assert len(fate) == (group == "outcome")
+        assert len(fate) == (group == "outcome" or group == "rules" and name not in ("copied", "unread", "queued"))
         assert not fate or fate[0] in ("rewritten", "passed", "leaked", "malformed")
     groups = list(dict.fromkeys(row[0] for row in explained))
-    assert sorted(groups) == ["flow", "kernel", "outcome", "queue", "type", "verdict"]
+    assert sorted(groups) == ["flow", "host", "kernel", "outcome", "queue", "rules", "type", "verdict"]
     names = [row[1] for row in explained if row[0] == "type"]
     assert names == ["destination-unreachable", "time-exceeded", "parameter-problem", "destination-unreachable-v6",
                      "packet-too-big-v6", "time-exceeded-v6", "parameter-problem-v6"]
@@ -252,7 +253,7 @@ def test_client(daemon):
     assert 'icmpnatd_queue_total{name="received",worker="0"} 1\n' in metrics
     if KERNEL_COUNTERS:
         assert '# TYPE icmpnatd_kernel_waiting gauge\nicmpnatd_kernel_waiting{queue="0"} 0\n' in metrics
-    assert daemon.ctl("stats").stdout.splitlines()[-1].startswith("total: 1 packets: ")
+    assert daemon.ctl("stats").stdout.splitlines()[-1].startswith("total by the daemon: 1 packets: ")
     assert daemon.ctl("reload").stdout == "configuration reloaded\n"
     assert daemon.ctl("watch", "-n1", "-i0.1").returncode == 0
     for command in ("status", "stats", "maps"):

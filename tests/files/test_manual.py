@@ -96,6 +96,10 @@ def counters():
     assert len(kernel) == 4
     for name, sentence in kernel:
         yield "kernel", name, sentence
+    for _, name, _, sentence in entries("src/io/rule_counters.def", "RULE_COUNTER", "wsws"):
+        yield "rules", name, sentence
+    for _, name, sentence in entries("src/io/host_counters.def", "HOST_COUNTER", "wss"):
+        yield "host", name, sentence
     for _, version, number, name, _ in entries("src/core/icmp_type.def", "ICMP_TYPE", "wwwsw"):
         v6 = version == "6"
         yield "type", name + "-v6" * v6, f"ICMP{'v6' * v6} type {number}"

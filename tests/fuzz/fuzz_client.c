@@ -188,7 +188,7 @@ static void check_json(const char *text)
 	EXPECT(*json.next == '\0');
 }
 
-/* Every line is a comment or a sample: name{labels} value. */
+/* Every line is a comment or a sample: name{labels} value, or name value. */
 static void check_prometheus(char *text)
 {
 	for (char *line; (line = strsep(&text, "\n"));) {
@@ -197,7 +197,8 @@ static void check_prometheus(char *text)
 		if (*line == '\0' || strncmp(line, "# HELP icmpnatd_", 16) == 0 ||
 			strncmp(line, "# TYPE icmpnatd_", 16) == 0)
 			continue;
-		EXPECT(strncmp(line, "icmpnatd_", 9) == 0 && labels && end && end > labels);
+		EXPECT(strncmp(line, "icmpnatd_", 9) == 0 && !labels == !end && end >= labels);
+		end = end ? end : line + strcspn(line, " ") - 1;
 		EXPECT(end[1] == ' ' && end[2] && end[2 + strspn(end + 2, "0123456789")] == '\0');
 	}
 }

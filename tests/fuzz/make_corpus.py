@@ -416,10 +416,11 @@ def client(name, command, *answers, output=TEXT, pieces=0, flags=0):
 def clients():
     status = (b"version\t0.1.0\npid\t12\nuptime\t3661\nstarted\t1700000000\nfile\t/etc/x\nloaded\t1700000001\nmaps\t2\n"
               b"lookup\tauto\nattached-flows\tyes\nworkers\t1\nqueues\t0\noutside\teth0\tup\noutside\teth1\tmissing\nok\n")
-    explain = (b"queue\treceived\tpackets that came\noutcome\touter\tmade public\trewritten\n"
+    explain = (b"queue\treceived\tpackets that came\nrules\touter\tby the kernel\trewritten\noutcome\touter\tmade public\trewritten\n"
                b"outcome\tleaked-inner\tquotes a private address\tleaked\nkernel\twaiting\tnow in the queue\nok\n")
     stats = (b"queue\treceived\t0\t10\nqueue\treceived\t1\t3\noutcome\touter\t0\t13\noutcome\tleaked-inner\t0\t0\n"
-             b"kernel\twaiting\t0\t1\nkernel\tid-sequence\t0\t4294967295\nok\n")
+             b"kernel\twaiting\t0\t1\nkernel\tid-sequence\t0\t4294967295\n"
+             b"rules\touter\teth0\t12\nrules\touter\t\xff\"\\\x1b\t1\nhost\ticmp-out-errors\t-\t3\nok\n")
     maps = (b"10.0.0.0/8\t192.0.2.1\touter\t*\t0\t/etc/x:3\n"
             b"fd00::/64\t2001:db8::/64\tboth\teth0\t18446744073709551615\t/etc/x:4\nok\n")
     odd = b"\xff\x1b[1m\t\"\\\x7f\xc2\x85\t\xe2\x82\t\xed\xa0\x80\nok\n"
