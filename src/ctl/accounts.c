@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The accounts: what the rules handed over must be what became of it, at each step. The rules' counters are
- * the firewall's, the numbers and the drops the kernel queue's, the rest the daemon's; none of them knows
- * of the others. They are read twice: of two numbers that grow while they are read, neither may have been
- * larger at first than the other was at last.
+ * The accounts: what the rules saw must be what became of it, at each step. The rules' counters are the
+ * firewall's, the numbers and the drops the kernel queue's, the rest the daemon's; none of them knows of the
+ * others. They are read twice: of two numbers that grow while they are read, neither may have been larger at
+ * first than the other was at last.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,13 @@
 #define READINGS 20 /* until nothing moves between two */
 
 enum amount {
-	HANDED,	  /* by the rules */
+	UNTOUCHED, /* by anybody: these four the rules saw, and did not copy */
+	CHANGED,   /* by the kernel */
+	LEAKED,
+	UNREAD,
+	COPIED,
+	QUEUED,	  /* handed over by the rules */
+	DIRECT,	  /* of these, errors themselves, not copies */
 	OVERFLOW, /* found the queue full, and were dropped */
 	NUMBERED, /* entered the queue */
 	MISSED,	  /* of these, found no room in the socket */
@@ -27,6 +33,7 @@ enum amount {
 	REFUSED,
 	UNSENT,
 	WAITING,
+	UNSENDABLE, /* by the kernel, whatever it was */
 	AMOUNTS
 };
 
@@ -34,8 +41,11 @@ struct account {
 	uint64_t amount[AMOUNTS];
 	size_t n_queues;
 	uint64_t numbered[REPORT_INSTANCES_MAX], taken[REPORT_INSTANCES_MAX]; /* of each queue */
-	bool has_rules;							      /* HANDED is known */
+	bool has_rules;							      /* QUEUED is known */
+	bool sees; /* nft's rules tell what they see */
+	bool copies;
 	bool has_kernel;
+	bool has_host;
 };
 
 /* The counters that make each amount. */
@@ -43,6 +53,12 @@ static const struct {
 	enum amount amount;
 	const char *group, *name; /* NULL: all of the group */
 } parts[] = {
+	{UNTOUCHED, "rules", "untouched"},
+	{CHANGED, "rules", "outer"},
+	{LEAKED, "rules", "leaked-outer"},
+	{UNREAD, "rules", "unread"},
+	{COPIED, "rules", "copied"},
+	{QUEUED, "rules", "queued"},
 	{OVERFLOW, "kernel", "queue-dropped"},
 	{MISSED, "queue", "missed"},
 	{RECEIVED, "queue", "received"},
@@ -56,6 +72,7 @@ static const struct {
 	{REFUSED, "verdict", "refused-other"},
 	{UNSENT, "verdict", "unsent"},
 	{WAITING, "kernel", "waiting"},
+	{UNSENDABLE, "host", NULL},
 };
 
 /* Adds a counter to the amount that it is part of, if there is one. */
@@ -91,22 +108,49 @@ static void read_queues(struct account *account, struct report_counters *counter
 	}
 }
 
-/* Reads the accounts: the rules first, then the daemon. Returns false after a message. */
+/* Takes what iptables counts. Returns false if that cannot be read. */
+static bool take_iptables(struct account *account)
+{
+	struct ruleset_counts counts;
+
+	if (!ruleset_count_iptables(&counts))
+		return false;
+	account->amount[COPIED] = counts.copied;
+	account->amount[QUEUED] = counts.queued;
+	account->amount[DIRECT] = counts.queued - counts.queued_copies;
+	return true;
+}
+
+/* Adds the counters that the daemon reports. */
+static void add_counters(struct account *account, struct report_counters *counters)
+{
+	account->sees = report_find(counters, "rules", "untouched");
+	account->copies = report_find(counters, "rules", "copied");
+	account->has_kernel = report_find(counters, "kernel", "waiting");
+	account->has_host = report_find(counters, "host", "icmp-out-errors");
+	for (size_t i = 0; i < counters->n; i++)
+		add_counter(account->amount, &counters->counter[i]);
+	if (account->sees && !account->copies)
+		account->amount[DIRECT] = account->amount[QUEUED];
+	read_queues(account, counters);
+}
+
+/* Reads the accounts: the rules first, then the daemon, which reads nft's rules first, too. Where these are
+ * there, iptables has no more to tell: at most it queues what nft has counted. Returns false after a message.
+ */
 static bool read_account(struct account *account, const char *socket)
 {
 	static struct report_counters counters;
-	struct ruleset ruleset;
 
-	*account = (struct account){.has_rules = false};
-	account->has_rules =
-		ruleset_read(&ruleset) == 0 && ruleset_queued(&ruleset, &account->amount[HANDED]);
-	ruleset_free(&ruleset);
+	*account = (struct account){.has_rules = true};
 	if (!report_ask_counters(&counters, socket))
 		return false;
-	account->has_kernel = report_find(&counters, "kernel", "waiting");
-	for (size_t i = 0; i < counters.n; i++)
-		add_counter(account->amount, &counters.counter[i]);
-	read_queues(account, &counters);
+	if (!report_find(&counters, "rules", "queued")) {
+		account->has_rules = take_iptables(account);
+		if (!report_ask_counters(&counters, socket))
+			return false;
+	}
+	add_counters(account, &counters);
 	return true;
 }
 
@@ -151,6 +195,41 @@ static bool queues_match(const struct account *first, const struct account *last
 	return true;
 }
 
+static uint64_t reached_the_queue(const struct account *account)
+{
+	return account->amount[NUMBERED] + account->amount[OVERFLOW];
+}
+
+/* Tells whether the rules that queue were loaded after the daemon began to count. They are read before the
+ * kernel's counters: unless younger, their last reading is at least the first one of what reached the queue.
+ */
+static bool are_rules_younger(const struct account *first, const struct account *last)
+{
+	return last->amount[QUEUED] < reached_the_queue(first);
+}
+
+/* Returns how many copies, all of which went to the output hook at once, the rules there have not queued. */
+static uint64_t vanished(const struct account *first, const struct account *last)
+{
+	const uint64_t copied = first->amount[COPIED], queued = last->amount[QUEUED] - last->amount[DIRECT];
+
+	return copied > queued ? copied - queued : 0;
+}
+
+/* Complains if copies have vanished. Returns whether none has. */
+static bool check_copies(const struct account *first, const struct account *last)
+{
+	const uint64_t n = vanished(first, last);
+
+	if (n == 0)
+		return true;
+	printf("WRONG: %" PRIu64
+	       " copies of errors vanished before the queue: look for a drop in a raw or mangle "
+	       "output chain, and at the routes to their next hop\n",
+		n);
+	return false;
+}
+
 /* Holds the amounts against each other, and prints what cannot be. */
 static bool check_accounts(const struct account *first, const struct account *last)
 {
@@ -158,6 +237,7 @@ static bool check_accounts(const struct account *first, const struct account *la
 	bool right = complain(can_equal(first, last, RECEIVED, OUTCOMES),
 		"not every packet that was received has had one outcome");
 
+	right &= check_copies(first, last);
 	right &= complain(can_equal(first, last, RECEIVED, VERDICTS),
 		"not every packet that was received has had one verdict");
 	right &= complain(a[REFUSED] + a[UNSENT] <= z[VERDICTS], "more verdicts were refused than sent");
@@ -175,39 +255,52 @@ static void print_amount(const char *what, uint64_t n)
 	printf("%-54s %12" PRIu64 "\n", what, n);
 }
 
-static uint64_t reached_the_queue(const struct account *account)
-{
-	return account->amount[NUMBERED] + account->amount[OVERFLOW];
-}
-
 /* Returns how many packets the rules handed over that no other counter has: they passed by the queue, or
  * came before the daemon began to count. */
 static uint64_t passed_by(const struct account *account)
 {
-	const uint64_t handed = account->amount[HANDED], known = reached_the_queue(account);
+	const uint64_t handed = account->amount[QUEUED], known = reached_the_queue(account);
 
 	return handed > known ? handed - known : 0;
 }
 
-/* Tells whether the rules were loaded after the daemon began to count. They are read before the kernel's
- * counters: unless younger, their last reading is at least the first one of what reached the queue. */
-static bool are_rules_younger(const struct account *first, const struct account *last)
+/* Prints what the rules saw, and did with it. Each error was one of these; iptables does not count them. */
+static void print_seen(const struct account *account)
 {
-	return last->amount[HANDED] < reached_the_queue(first);
+	const uint64_t *a = account->amount;
+
+	if (account->sees) {
+		print_amount("seen by the capture rules",
+			a[UNTOUCHED] + a[CHANGED] + a[LEAKED] + a[UNREAD] + a[COPIED]);
+		print_amount("  untouched: needed nothing", a[UNTOUCHED]);
+		print_amount("  changed by the kernel: the outer source", a[CHANGED]);
+		print_amount("  left with a private source: no map covers it", a[LEAKED]);
+	}
+	if (a[UNREAD] > 0)
+		print_amount("  left unread: these rules do not copy", a[UNREAD]);
+	if (account->copies || a[COPIED] > 0)
+		print_amount("  copied, to be read", a[COPIED]);
 }
 
+/* Prints what became of the copies, and what the rules handed over to the queue. */
 static void print_handed(const struct account *first, const struct account *last)
 {
-	if (!last->has_rules) {
+	if (last->amount[COPIED] > 0)
+		print_amount("    vanished before the queue", vanished(first, last));
+	print_amount("handed over by the capture rules", last->amount[QUEUED]);
+	if (last->has_kernel)
+		print_amount("  passed by, or handed over before the daemon counted", passed_by(last));
+}
+
+static void print_rules(const struct account *first, const struct account *last)
+{
+	if (!last->has_rules)
 		puts("the capture rules cannot be read: run this as root");
-	} else if (are_rules_younger(first, last)) {
+	else if (are_rules_younger(first, last))
 		puts("the capture rules were loaded after the daemon had begun to count");
-	} else {
-		print_amount("handed over by the capture rules", last->amount[HANDED]);
-		if (last->has_kernel)
-			print_amount(
-				"  passed by, or handed over before the daemon counted", passed_by(last));
-	}
+	print_seen(last);
+	if (last->has_rules && !are_rules_younger(first, last))
+		print_handed(first, last);
 }
 
 static void print_account(const struct account *account)
@@ -229,6 +322,8 @@ static void print_account(const struct account *account)
 	print_amount("        accepted by the kernel", a[VERDICTS] - a[REFUSED] - a[UNSENT]);
 	if (account->has_kernel)
 		print_amount("  in the queue now", a[WAITING]);
+	if (account->has_host)
+		print_amount("ICMP that the kernel could not send (OutErrors)", a[UNSENDABLE]);
 }
 
 /* Returns what can be said of accounts that are right. */
@@ -248,7 +343,7 @@ bool command_accounts(const struct options *options)
 
 	if (!read_twice(&first, &last, options->socket))
 		return false;
-	print_handed(&first, &last);
+	print_rules(&first, &last);
 	print_account(&last);
 	if (!check_accounts(&first, &last))
 		return false;

@@ -81,6 +81,11 @@ void check_queue(struct doctor *doctor)
 	close(fd);
 }
 
+#define UNSENDABLE                                                                                           \
+	" since it began to count: errors that wait in a queue as they are, not as copies, fill the buffer " \
+	"of a "                                                                                              \
+	"processor's ICMP socket (about 159 do); nobody hears of those that find it full"
+
 /* The counters that should be 0, and what it means if one is not. */
 static const struct {
 	const char *group, *name;
@@ -95,6 +100,10 @@ static const struct {
 	{"flow", "failed", DOCTOR_NOTE, "questions to connection tracking failed"},
 	{"outcome", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
 	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address"},
+	{"rules", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
+	{"host", "icmp-out-errors", DOCTOR_NOTE, "ICMP messages could not be sent by the kernel" UNSENDABLE},
+	{"host", "icmp6-out-errors", DOCTOR_NOTE,
+		"ICMPv6 messages could not be sent by the kernel" UNSENDABLE},
 };
 
 /* Says which of the suspicious counters of the daemon are not 0. */

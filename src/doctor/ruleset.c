@@ -257,48 +257,38 @@ bool ruleset_copy(const struct ruleset *ruleset, char **complaint)
 	return good;
 }
 
-/* Adds the packets of each counter "queued" of nft. */
-static void add_nft(uint64_t *packets, const char *listing)
-{
-	bool own = false, queued = false;
-	uint64_t n;
-
-	for (const char *line = listing; line && *line; line = line_after(line)) {
-		own = begins_own(line) || (own && *line != '}');
-		queued = strncmp(line, "\tcounter queued ", 16) == 0 || (queued && line[1] != '}');
-		if (own && queued && sscanf(line, "\t\tpackets %" SCNu64, &n) == 1)
-			*packets += n;
-	}
-}
-
-/* Adds the packets of each rule of iptables' that queues. */
-static void add_iptables(uint64_t *packets, const char *listing)
+/* Adds the packets of each rule of iptables' that copies, or queues. */
+static void add_iptables(struct ruleset_counts *counts, const char *listing)
 {
 	uint64_t n, bytes;
 
 	for (const char *line = listing; line && *line; line = line_after(line)) {
-		if (line_has(line, " -j NFQUEUE ") && line_has(line, " -A ICMPNATD ") &&
-			sscanf(line, "[%" SCNu64 ":%" SCNu64 "]", &n, &bytes) == 2)
-			*packets += n;
+		if (!line_has(line, " -A ICMPNATD ") ||
+			sscanf(line, "[%" SCNu64 ":%" SCNu64 "]", &n, &bytes) != 2)
+			continue;
+		counts->copied += line_has(line, " -j TEE ") ? n : 0;
+		counts->queued += line_has(line, " -j NFQUEUE ") ? n : 0;
+		counts->queued_copies +=
+			line_has(line, " -j NFQUEUE ") && line_has(line, " ! --socket-exists ") ? n : 0;
 	}
 }
 
-/* Counts what the capture rules have queued since they were loaded. Returns false if it cannot be read. */
-bool ruleset_queued(const struct ruleset *ruleset, uint64_t *packets)
+/* Counts what iptables' capture rules have copied and queued since they were loaded. Returns false if the
+ * rules cannot be read. */
+bool ruleset_count_iptables(struct ruleset_counts *counts)
 {
+	struct ruleset ruleset;
+	const bool read = ruleset_read(&ruleset) == 0;
 	char *listing;
 
-	*packets = 0;
-	if (run_program((const char *const[]){"nft", "list", "counters", NULL}, NULL, &listing, NULL) != 0)
-		return false;
-	add_nft(packets, listing);
-	free(listing);
-	for (size_t i = 0; i < COUNT(savers); i++) {
-		if (!has_rules(ruleset, i))
+	*counts = (struct ruleset_counts){.copied = 0};
+	for (size_t i = 0; read && i < COUNT(savers); i++) {
+		if (!has_rules(&ruleset, i))
 			continue;
 		run_program((const char *const[]){savers[i].save, "-c", NULL}, NULL, &listing, NULL);
-		add_iptables(packets, listing);
+		add_iptables(counts, listing);
 		free(listing);
 	}
-	return true;
+	ruleset_free(&ruleset);
+	return read;
 }

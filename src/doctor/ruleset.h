@@ -6,6 +6,7 @@
 #define DOCTOR_RULESET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config/config.h"
 #include "rules/rules.h"
@@ -16,11 +17,18 @@ struct ruleset {
 	char *iptables[4];    /* NULL: that one has no rules */
 };
 
+/* What iptables' capture rules have done to how many packets since they were loaded. */
+struct ruleset_counts {
+	uint64_t copied;
+	uint64_t queued;	/* copies, and errors that were queued as they are */
+	uint64_t queued_copies; /* copies alone */
+};
+
 int ruleset_read(struct ruleset *ruleset);
 void ruleset_free(struct ruleset *ruleset);
 bool ruleset_copy(const struct ruleset *ruleset, char **complaint);
 bool ruleset_load(const struct config *config, enum rules_format format, char **complaint);
-bool ruleset_queued(const struct ruleset *ruleset, uint64_t *packets);
+bool ruleset_count_iptables(struct ruleset_counts *counts);
 char *ruleset_own(const struct ruleset *ruleset);
 bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const char *table);
 
