@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """With the capture rules loaded and no daemon behind them, everything that leaves the firewall is
-what would have left it without icmpnatd: every byte but IP id and DF.
+what would have left it without icmpnatd: every byte but the IP id and the sum over it.
 
    client ----- border ==(listening here)== firewall ----- dmz
 """
@@ -45,6 +45,7 @@ def provoke(network):
         send_frames(network.client, "eth0", ROUTER_MAC, FRAMES)
         errors = capture.errors(len(FRAMES))
     assert len(errors) == len(FRAMES)
+    assert not any(error.dont_fragment for error in errors)
     return sorted(errors, key=lambda error: error.without_copy_marks())
 
 
