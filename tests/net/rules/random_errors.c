@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Errors at random about the addresses of a configuration, and what the core makes of them: for
+ * test_same_as_core.py, which sends them through the rules.
+ *
+ *   random_errors FILE INTERFACE SEED COUNT
+ *   out: KIND WHY HEX HEX    the error as it is emitted, and as the core would let it leave
+ *
+ * A kind is what the rules must do: "peer" (nothing: it is not for outsiders), "no-rules" (nothing: no map is
+ * about its family), "read" (leave it to the daemon), "may" (either that or the core's bytes), or the core's
+ * outcome, if the source is all that may change. The why of an error that is read is what makes it so, else
+ * it says how the error was made special.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/map.h"
+#include "generator.h"
+#include "packets.h"
+
+#define PREFIXES_MAX 64 /* of the rules: more maps that keep host bits may be the daemon's */
+
+struct error {
+	int version;
+	uint8_t bytes[GENERATOR_ROOM];
+	size_t length, icmp;
+	const char *special;
+};
+
+static const struct config *config;
+static const struct config_outside *outside;
+
+static struct address random_address(void)
+{
+	struct address a = {(uint64_t)random_below(UINT32_MAX) << 32 | random_below(UINT32_MAX),
+		(uint64_t)random_below(UINT32_MAX) << 32 | random_below(UINT32_MAX)};
+
+	if (random_below(2))
+		a.lo &= 0xff;
+	return a;
+}
+
+/* An address of a prefix: mostly at one of its ends, now and then right behind it. */
+static struct address address_in(struct prefix p)
+{
+	const struct address mask = prefix_host_mask(p.length), random = random_address();
+	struct address last = prefix_last(p);
+
+	switch (random_below(6)) {
+	case 0:
+		return p.base;
+	case 1:
+		return last;
+	case 2:
+		last.hi += ++last.lo == 0;
+		return address_is_v4(last) == address_is_v4(p.base) ? last : p.base;
+	default:
+		return (struct address){p.base.hi | (random.hi & mask.hi), p.base.lo | (random.lo & mask.lo)};
+	}
+}
+
+static struct address address_v4(unsigned a, unsigned b, unsigned c, unsigned d)
+{
+	return address_from_v4((uint8_t[]){(uint8_t)a, (uint8_t)b, (uint8_t)c, (uint8_t)d});
+}
+
+static struct prefix prefix_v4(unsigned a, unsigned b, uint8_t length)
+{
+	return (struct prefix){address_v4(a, b, 0, 0), (uint8_t)(ADDRESS_V4_BITS + length)};
+}
+
+/* Where nobody is private, and few maps are. */
+static struct address public_address(int version)
+{
+	const struct prefix v6 = {{UINT64_C(0x2600) << 48, 0}, 12};
+
+	return address_in(version == 4 ? prefix_v4(16 + random_below(32), 0, 8) : v6);
+}
+
+static struct address private_address(int version)
+{
+	static const struct prefix v6[] = {
+		{{UINT64_C(0xfc00) << 48, 0}, 7}, {{UINT64_C(0xfe80) << 48, 0}, 10}};
+	const struct prefix v4[] = {prefix_v4(10, 0, 8), prefix_v4(100, 64, 10), prefix_v4(169, 254, 16),
+		prefix_v4(172, 16, 12), prefix_v4(192, 168, 16)};
+
+	return address_in(version == 4 ? v4[random_below(5)] : v6[random_below(2)]);
+}
+
+/* An address that a map is about; a public one if no map of the family is found. */
+static struct address mapped_address(int version)
+{
+	for (int attempt = 0; attempt < 16 && config->n_entries; attempt++) {
+		const struct addrmap_entry *entry =
+			&config->entries[random_below((uint32_t)config->n_entries)];
+
+		if (address_is_v4(entry->private.base) == (version == 4))
+			return address_in(random_below(6) ? entry->private : entry->public);
+	}
+	return public_address(version);
+}
+
+static struct address any_address(int version)
+{
+	switch (random_below(8)) {
+	case 0:
+		return private_address(version);
+	case 1:
+		return public_address(version);
+	default:
+		return mapped_address(version);
+	}
+}
+
+static struct address inner_address(int version)
+{
+	if (version == 6 && random_below(100) == 0)
+		return address_in((struct prefix){{0, UINT64_C(0xffff) << 32}, ADDRESS_V4_BITS});
+	return random_below(4) ? public_address(version) : any_address(version);
+}
+
+/* Sends few to a neighbour who must see private addresses. */
+static struct address destination(int version)
+{
+	const struct prefix v6 = {{UINT64_C(0x20010db8000c0000), 0}, 64};
+
+	if (random_below(20) == 0)
+		return version == 4 ? address_v4(10, 9, 9, random_below(256))
+				    : (struct address){UINT64_C(0xfd99) << 48, random_below(256)};
+	return version == 4 ? address_v4(203, 0, 113, 1 + random_below(254)) : address_in(v6);
+}
+
+static struct ip ip_of(int version, struct address a)
+{
+	struct ip ip = {{0}};
+
+	if (version == 4)
+		address_to_v4(a, ip.bytes);
+	else
+		address_to_v6(a, ip.bytes);
+	return ip;
+}
+
+/* A raw socket fills in a source that is 0. */
+static struct address outer_source(int version)
+{
+	const struct address a = any_address(version);
+
+	return (uint32_t)a.lo || a.hi ? a : public_address(version);
+}
+
+static struct ends random_ends(int version)
+{
+	return (struct ends){ip_of(version, outer_source(version)), ip_of(version, destination(version)),
+		ip_of(version, inner_address(version)), ip_of(version, inner_address(version)),
+		(uint16_t)random_below(65536), (uint16_t)random_below(65536)};
+}
+
+/* Every other shape is plain: no options, headers or extensions. The number of the error stands where nothing
+ * does. */
+static struct shape shape_of(int version, uint32_t number)
+{
+	struct shape s = random_shape(version);
+	uint8_t *rest = version == 4 ? (uint8_t[]){0, 2, 3} : (uint8_t[]){1, 2, 3};
+
+	s.df = false;
+	if (random_below(12) == 0) { /* quotes an error, which none should */
+		s.protocol = version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+		s.icmp_type = version == 4 ? (uint8_t[]){3, 4, 5, 11, 12}[random_below(5)]
+					   : (uint8_t)random_below(128);
+	}
+	for (int i = 0; i < 3; i++)
+		s.rest[rest[i]] = (uint8_t)(number >> (16 - 8 * i));
+	if (random_below(2))
+		return s;
+	s.options = s.n_chain = s.n_objects = 0;
+	s.rerouted = false;
+	s.form = FORM_NONE;
+	if (version == 6)
+		s.fragment = FRAGMENT_NONE;
+	return s;
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void put16(uint8_t *p, size_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+/* The sum of two numbers in one's complement. */
+static uint16_t add16(uint16_t a, uint16_t b)
+{
+	const uint32_t sum = (uint32_t)a + b;
+
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+static void sum_header(uint8_t *ip)
+{
+	put16(ip + 10, 0);
+	put16(ip + 10, reference_sum(ip, (ip[0] & 15u) * 4, 0));
+}
+
+/* Puts options into the outer header, or an extension header behind it. */
+static void extend_outer(struct error *error)
+{
+	static const uint8_t header[] = {IPPROTO_ICMPV6, 0, 1, 4, 0, 0, 0, 0};
+	const size_t begin = error->icmp,
+		     more = error->version == 4 ? 4 * (1 + random_below(10)) : sizeof(header);
+
+	error->special = "outer-options";
+	memmove(error->bytes + begin + more, error->bytes + begin, error->length - begin);
+	error->icmp += more;
+	error->length += more;
+	if (error->version == 4) {
+		memset(error->bytes + begin, 1, more); /* no operation */
+		error->bytes[0] = (uint8_t)(0x40 | error->icmp / 4);
+		put16(error->bytes + 2, error->length);
+	} else {
+		memcpy(error->bytes + begin, header, more);
+		error->bytes[6] = random_below(2) ? IPPROTO_DSTOPTS : IPPROTO_HOPOPTS;
+		put16(error->bytes + 4, error->length - 40);
+	}
+}
+
+/* Returns the field of the sum that covers the source. */
+static size_t sum_at(const struct error *error)
+{
+	return error->version == 4 ? 10 : error->icmp + 2;
+}
+
+/* Adds to a number that means nothing so that the sum over the source, which is `sum` before or after the
+ * translation, becomes 0 there. */
+static void make_zero(struct error *error, uint16_t sum)
+{
+	uint8_t *free_number = error->bytes + (error->version == 4 ? 4 : error->icmp + 8 + 2);
+	uint8_t *field = error->bytes + sum_at(error);
+
+	put16(free_number, add16(get16(free_number), sum));
+	put16(field, (uint16_t)~add16((uint16_t)~get16(field), sum));
+	if (error->version == 4)
+		sum_header(error->bytes);
+}
+
+static void build(struct error *error, int version, uint32_t number)
+{
+	const struct shape shape = shape_of(version, number);
+	const struct ends ends = random_ends(version);
+	struct layout layout;
+
+	*error = (struct error){.version = version, .special = "-"};
+	error->length = generator_build(error->bytes, &layout, &shape, &ends);
+	error->icmp = layout.icmp;
+	if (random_below(16) == 0)
+		extend_outer(error);
+	if (version == 4) {
+		put16(error->bytes + 4, 1 + random_below(65535));
+		sum_header(error->bytes);
+	}
+}
+
+/* Lets the core decide as the daemon would that finds no flow. */
+static void decide(struct decision *d, const struct error *error, uint8_t *bytes)
+{
+	const struct decide_rules rules = {outside->maps, config->lookup, config->extensions};
+
+	memcpy(bytes, error->bytes, error->length);
+	decide_begin(d, &rules, bytes, error->length);
+	decide_finish(d, NULL, bytes);
+}
+
+/* Now and then, makes a sum that is zero before or after the translation; in ICMPv6 perhaps the other zero.
+ */
+static void make_special(struct error *error)
+{
+	uint8_t answer[GENERATOR_ROOM];
+	struct decision d;
+	const unsigned chosen = random_below(16);
+
+	if (chosen == 0) {
+		make_zero(error, get16(error->bytes + sum_at(error)));
+		error->special = "zero-before";
+	} else if (chosen == 1) {
+		decide(&d, error, answer);
+		if (d.length != error->length)
+			return;
+		make_zero(error, get16(answer + sum_at(error)));
+		error->special = "zero-after";
+	} else {
+		return;
+	}
+	if (error->version == 6 && get16(error->bytes + sum_at(error)) == 0 && random_below(2))
+		put16(error->bytes + sum_at(error), 0xffff);
+}
+
+static bool is_mapped(enum addrmap_part part, struct address a)
+{
+	const uint32_t map = addrmap_find(&outside->maps[part], a);
+
+	return map != ADDRMAP_NONE && !config_map_is_identity(&config->entries[map]);
+}
+
+/* Tells what stands in a quote before the transport, or instead of it, that the rules do not look behind. */
+static const char *why_quote(const struct error *error)
+{
+	const uint8_t *inner = error->bytes + error->icmp + 8,
+		      *type = inner + (error->version == 4 ? 20 : 40);
+	const bool has_type = type < error->bytes + error->length;
+
+	if (error->version == 4 && inner[0] != 0x45)
+		return "options";
+	if (error->version == 6 && memchr((uint8_t[]){0, 43, 44, 60, 135, 139, 140}, inner[6], 7))
+		return "headers";
+	if (inner[error->version == 4 ? 9 : 6] != (error->version == 4 ? 1 : 58))
+		return NULL;
+	if (!has_type ||
+		(error->version == 4 ? memchr((uint8_t[]){3, 4, 5, 11, 12}, *type, 5) != NULL : *type < 128))
+		return "error";
+	return NULL;
+}
+
+static const char *why_inner(const struct error *error)
+{
+	const uint8_t *inner = error->bytes + error->icmp + 8;
+
+	for (int i = 0; i < 2; i++) {
+		const struct address a = error->version == 4 ? address_from_v4(inner + 12 + 4 * i)
+							     : address_from_v6(inner + 8 + 16 * i);
+
+		if (error->version == 6 && address_is_v4(a))
+			return "v4-mapped";
+		if (is_mapped(ADDRMAP_INNER, a))
+			return "inner-mapped";
+		if (address_is_private(a))
+			return "inner-private";
+	}
+	return NULL;
+}
+
+/* Tells why the rules must leave an error to the daemon; NULL: the kernel must do what is to be done. */
+static const char *why_read(const struct error *error)
+{
+	const uint8_t *icmp = error->bytes + error->icmp;
+	const char *why = why_inner(error);
+
+	if (config->lookup == LOOKUP_ALWAYS)
+		return "always";
+	if (error->version == 4 ? icmp[5] : (icmp[0] == 1 || icmp[0] == 3) && icmp[4])
+		return "extension";
+	if (config->extensions != EXTENSION_PASS && error->length > (error->version == 4 ? 160 : 180))
+		return "long";
+	return why ? why : why_quote(error);
+}
+
+/* Tells whether the rules may leave the map of a source to the daemon. */
+static bool are_many_prefixes(int version)
+{
+	const struct addrmap *table = &outside->maps[ADDRMAP_OUTER];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < table->n_ranges; i++)
+		n += table->ranges[i].map != ADDRMAP_NONE &&
+		     config->entries[table->ranges[i].map].public.length < 128 &&
+		     address_is_v4(table->ranges[i].first) == (version == 4);
+	return n > PREFIXES_MAX;
+}
+
+static void print_hex(const uint8_t *bytes, size_t length)
+{
+	putchar(' ');
+	for (size_t i = 0; i < length; i++)
+		printf("%02x", bytes[i]);
+}
+
+static bool is_for_a_peer(const struct error *error)
+{
+	return address_is_private(error->version == 4 ? address_from_v4(error->bytes + 16)
+						      : address_from_v6(error->bytes + 24));
+}
+
+/* Tells whether there is anything to do in a family: without, it has no rules. */
+static bool has_rules(int version)
+{
+	for (size_t i = 0; i < config->n_entries; i++)
+		if (address_is_v4(config->entries[i].private.base) == (version == 4))
+			return true;
+	return config->lookup == LOOKUP_ALWAYS || config->extensions != EXTENSION_PASS;
+}
+
+/* Returns what the rules must do, and in *why the reason. */
+static const char *kind_of(const struct error *error, const struct decision *d, const char **why)
+{
+	static const char *const names[OUTCOME_COUNT] = {
+#define OUTCOME(name, text, fate, sentence) text,
+#include "core/outcome.def"
+#undef OUTCOME
+	};
+	const char *read = why_read(error);
+
+	*why = error->special;
+	if (is_for_a_peer(error))
+		return "peer";
+	if (!has_rules(error->version))
+		return "no-rules";
+	if (!read && d->outcome == OUTCOME_OUTER && config->kernel == CONFIG_KERNEL_NEVER)
+		read = "never";
+	*why = read ? read : error->special;
+	if (!read && d->outcome == OUTCOME_OUTER && are_many_prefixes(error->version))
+		return "may";
+	return read ? "read" : names[d->outcome];
+}
+
+static void print_one(uint32_t number)
+{
+	uint8_t answer[GENERATOR_ROOM];
+	struct decision d;
+	struct error error;
+	const char *kind, *why;
+
+	build(&error, number % 2 ? 4 : 6, number);
+	make_special(&error);
+	decide(&d, &error, answer);
+	kind = kind_of(&error, &d, &why);
+	printf("%s %s", kind, why);
+	print_hex(error.bytes, error.length);
+	print_hex(answer, d.length);
+	putchar('\n');
+}
+
+int main(int argc, char **argv)
+{
+	struct config_errors errors = {.out = stderr};
+	struct config *loaded = argc == 5 ? config_load(argv[1], &errors) : NULL;
+
+	if (!loaded)
+		return 2;
+	config = loaded;
+	for (size_t i = 0; i < config->n_outside; i++)
+		if (strcmp(config->outside[i].name, argv[2]) == 0)
+			outside = &config->outside[i];
+	if (!outside)
+		return 2;
+	random_seed(strtoull(argv[3], NULL, 10));
+	for (uint32_t i = 0; i < strtoul(argv[4], NULL, 10); i++)
+		print_one(i);
+	config_free(loaded);
+	return 0;
+}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Configurations at random, each of them good: hosts, prefixes one to one and many to one, nested in each other, for
+one interface or any, for one part or both, and exceptions. What is public never has a map of its own that changes it,
+for that would be refused."""
+
+import ipaddress
+
+# What is translated lies in these, and becomes something in PUBLIC.
+PRIVATE = {4: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "16.0.0.0/4"],
+           6: ["fc00::/7", "fe80::/10", "2001:db8::/32", "2600::/12"]}
+PUBLIC = {4: "64.0.0.0/3", 6: "2a00::/7"}
+ALL = {4: "0.0.0.0/0", 6: "2000::/3"}
+INTERFACES = ["wan-1.100", "ppp_0", "br@x", "eth1"]
+PARTS = ["", "", "", " part outer", " part outer", " part inner"]
+
+
+class RandomMaps:
+    """One configuration: text of the file, and of the table of maps. What is wanted now and then goes by its number
+    in a run, so that a run has enough of everything."""
+
+    def __init__(self, random, number):
+        self._random, self._number, self._taken, self._blocks = random, number, set(), {4: [], 6: []}
+        self.outside = ["eth0", *random.sample(INTERFACES, random.randrange(3))]
+        self.lookup = {3: "always", 9: "never"}.get(number % 12, "auto")
+        self.extensions = {1: "strip-private", 4: "strip"}.get(number % 6, "pass")
+        self.kernel = {5: "never"}.get(number % 12, "auto")
+        self.table = "".join(line + "\n" for line in self._lines())
+
+    def settings(self, table):
+        names = ", ".join(f'"{name}"' for name in self.outside)
+        return (f'outside = [ {names} ];\nmaps_file = "{table}";\nlookup = "{self.lookup}";\n'
+                f'extensions = "{self.extensions}";\nkernel = "{self.kernel}";\nrules = "external";\n')
+
+    def _lines(self):
+        """Mostly a few maps of each kind; now and then many of one kind, or of one family only."""
+        pick = self._number % 12
+        kinds = [self._host, self._prefix, self._prefix, self._many, self._exception]
+        count = self._random.randrange(1, 40)
+        if pick == 0:
+            kinds, count = [self._prefix], 300
+        elif pick == 6:
+            kinds, count = [self._host, self._many], 1000
+        versions = {8: (4,), 11: (6,)}.get(pick, (4, 6))
+        for _ in range(count):
+            yield from self._map(self._random.choice(versions), self._random.choice(kinds))
+        if pick in (2, 10):
+            yield from self._everything(self._random.choice(versions))
+
+    def _map(self, version, kind):
+        """A line, or none if there is one for the same prefix and interface already."""
+        private = self._block(version)
+        outside = self._random.choice(["", "", *self.outside])
+        private, public, part = kind(version, private)
+        if (private, outside) in self._taken:
+            return
+        self._taken.add((private, outside))
+        self._blocks[version].append(private)
+        yield f"{private} {public}{' outside ' * bool(outside)}{outside}{part}"
+
+    def _block(self, version):
+        """A prefix to be mapped: anywhere, or within one that is there already."""
+        known = self._blocks[version]
+        if known and self._random.randrange(3) == 0:
+            return self._within(self._random.choice(known))
+        return self._within(ipaddress.ip_network(self._random.choice(PRIVATE[version])))
+
+    def _within(self, block, length=None):
+        """A prefix of any length, or of this one, in a larger one."""
+        most = block.max_prefixlen
+        if length is None:
+            length = self._random.randint(block.prefixlen, most)
+            if self._random.randrange(3) == 0:
+                length = min(most, block.prefixlen + self._random.randrange(3))
+        bits = self._random.getrandbits(most) & int(block.hostmask) >> (most - length) << (most - length)
+        return ipaddress.ip_network((int(block.network_address) | bits, length))
+
+    def _public(self, version, length):
+        return self._within(ipaddress.ip_network(PUBLIC[version]), length)
+
+    def _host(self, version, block):
+        host = self._within(block, block.max_prefixlen)
+        return host, self._public(version, host.prefixlen), self._random.choice(PARTS)
+
+    def _prefix(self, version, block):
+        return block, self._public(version, block.prefixlen), self._random.choice(PARTS)
+
+    def _many(self, version, block):
+        return block, self._public(version, block.max_prefixlen), self._random.choice(["", " part outer"])
+
+    def _exception(self, version, block):
+        return block, block, self._random.choice(PARTS)
+
+    def _everything(self, version):
+        """Whatever is not said otherwise, becomes one address."""
+        if (version, "all") not in self._taken:
+            public = PUBLIC[version]
+            yield f"{ALL[version]} {self._public(version, 32 if version == 4 else 128)}"
+            yield f"{public} {public} part outer"

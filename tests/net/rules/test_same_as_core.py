@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules give an error the same source as the core would: random errors under random maps leave the firewall with
+the core's bytes where the kernel must do its part, and as they were emitted where nothing is to be done or the daemon
+must read them. No daemon runs, so that what the rules leave to it leaves as it is.
+
+   random_errors ----> firewall's raw socket ----> rules ----> border (listening here)
+         |  SEED repeats a run, PACKETS says how many errors                |
+         +---- the core's bytes, and what the rules must do ----> the same ---- nft's counters: the same
+"""
+
+import contextlib
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections import Counter
+
+import pytest
+
+from lab.daemon import Rules, kernel_has_nft_queue, program
+from lab.traffic import ETHERNET, SO_RCVBUFFORCE
+from random_maps import RandomMaps
+
+ERRORS = 600  # under each configuration
+BATCH = 200   # on their way at once: less than any queue on it holds
+NOT_SEEN = "peer", "no-rules"
+BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer"}
+COUNTERS = "untouched", "outer", "leaked-outer", "copied"
+READ = ("always", "extension", "long", "inner-mapped", "inner-private", "v4-mapped", "options", "headers", "error",
+        "never")
+SPECIAL = "outer-options", "zero-before", "zero-after"
+
+
+def seed():
+    chosen = int(os.environ.get("SEED", time.time_ns() & 0xffffffff))
+    print(f"seed {chosen} (SEED chooses another)")
+    return chosen
+
+
+def count():
+    return int(os.environ.get("PACKETS", 50000))
+
+
+class Case:
+    """An error as it is emitted, the core's answer, and what the rules must do."""
+
+    def __init__(self, line):
+        self.kind, self.why, emitted, answer = line.split()
+        self.emitted, self.answer = bytes.fromhex(emitted), bytes.fromhex(answer)
+        self.version = self.emitted[0] >> 4
+        self.number = number(self.emitted)
+
+    def destination(self):
+        if self.version == 4:
+            return socket.inet_ntop(socket.AF_INET, self.emitted[16:20]), 0
+        return socket.inet_ntop(socket.AF_INET6, self.emitted[24:40]), 0
+
+    def by(self, left):
+        """Which counter of the rules is to have counted it, seeing what has left; None: there is no right one."""
+        unchanged = left == self.emitted
+        if self.kind in NOT_SEEN:
+            return self.kind if unchanged else None
+        if self.kind == "read" or self.kind == "may" and unchanged:
+            return "copied" if unchanged else None
+        return BY_KERNEL.get(self.kind) if left == self.answer else None
+
+
+def number(packet):
+    """That of an error, which stands where no field of ICMP is."""
+    if packet[0] >> 4 == 4:
+        rest = (packet[0] & 15) * 4 + 4
+        return packet[rest] << 16 | packet[rest + 2] << 8 | packet[rest + 3]
+    rest = 44 if packet[6] == socket.IPPROTO_ICMPV6 else 52
+    return int.from_bytes(packet[rest + 1:rest + 4], "big")
+
+
+class Wire:
+    """Emits errors in the firewall, and takes them at the border."""
+
+    def __init__(self, network):
+        with network.firewall.here():
+            self._raw = {4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
+                         6: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)}
+        with network.router.here():
+            self._border = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        with contextlib.suppress(PermissionError):  # a user's sandbox: a batch fits all the same
+            self._border.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        self._border.bind(("fwl", 3))
+        self._border.settimeout(0)
+
+    def close(self):
+        for one in self._border, *self._raw.values():
+            one.close()
+
+    def through(self, cases):
+        """What leaves of these errors, as [(number, packet)], each as often as it does."""
+        for case in cases:
+            with contextlib.suppress(PermissionError):  # a copy leaves in its place
+                self._raw[case.version].sendto(case.emitted, case.destination())
+        left, deadline = [], time.monotonic() + 30
+        while len(left) < len(cases) and time.monotonic() < deadline:
+            select.select([self._border], [], [], 0.1)
+            left += self._arrived()
+        return left
+
+    def _arrived(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame, (_, _, kind, _, _) = self._border.recvfrom(4096)
+                packet = frame[ETHERNET:]
+                if kind != socket.PACKET_OUTGOING and is_error(packet):
+                    yield number(packet), packet
+
+
+def is_error(packet):
+    if packet[0] >> 4 == 4:
+        return packet[9] == socket.IPPROTO_ICMP and packet[(packet[0] & 15) * 4] in (3, 11, 12)
+    if packet[0] >> 4 != 6:
+        return False
+    at = 40 if packet[6] == socket.IPPROTO_ICMPV6 else 48
+    protocol = packet[6] if at == 40 else packet[40]
+    return protocol == socket.IPPROTO_ICMPV6 and packet[at] in (1, 2, 3, 4)
+
+
+class Firewall:
+    """The firewall with nothing in it but the rules of one configuration after the other, and their counters."""
+
+    def __init__(self, network):
+        self.host, self.directory = network.firewall, tempfile.mkdtemp(prefix="same.", dir="/run")
+        self.host.run("nft flush ruleset")
+        self.kind = "nft" if kernel_has_nft_queue(self.host) else "mixed"
+        self.path = self.directory + "/icmpnatd.conf"
+        self.rules = Rules(self.host, self.path)
+
+    def configure(self, maps):
+        for path, text in (self.path, maps.settings("maps")), (self.directory + "/maps", maps.table):
+            with open(path, "w") as file:
+                file.write(text)
+        rules = self.host.run(program("icmpnatd"), "--config", self.path, "--print-rules=" + self.kind).stdout
+        if self.kind == "mixed":  # iptables does nothing without a daemon
+            rules = rules.partition("<<'END'\n")[2].partition("END\n")[0]
+        self.host.nft(rules)
+
+    def errors(self, seed, count):
+        beside = os.path.join(os.path.dirname(program("icmpnatd")), "../tests/net/rules/random_errors")
+        helper = os.environ.get("RANDOM_ERRORS", beside)
+        done = subprocess.run([helper, self.path, "eth0", str(seed), str(count)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return [Case(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def firewall(network):
+    return Firewall(network)
+
+
+@pytest.fixture(scope="module")
+def wire(network):
+    wire = Wire(network)
+    yield wire
+    wire.close()
+
+
+def once(left, context):
+    """{number: packet}"""
+    numbers = Counter(key for key, _ in left)
+    assert max(numbers.values()) == 1, f"{context}: left more than once: {[n for n in numbers if numbers[n] > 1]}"
+    return dict(left)
+
+
+def compare(cases, left, context):
+    """Counts the cases by kind, reason and what the rules must have counted; fails at the first one that did not leave
+    as it must, once."""
+    packets, counted = once(left, context), Counter()
+    for case in cases:
+        assert case.number in packets, f"{context}: {case.kind} ({case.why}) is lost: {case.emitted.hex()}"
+        by = case.by(packets[case.number])
+        assert by, (f"{context}: error {case.number}, {case.kind} ({case.why})\nemitted {case.emitted.hex()}\n"
+                    f"left    {packets[case.number].hex()}\ncore    {case.answer.hex()}")
+        counted.update([by, (case.kind, case.version), (case.kind, case.why), (case.kind, by)])
+    return counted
+
+
+def run(firewall, wire, maps, seed, context):
+    """One configuration; returns what compare() counts, which nft has counted, too."""
+    firewall.configure(maps)
+    before, counted, cases = firewall.rules.counted(), Counter(), firewall.errors(seed, ERRORS)
+    for first in range(0, len(cases), BATCH):
+        batch = cases[first:first + BATCH]
+        counted += compare(batch, wire.through(batch), context)
+    seen = firewall.rules.counted() - before
+    assert {name: seen[name] for name in COUNTERS} == {name: counted[name] for name in COUNTERS}, context
+    assert seen["queued"] == seen["copied"], context
+    assert sum(counted[name] for name in (*COUNTERS, *NOT_SEEN)) == len(cases)
+    return cases, counted
+
+
+def assert_often(occurred, done):
+    """Each kind has occurred, in both families, and by each reason; those of the kernel's part at least so often."""
+    least = {(kind, version): done // 50 for kind in BY_KERNEL if kind != "may" for version in (4, 6)}
+    least.update({("read", version): done // 10 for version in (4, 6)})
+    least.update({("read", why): done // 500 for why in READ})
+    least.update({(kind, special): done // 1000 for kind in ("outer", "already-right") for special in SPECIAL})
+    least.update({("may", by): done // 2000 for by in ("outer", "copied")})
+    least.update({kind: done // 100 for kind in NOT_SEEN})
+    assert {key: (occurred[key], n) for key, n in least.items() if occurred[key] < n} == {}
+
+
+def test_random_errors_under_random_maps(firewall, wire):
+    chosen, done, occurred = seed(), 0, Counter()
+    choose = random.Random(chosen)
+    while done < count():
+        maps, context = RandomMaps(choose, done // ERRORS), f"SEED={chosen}, errors from {done}"
+        cases, by = run(firewall, wire, maps, choose.getrandbits(63) | 1, context)
+        done += len(cases)
+        occurred += by
+    print(f"{done} errors: " + ", ".join(f"{key} {n}" for key, n in occurred.items() if isinstance(key, str)))
+    if done >= 20000:
+        assert_often(occurred, done)
