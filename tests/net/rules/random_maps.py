@@ -20,7 +20,7 @@ class RandomMaps:
 
     def __init__(self, random, number):
         self._random, self._number, self._taken, self._blocks = random, number, set(), {4: [], 6: []}
-        self.outside = ["eth0", *random.sample(INTERFACES, random.randrange(3))]
+        self.outside = ["eth0", *random.sample(INTERFACES, number % 4)]
         self.lookup = {3: "always", 9: "never"}.get(number % 12, "auto")
         self.extensions = {1: "strip-private", 4: "strip"}.get(number % 6, "pass")
         self.kernel = {5: "never"}.get(number % 12, "auto")

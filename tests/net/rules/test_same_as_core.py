@@ -21,9 +21,11 @@ from collections import Counter
 
 import pytest
 
+from lab.client import ping
 from lab.daemon import Rules, kernel_has_nft_queue, program
+from lab.network import FAMILIES
 from lab.traffic import ETHERNET, SO_RCVBUFFORCE
-from random_maps import RandomMaps
+from random_maps import INTERFACES, RandomMaps
 
 ERRORS = 600  # under each configuration
 BATCH = 200   # on their way at once: less than any queue on it holds
@@ -82,6 +84,7 @@ class Wire:
     """Emits errors in the firewall, and takes them at the border."""
 
     def __init__(self, network):
+        assert all(ping(network.client, family.public) for family in FAMILIES)  # neighbours know each other
         with network.firewall.here():
             self._raw = {4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
                          6: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)}
@@ -145,6 +148,11 @@ class Firewall:
             rules = rules.partition("<<'END'\n")[2].partition("END\n")[0]
         self.host.nft(rules)
 
+    def load_listing(self):
+        """As an administrator saves and loads a firewall."""
+        file = self.directory + "/listing"
+        self.host.run(f"nft list ruleset > {file}; nft flush ruleset; nft -f {file}")
+
     def errors(self, seed, count):
         beside = os.path.join(os.path.dirname(program("icmpnatd")), "../tests/net/rules/random_errors")
         helper = os.environ.get("RANDOM_ERRORS", beside)
@@ -186,8 +194,10 @@ def compare(cases, left, context):
 
 
 def run(firewall, wire, maps, seed, context):
-    """One configuration; returns what compare() counts, which nft has counted, too."""
+    """One configuration, which is loaded; returns what compare() counts, which nft has counted, too."""
     firewall.configure(maps)
+    if "listing" in context:
+        firewall.load_listing()
     before, counted, cases = firewall.rules.counted(), Counter(), firewall.errors(seed, ERRORS)
     for first in range(0, len(cases), BATCH):
         batch = cases[first:first + BATCH]
@@ -221,3 +231,14 @@ def test_random_errors_under_random_maps(firewall, wire):
     print(f"{done} errors: " + ", ".join(f"{key} {n}" for key, n in occurred.items() if isinstance(key, str)))
     if done >= 20000:
         assert_often(occurred, done)
+
+
+def test_rules_that_were_loaded_from_their_own_listing(firewall, wire):
+    """They do the same, with maps of every kind, masks of IPv6, sets of raw fields, and names with - . _ and @."""
+    chosen = seed()
+    choose, names = random.Random(chosen), set()
+    for number in range(12):
+        maps = RandomMaps(choose, number)
+        names.update(maps.outside)
+        run(firewall, wire, maps, choose.getrandbits(63) | 1, f"SEED={chosen}, listing of configuration {number}")
+    assert names == {"eth0", *INTERFACES}
