@@ -6,6 +6,8 @@
  */
 #include "rules/nft_error.h"
 
+#include <string.h>
+
 #define HAS_SOCKET "meta cgroup != 4294967295" /* the group of a packet's socket, whatever it is */
 
 static struct nft_error error_of(
@@ -14,13 +16,18 @@ static struct nft_error error_of(
 	return (struct nft_error){out, config, &config->outside[outside], family};
 }
 
-/* Prints the match for errors that leave by an interface, and are our business. */
+/* Prints the match for errors that leave by an interface, and are our business. What is private is no set, for
+ * one that seems empty for a moment would let errors to private neighbours in: see nft_error.c. */
 static void print_nft_match(const struct nft_error *error)
 {
 	const struct rules_family *family = error->family;
+	size_t n;
 
-	fprintf(error->out, "oifname \"%s\" %s type { %s } %s daddr != { %s } ", error->outside->name,
-		family->icmp, family->types, family->table, family->private);
+	fprintf(error->out, "oifname \"%s\" %s type { %s } ", error->outside->name, family->icmp, family->types);
+	for (const char *private = family->private; *private; private += n + strspn(private + n, ", ")) {
+		n = strcspn(private, ",");
+		fprintf(error->out, "%s daddr != %.*s ", family->table, (int)n, private);
+	}
 }
 
 /* Prints the chain for errors that must be read: a copy takes the place of each. It goes to the router to which the
@@ -49,8 +56,8 @@ static void print_postrouting(
 
 		snprintf(source, sizeof(source), "goto %s", nft_name(name, "source", error.outside));
 		snprintf(read, sizeof(read), "goto %s", nft_name(name, "read", error.outside));
-		nft_print_source(&error);
 		print_read_chain(&error, copies);
+		nft_print_source(&error, read);
 		nft_print_sight(&error, "outside", source, read);
 	}
 	fputs("\tchain postrouting {\n"

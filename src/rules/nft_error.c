@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What nft sees in an error: whether its quote needs nothing, and what its source becomes. Where a rule gives
- * a verdict that nothing need be read, its tests are positive ones, for a load beyond the end of the packet
- * ends a rule.
+ * a verdict that nothing need be read, its tests are positive ones: a load beyond the end of the packet ends a
+ * rule, and while new rules take the place of old ones, a set may seem empty for a moment (seen on Linux 6.18,
+ * most with many maps). What then is in no set, is read.
  */
 #include "rules/nft_error.h"
 
@@ -103,21 +104,31 @@ static bool next_source(struct source_walk *walk, const struct nft_error *error)
 	return true;
 }
 
-/* Prints, as a set for a raw field, the inner addresses for which an error must be read. */
+/* Prints, as a set for a raw field, the inner addresses that need nothing. */
 static void print_inner_set(const struct nft_error *error)
 {
 	const char *between = "{ ";
-	struct span_union walk;
+	struct span_gaps walk;
 	struct span span;
 
-	span_union_begin(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
-	for (; span_union_next(&walk, &span); between = ", ") {
+	span_gaps_begin(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	for (; span_gaps_next(&walk, &span); between = ", ") {
 		fputs(between, error->out);
 		print_number(error, span.first);
 		fputc('-', error->out);
 		print_number(error, span.last);
 	}
 	fputs(" }", error->out);
+}
+
+/* Tells whether there is an inner address that needs nothing. */
+static bool some_need_nothing(const struct nft_error *error)
+{
+	struct span_gaps walk;
+	struct span span;
+
+	span_gaps_begin(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	return span_gaps_next(&walk, &span);
 }
 
 /* Prints the rule for sources that are left to the daemon. */
@@ -178,7 +189,8 @@ static void print_quoted_chain(
 void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read)
 {
 	const bool v4 = error->family->version == 4;
-	const bool blind = error->config->lookup == LOOKUP_ALWAYS || are_too_many(error);
+	const bool blind = error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) ||
+			   !some_need_nothing(error);
 	char name[NFT_NAME_MAX], quoted[NFT_NAME_MAX];
 
 	snprintf(quoted, sizeof(quoted), "%s-quoted", chain);
@@ -189,9 +201,9 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 	if (!blind) {
 		print_extension_rules(error, read);
 		print_left_sources(error, read);
-		fputs(v4 ? "\t\t@th,64,8 0x45 @th,160,32 != " : "\t\t@th,64,4 6 @th,128,128 != ", error->out);
+		fputs(v4 ? "\t\t@th,64,8 0x45 @th,160,32 " : "\t\t@th,64,4 6 @th,128,128 ", error->out);
 		print_inner_set(error);
-		fputs(v4 ? " @th,192,32 != " : " @th,256,128 != ", error->out);
+		fputs(v4 ? " @th,192,32 " : " @th,256,128 ", error->out);
 		print_inner_set(error);
 		fprintf(error->out, " goto %s\n", name);
 	} else if (are_too_many(error)) {
@@ -246,18 +258,56 @@ static void print_prefixes(const struct nft_error *error)
 	}
 }
 
-/* Prints the chain that makes the source public, where a map says so. */
-void nft_print_source(const struct nft_error *error)
+/* Prints one more of the sources that a rule is about. */
+static void print_source_span(const struct nft_error *error, const struct span *span, bool is_first)
 {
-	const char *table = error->family->table;
+	if (is_first)
+		fprintf(error->out, "\t\t%s saddr { ", error->family->table);
+	else
+		fputs(", ", error->out);
+	print_span(error->out, span);
+}
+
+/* Ends a rule about some sources, for which nothing is done: they are counted. */
+static void print_counted(const struct nft_error *error, const char *counter)
+{
+	char name[NFT_NAME_MAX];
+
+	fprintf(error->out, " } counter name \"%s\" accept\n", nft_name(name, counter, error->outside));
+}
+
+/* Prints the rules for sources without a map: public ones, and private ones. */
+static void print_unmapped(const struct nft_error *error)
+{
+	const struct addrmap *maps = &error->outside->maps[ADDRMAP_OUTER];
+	struct span_gaps public;
+	struct span_private private;
+	struct span span;
+	bool any = false;
+
+	span_gaps_begin(&public, maps, error->family);
+	for (; span_gaps_next(&public, &span); any = true)
+		print_source_span(error, &span, !any);
+	if (any)
+		print_counted(error, "untouched");
+	any = false;
+	span_private_begin(&private, maps, error->family);
+	for (; span_private_next(&private, &span); any = true)
+		print_source_span(error, &span, !any);
+	if (any)
+		print_counted(error, "leaked-outer");
+}
+
+/* Prints the chain that makes the source public, where a map says so. It ends with the statement read. */
+void nft_print_source(const struct nft_error *error, const char *read)
+{
 	char name[NFT_NAME_MAX];
 
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "source", error->outside));
 	if (!are_too_many(error)) {
 		print_elements(error);
 		print_prefixes(error);
+		print_unmapped(error);
 	}
-	fprintf(error->out, "\t\t%s saddr { %s } counter name \"%s\" accept\n", table, error->family->private,
-		nft_name(name, "leaked-outer", error->outside));
-	fprintf(error->out, "\t\tcounter name \"%s\"\n\t}\n", nft_name(name, "untouched", error->outside));
+	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }

@@ -19,6 +19,6 @@ struct nft_error {
 
 const char *nft_name(char name[NFT_NAME_MAX], const char *what, const struct config_outside *outside);
 void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read);
-void nft_print_source(const struct nft_error *error);
+void nft_print_source(const struct nft_error *error, const char *read);
 
 #endif

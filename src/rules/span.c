@@ -7,14 +7,25 @@
 
 #include "config/map.h"
 
+static struct address address_behind(struct address a)
+{
+	a.hi += ++a.lo == 0;
+	return a;
+}
+
+static struct address address_before(struct address a)
+{
+	a.hi -= a.lo-- == 0;
+	return a;
+}
+
 /* Returns the range of a table, up to the next one. */
 static struct span span_of_range(const struct addrmap *table, size_t range)
 {
 	struct span span = {table->ranges[range].first, {UINT64_MAX, UINT64_MAX}};
 
 	if (range + 1 < table->n_ranges) {
-		span.last = table->ranges[range + 1].first;
-		span.last.hi -= span.last.lo-- == 0;
+		span.last = address_before(table->ranges[range + 1].first);
 	}
 	return span;
 }
@@ -35,8 +46,7 @@ const struct addrmap_entry *span_next_map(struct span_maps *walk, struct span *s
 }
 
 /* Begins the walk over what is private in a family, or is mapped by a table. */
-void span_union_begin(
-	struct span_union *walk, const struct addrmap *table, const struct rules_family *family)
+void span_union_begin(struct span_union *walk, const struct addrmap *table, const struct rules_family *family)
 {
 	*walk = (struct span_union){.maps = {.table = table, .family = family}};
 	walk->has_map = span_next_map(&walk->maps, &walk->map);
@@ -55,7 +65,7 @@ static bool take_lower(struct span_union *walk, struct span *span)
 
 		private = (struct span){p.base, prefix_last(p)};
 		if (!walk->has_map || address_compare(private.first, walk->map.first) <= 0) {
-			walk->private++;
+			walk->private ++;
 			*span = private;
 			return true;
 		}
@@ -68,10 +78,7 @@ static bool take_lower(struct span_union *walk, struct span *span)
 /* Tells whether a range begins within another one or right behind it. */
 static bool continues(const struct span *span, struct address first)
 {
-	struct address behind = span->last;
-
-	behind.hi += ++behind.lo == 0;
-	return address_compare(first, span->last) <= 0 || address_equal(first, behind);
+	return address_compare(first, span->last) <= 0 || address_equal(first, address_behind(span->last));
 }
 
 /* Takes the next range, which touches no other. False at the end. */
@@ -86,4 +93,83 @@ bool span_union_next(struct span_union *walk, struct span *span)
 		if (address_compare(next.last, span->last) > 0)
 			span->last = next.last;
 	return true;
+}
+
+/* Begins the walk over what is neither private in a family, nor mapped by a table. */
+void span_gaps_begin(struct span_gaps *walk, const struct addrmap *table, const struct rules_family *family)
+{
+	const struct prefix all = {
+		{0, family->version == 4 ? ADDRESS_V4(0, 0) : 0}, family->version == 4 ? ADDRESS_V4_BITS : 0};
+
+	*walk = (struct span_gaps){.rest = {all.base, prefix_last(all)}};
+	span_union_begin(&walk->taken, table, family);
+}
+
+/* Takes the next range. False at the end. */
+bool span_gaps_next(struct span_gaps *walk, struct span *span)
+{
+	struct span taken;
+
+	while (!walk->ended) {
+		*span = walk->rest;
+		if (!span_union_next(&walk->taken, &taken)) {
+			walk->ended = true;
+			return true;
+		}
+		walk->ended = address_equal(taken.last, walk->rest.last);
+		walk->rest.first = address_behind(taken.last);
+		if (address_compare(taken.first, span->first) > 0) {
+			span->last = address_before(taken.first);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Begins the walk over what is private in a family and not mapped by a table. IPv4 as IPv6 is not of it. */
+void span_private_begin(
+	struct span_private *walk, const struct addrmap *table, const struct rules_family *family)
+{
+	*walk = (struct span_private){.maps = {.table = table, .family = family}};
+	walk->has_map = span_next_map(&walk->maps, &walk->map);
+}
+
+/* Begins with the next private range when the last one is done, and leaves behind the maps that lie before
+ * what is left of it. False if there is none. */
+static bool find_private(struct span_private *walk)
+{
+	const struct rules_family *family = walk->maps.family;
+
+	if (!walk->has_rest) {
+		while (walk->private < family->n_private &&
+			address_is_v4(family->private_prefix[walk->private].base) != (family->version == 4))
+			walk->private ++;
+		if (walk->private == family->n_private)
+			return false;
+		walk->rest.first = family->private_prefix[walk->private].base;
+		walk->rest.last = prefix_last(family->private_prefix[walk->private ++]);
+		walk->has_rest = true;
+	}
+	while (walk->has_map && address_compare(walk->map.last, walk->rest.first) < 0)
+		walk->has_map = span_next_map(&walk->maps, &walk->map);
+	return true;
+}
+
+/* Takes the next range. False at the end. */
+bool span_private_next(struct span_private *walk, struct span *span)
+{
+	while (find_private(walk)) {
+		*span = walk->rest;
+		if (!walk->has_map || address_compare(walk->map.first, span->last) > 0) {
+			walk->has_rest = false;
+			return true;
+		}
+		walk->has_rest = address_compare(walk->map.last, span->last) < 0;
+		walk->rest.first = address_behind(walk->map.last);
+		if (address_compare(walk->map.first, span->first) > 0) {
+			span->last = address_before(walk->map.first);
+			return true;
+		}
+	}
+	return false;
 }
