@@ -12,11 +12,11 @@ RATE = 4000  # datagrams a second
 
 
 class Flood(threading.Thread):
-    """A context in which numbered datagrams are sent to the rejected host; counts them."""
+    """A context in which numbered datagrams are sent to the rejected host, or another one; counts them."""
 
-    def __init__(self, network, rate=RATE):
+    def __init__(self, network, rate=RATE, address=V4.plain_rejected):
         super().__init__()
-        self.network, self.rate, self.sent, self.running = network, rate, 0, True
+        self.network, self.rate, self.sent, self.running, self.address = network, rate, 0, True, address
 
     def __enter__(self):
         self.start()
@@ -30,7 +30,7 @@ class Flood(threading.Thread):
         with self.network.client.here(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             began = time.monotonic()
             while self.running:
-                udp.sendto(self.sent.to_bytes(4, "big") * 5, (V4.plain_rejected, 2000 + self.sent % 50000))
+                udp.sendto(self.sent.to_bytes(4, "big") * 5, (self.address, 2000 + self.sent % 50000))
                 self.sent += 1
                 time.sleep(max(0, began + self.sent / self.rate - time.monotonic()))
 
