@@ -16,6 +16,7 @@ from lab.flood import Flood, assert_each_once
 from lab.network import V4
 from lab.process import guard_of, is_gone
 from lab.traffic import Capture
+from many import Flooded, configure, hosts
 
 TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
 NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
@@ -200,6 +201,24 @@ def test_a_reload_changes_them_without_a_gap(network, own):
         assert ping(network.client, V4.public)
         assert_each_once(border, flood)
         assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+
+
+def test_a_reload_changes_many_maps_without_a_gap(network, own):
+    """Ten thousand and the firewall's own, in one transaction under load: each error leaves once, with one of the two
+    public sources, whether the kernel gave it or the daemon had to read the error."""
+    pairs = list(hosts(10000))
+    configure(own, pairs, rules="own")
+    own.ctl("reload")
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flooded(network, border) as both:
+            for public in [V4.public2, V4.public] * 2:
+                configure(own, pairs, public, "own")
+                own.ctl("reload")
+        assert both.arrived() == [0, 0]
+        publics = {V4.public, V4.public2}
+        assert both.seen(both.plain) == {(public, V4.plain_rejected) for public in publics}
+        assert both.seen(both.stateless) == {(public, V4.stateless) for public in publics}
+    assert own.rules.counted()["outer"] > 0
 
 
 def test_an_upgrade_keeps_them(network, own):
