@@ -280,15 +280,22 @@ class Network:
         self.services = Services(self.dmz, [
             a for f in FAMILIES for a in (f.plain, f.nat_inside, f.stateless_inside)])
 
-    @contextlib.contextmanager
     def rejecting(self, inside):
         """The firewall rejects what goes to an inside address, which was open before."""
+        return self._rejected(inside, "add", "delete")
+
+    def accepting(self, inside):
+        """The firewall lets pass what goes to an inside address, which was rejected before."""
+        return self._rejected(inside, "delete", "add")
+
+    @contextlib.contextmanager
+    def _rejected(self, inside, change, back):
         where = ("ip6" if ":" in inside else "ip") + f" lab rejected {{ {inside} }}"
-        self.firewall.run(f"nft add element {where}")
+        self.firewall.run(f"nft {change} element {where}")
         try:
             yield
         finally:
-            self.firewall.run(f"nft delete element {where}")
+            self.firewall.run(f"nft {back} element {where}")
 
     def forget(self):
         """The client forgets what it learnt about paths, the firewall its flows."""
