@@ -297,6 +297,15 @@ class Network:
         finally:
             self.firewall.run(f"nft {back} element {where}")
 
+    @contextlib.contextmanager
+    def without_rules(self):
+        """The firewall does but route: it filters, translates and tracks nothing. What was loaded meanwhile goes."""
+        self.firewall.run("nft flush ruleset")
+        try:
+            yield
+        finally:
+            self.firewall.nft("flush ruleset" + _firewall_rules())
+
     def forget(self):
         """The client forgets what it learnt about paths, the firewall its flows."""
         self.client.run("ip -4 route flush cache; ip -6 route flush cache")

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Another program on the firewall with a queue of its own, like an intrusion prevention system: it accepts all
+that it gets."""
+
+import contextlib
+import select
+import socket
+import struct
+import threading
+
+from tap import ACK, REQUEST, Netlink, attribute, attributes
+
+QUEUE, PACKET, VERDICT, CONFIG = 3, 0, 1, 2  # NFNL_SUBSYS_QUEUE and NFQNL_MSG_*
+NUMBER, ACCEPT = 5, 1
+RULE = "-w -{change} {chain} -j NFQUEUE --queue-num {number}"
+
+
+class Inspector(Netlink):
+    def __init__(self, host):
+        super().__init__(host)
+        for config in (attribute(1, struct.pack("!BBH", 1, 0, 0)),      # NFQA_CFG_CMD: bind
+                       attribute(2, struct.pack("!IB", 0xffff, 2))):    # NFQA_CFG_PARAMS: whole packets
+            self.request(QUEUE, CONFIG, REQUEST | ACK, resource=NUMBER, data=config)
+        self._end, self._ended = socket.socketpair()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._end.close()
+        self._thread.join()
+        super().close()
+
+    def _loop(self):
+        while self._ended not in select.select([self.socket, self._ended], [], [])[0]:
+            for kind, data in self.messages():
+                if kind == QUEUE << 8 | PACKET:
+                    identifier = attributes(data)[1][:4]                # NFQA_PACKET_HDR
+                    verdict = attribute(2, struct.pack("!I", ACCEPT) + identifier)
+                    self.send(QUEUE, VERDICT, REQUEST, resource=NUMBER, data=verdict)
+        self._ended.close()
+
+
+def _change(host, change, chains):
+    for chain in chains:
+        rule = RULE.format(change=change, chain=chain, number=NUMBER)
+        host.run(f"iptables {rule} && ip6tables {rule}")
+
+
+@contextlib.contextmanager
+def inspected(host, *chains):
+    """What passes these chains of the host passes the other program."""
+    inspector = Inspector(host)
+    _change(host, "A", chains)
+    try:
+        yield
+    finally:
+        _change(host, "D", chains)
+        inspector.close()

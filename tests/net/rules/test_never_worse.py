@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Never worse than without icmpnatd: where an error that needs nothing came to its client without it, it comes with
+it, and where one left the firewall, one leaves. What firewalls have in their rules and routes that a copy of an error
+would not survive.
+
+   client ----- border ===== firewall ----- dmz
+                             default routes by source; limits, zones and queues in output
+"""
+
+import contextlib
+
+import pytest
+
+from lab.client import ANSWERED, UdpFlow, ping, tcp, udp, upload
+from lab.daemon import MAPS, Daemon
+from lab.network import V4, V6
+from lab.traffic import Capture
+from inspector import inspected
+
+PREFIXES = "2001:db8:1::/64", "fd42::/64", "fd00:1::/64"
+V4_MAPS = [(private, public) for private, public in MAPS if ":" not in private]
+
+
+@pytest.fixture(autouse=True)
+def forgetful(network):
+    """The client knows no path and the firewall no flow when a test begins."""
+    network.forget()
+
+
+@contextlib.contextmanager
+def defaults_by_source(network):
+    """The firewall has IPv6 default routes for certain sources only, as OpenWrt makes them."""
+    way = f"via {V6.router_inner} dev eth0"
+    network.firewall.run("ip -6 route del default")
+    for prefix in PREFIXES:
+        network.firewall.run(f"ip -6 route add default from {prefix} {way}")
+    try:
+        yield
+    finally:
+        for prefix in PREFIXES:
+            network.firewall.run(f"ip -6 route del default from {prefix} {way}")
+        network.firewall.run(f"ip -6 route add default via {V6.router_inner}")
+
+
+@contextlib.contextmanager
+def numbered_publicly(network):
+    """IPv6 errors of the firewall come from a public address on the link to the border, as with most providers."""
+    network.firewall.run("ip -6 addr add 2001:db8:1::3/128 dev eth0")
+    try:
+        yield
+    finally:
+        network.firewall.run("ip -6 addr del 2001:db8:1::3/128 dev eth0")
+
+
+def without_and_with(network, observe, maps=MAPS):
+    """What observe() returns without icmpnatd, and with it."""
+    without = observe()
+    network.forget()
+    with Daemon(network, maps, kernel="auto"):
+        return without, observe()
+
+
+def test_default_route_for_a_source(network):
+    """With maps for IPv4 alone, IPv6 is not touched: clients are refused, uploads complete."""
+    def observe():
+        return ([udp(network.client, address).answer for address in (V6.plain_rejected, V6.nat_rejected)],
+                [upload(network.client, address) for address in (V6.plain, V6.nat)])
+    with numbered_publicly(network), defaults_by_source(network):
+        without, having = without_and_with(network, observe, V4_MAPS)
+    assert having == without == (["refused"] * 2, [ANSWERED] * 2)
+
+
+def test_no_rules_for_a_family_without_maps(network):
+    with Daemon(network, V4_MAPS, kernel="auto"):
+        assert "chain" in network.firewall.run("nft list table ip icmpnatd").stdout
+        assert "chain" not in network.firewall.run("nft list table ip6 icmpnatd").stdout
+        assert "ICMPNATD" not in network.firewall.run("ip6tables-save", check=False).stdout
+
+
+@pytest.mark.parametrize("private", [False, True], ids=["from-public", "from-private"])
+def test_default_route_for_a_source_with_maps(network, private):
+    """Errors about plain, translated and statelessly translated hosts arrive, from an address that changes or not."""
+    link = contextlib.nullcontext() if private else numbered_publicly(network)
+    with link, defaults_by_source(network), Daemon(network, kernel="auto"):
+        for address in V6.plain_rejected, V6.nat_rejected, V6.stateless:
+            assert udp(network.client, address).answer == "refused", address
+        assert upload(network.client, V6.plain) == upload(network.client, V6.nat) == ANSWERED
+
+
+LIMIT = """
+table inet limiter
+delete table inet limiter
+table inet limiter {
+    chain output {
+        type filter hook output priority filter;
+        icmp type destination-unreachable limit rate over 10/day burst 10 packets drop
+        icmpv6 type destination-unreachable limit rate over 10/day burst 10 packets drop
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("role", ["plain_rejected", "nat_rejected"])
+def test_limit_in_output(network, family, role):
+    """A limit of the firewall's counts each error once: 10 of 20 leave."""
+    def observe():
+        network.firewall.nft(LIMIT)
+        with Capture(network.router, "fwl") as border:
+            for _ in range(20):
+                udp(network.client, getattr(family, role), timeout=0)
+            assert ping(network.client, family.public)
+            return len(border.errors())
+    try:
+        assert without_and_with(network, observe) == (10, 10)
+    finally:
+        network.firewall.nft("delete table inet limiter")
+
+
+ROUTER = """
+table {ip} router {{
+    chain stateless {{
+        type filter hook prerouting priority mangle;
+        {ip} daddr {stateless} {ip} daddr set {stateless_inside}
+    }}
+    chain forwarded {{
+        type filter hook forward priority filter;
+        {ip} daddr {{ {plain_rejected}, {stateless_inside} }} reject
+        {ip} daddr {client} udp dport 7 reject
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def router(network):
+    """The firewall is a router without connection tracking, which rejects some: from the dmz, all to the client."""
+    with network.without_rules():
+        for ip, family in ("ip", V4), ("ip6", V6):
+            network.firewall.nft(ROUTER.format(ip=ip, **vars(family)))
+        yield network
+
+
+def tracked(network):
+    return int(network.firewall.run("cat /proc/sys/net/netfilter/nf_conntrack_count").stdout)
+
+
+def test_another_queue(router, family):
+    """Errors about new flows pass another program's queue, to the outside and to the inside. With connection tracking,
+    which nobody has asked for, they would not."""
+    def observe():
+        with Capture(router.router, "fwl") as border:
+            udp(router.client, family.plain_rejected, timeout=0)
+            inside = udp(router.dmz, family.client)
+            return len(border.errors(1)), inside.answer
+    with inspected(router.firewall, "FORWARD", "OUTPUT"):
+        without, having = without_and_with(router, observe)
+    assert having == without == (1, "refused")
+
+
+def test_another_queue_of_what_is_forwarded(router, family):
+    """Beside it, errors are made public."""
+    with inspected(router.firewall, "FORWARD"), Daemon(router, kernel="auto"):
+        for address in family.plain_rejected, family.stateless:
+            assert udp(router.client, address).answer == "refused"
+
+
+def test_nothing_is_tracked(router, family):
+    """A router that tracked nothing has no entry for what passes, and none for the errors."""
+    with Daemon(router, kernel="auto"):
+        for address in family.plain_rejected, family.stateless:
+            assert udp(router.client, address).answer == tcp(router.client, address).answer == "refused"
+        assert upload(router.client, family.plain) == udp(router.client, family.plain) == ANSWERED
+        assert tracked(router) == 0
+
+
+ZONES = """
+table inet zones {
+    chain prerouting {
+        type filter hook prerouting priority raw + 1;
+        ct state != untracked ct zone set 1
+    }
+    chain output {
+        type filter hook output priority raw;
+        ct zone set 1
+    }
+}
+"""
+
+
+@pytest.fixture
+def zones(network):
+    network.firewall.nft(ZONES)
+    yield
+    network.firewall.nft("delete table inet zones")
+
+
+@pytest.mark.parametrize("role", ["plain", "stateless"])
+def test_zones(network, family, zones, role):
+    """Errors about new and established flows are made public."""
+    inside = getattr(family, role + "_inside")
+    opened = network.accepting(inside) if role == "stateless" else contextlib.nullcontext()
+    with Daemon(network, kernel="auto"), opened, UdpFlow(network.client, getattr(family, role)) as flow:
+        assert flow.send() == ANSWERED
+        with network.rejecting(inside):
+            established, new = flow.send(), udp(network.client, getattr(family, role))
+    assert [(r.answer, r.offender) for r in (established, new)] == [("refused", family.public)] * 2
