@@ -8,7 +8,6 @@ each recipe of the manual for policy routing.
 """
 
 import contextlib
-import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,7 +19,6 @@ from lab.traffic import Capture
 from expected import EXPIRED, REFUSED, TOO_BIG
 from uplinks import FAMILIES, UPLINKS
 
-EXAMPLE = os.path.join(os.path.dirname(__file__), "../../../etc/examples/two-uplinks.conf")
 FIREWALL_HOP = 2
 PLACES = {
     "-4": dict(router1="192.168.42.254", link1="192.168.42.1", public1="1.2.3.0/24",
@@ -116,9 +114,7 @@ def network(possible):
 def daemon(network, request):
     """icmpnatd with the example for two uplinks, and its capture rules; the kernel does its part, or nothing."""
     daemon = Daemon(network, kernel=request.param)
-    with open(EXAMPLE) as example:
-        daemon.write(f'{example.read()}rules = "external";\nkernel = "{request.param}";\n'
-                     f'control = {{ socket = "{daemon.socket}"; group = ""; }};\n')
+    uplinks.configure(daemon)
     with daemon:
         yield daemon
 

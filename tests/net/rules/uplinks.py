@@ -9,6 +9,7 @@
 both: nothing in a packet to it tells by which uplink it came. IPv6 alike.
 """
 
+import os
 import subprocess
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ UPLINKS = {
     V6: (Uplink(1, "eth0", "2001:db8:c::1", "2001:db8:1::1", "2001:db8:1::6", "2001:db8:1::4"),
          Uplink(2, "eth1", "2001:db8:c::2", "2001:db8:2::1", "2001:db8:2::6", "2001:db8:2::4"))}
 DMZ_MTU = 1280
+EXAMPLE = os.path.join(os.path.dirname(__file__), "../../../etc/examples/two-uplinks.conf")
 
 LINKS = """
 link add eth0 netns cl type bridge
@@ -143,6 +145,13 @@ def _firewall_rules():
         FIREWALL.format(ip=ip, stateless=f.stateless, rejected=f.rejected, inside=inside,
                         nat=both(f, "nat"), nat_rejected=both(f, "nat_rejected"))
         for ip, f, inside in (("ip", V4, "10.1.0."), ("ip6", V6, "fd01:5::")))
+
+
+def configure(daemon):
+    """Writes the example for two uplinks as the configuration of a daemon with external rules."""
+    with open(EXAMPLE) as example:
+        daemon.write(f'{example.read()}rules = "external";\nkernel = "{daemon.kernel}";\n'
+                     f'control = {{ socket = "{daemon.socket}"; group = ""; }};\n')
 
 
 class Network:
