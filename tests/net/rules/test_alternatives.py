@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The one-line alternatives that the README names do what it says of them, and no more.
+"""The one-line alternative that the README names does what it says of it, and no more.
 
    client ----- border ===== firewall -x- dmz      no icmpnatd, no capture rules
 """
@@ -50,13 +50,3 @@ def test_a_preferred_source(bare):
         expect_private_quote(bare)
     finally:
         host.run(f"ip route replace default via {V4.router_inner}")
-
-
-def test_one_nft_rule(bare):
-    bare.firewall.nft("table ip filter { chain postrouting { type filter hook postrouting priority srcnat + 10; }; }")
-    try:
-        bare.firewall.run(command("nft add rule").replace("{", "'{").replace("}", "}'"))
-        expect_public_source(bare)
-        expect_private_quote(bare)
-    finally:
-        bare.firewall.nft("delete table ip filter")

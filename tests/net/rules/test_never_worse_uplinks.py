@@ -127,7 +127,7 @@ def test_two_routers_on_one_link(network, family):
     def observe():
         network.enter_by(family, second)
         return udp(network.client, second.nat_rejected).answer, upload(network.client, second.nat)
-    without, daemon = observe(), Daemon(network)
+    without, daemon = observe(), Daemon(network, kernel="auto")
     daemon.write(configuration([("192.168.0.0/16", "1.2.3.1"), ("fc00::/7", "2001:db8:1::1")], control=daemon.socket,
                                outside='"br0"', kernel="auto"))
     with daemon:
@@ -140,7 +140,7 @@ def equal_cost(network, family):
     network.enter_by(family, UPLINKS[family][0])
     network.firewall.run(EQUAL_COST)
     network.firewall.nft(MANY)
-    daemon = Daemon(network)
+    daemon = Daemon(network, kernel="auto")
     uplinks.configure(daemon)
     with daemon:
         yield
