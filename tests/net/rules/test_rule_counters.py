@@ -100,7 +100,7 @@ def test_a_copy_that_vanishes_is_found(network, kind):
 
 @pytest.mark.parametrize("kind", [None, "iptables"], ids=["nft", "iptables"])
 def test_no_copy_vanishes_when_the_rules_are_loaded_again(network, kind):
-    with daemon_with(network, kind) as daemon, Flood(network) as flood:
+    with daemon_with(network, kind) as daemon, Flood(network, rate=500) as flood:
         for _ in range(3):
             before = flood.sent
             daemon.rules.load()
