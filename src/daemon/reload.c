@@ -26,7 +26,8 @@ static bool renew_rules(
 	char reason[OWN_RULES_REASON_MAX];
 
 	if (!own_rules_are_held(own) && rules_differ(old, config))
-		fputs("the capture rules have changed with it: load what icmpnatd --print-rules prints, too\n",
+		fputs("the capture rules have changed with it: load what icmpnatd --print-rules prints, "
+		      "too\n",
 			mistakes);
 	if (own_rules_renew(own, config, reason))
 		return true;

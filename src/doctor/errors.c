@@ -250,8 +250,8 @@ static void judge_probe(struct way *way, const struct probe *probe)
 			"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
 }
 
-/* Tells whether a copy finds a next hop by this way. nft sends it to that of the error; iptables routes it by its
- * destination and interface alone, and the twin's own links need none. */
+/* Tells whether a copy finds a next hop by this way. nft sends it to that of the error; iptables routes it by
+ * its destination and interface alone, and the twin's own links need none. */
 static bool has_copy_route(const struct way *way)
 {
 	const struct twin *twin = &way->doctor->twin;
@@ -260,7 +260,7 @@ static bool has_copy_route(const struct way *way)
 
 	return !way->doctor->tees ||
 	       (route_find(twin->routes, way->client, NULL, way->index, &route) == 0 &&
-	       (route.by_gateway || (link && link->flags & (IFF_POINTOPOINT | IFF_NOARP))));
+		       (route.by_gateway || (link && link->flags & (IFF_POINTOPOINT | IFF_NOARP))));
 }
 
 static void say_copy_route(const struct way *way)

@@ -134,7 +134,8 @@ static int compare_chains(const void *a, const void *b)
 	return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* Finds the next chain with rules in one of our tables, from *line on, which moves behind it. False at the end. */
+/* Finds the next chain with rules in one of our tables, from *line on, which moves behind it. False at the
+ * end. */
 static bool find_chain(const char **line, struct chain *chain)
 {
 	for (; **line; *line = line_after(*line)) {
@@ -154,7 +155,8 @@ static bool find_chain(const char **line, struct chain *chain)
 	return false;
 }
 
-/* Prints the chains of our tables, to be compared: sorted, for nft lists them in the order in which they were made. */
+/* Prints the chains of our tables, to be compared: sorted, for nft lists them in the order in which they were
+ * made. */
 static void print_own(FILE *out, const char *listing)
 {
 	struct chain chain = {NULL, NULL, 0}, *chains = NULL, *more;
@@ -170,8 +172,8 @@ static void print_own(FILE *out, const char *listing)
 	if (n > 0)
 		qsort(chains, n, sizeof(*chains), compare_chains);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%.*s %.*s\t}\n", (int)strlen("table ip6"), chains[i].table, (int)chains[i].length,
-			chains[i].begin);
+		fprintf(out, "%.*s %.*s\t}\n", (int)strlen("table ip6"), chains[i].table,
+			(int)chains[i].length, chains[i].begin);
 	free(chains);
 }
 

@@ -43,8 +43,8 @@ static void print_returns(FILE *out, const struct rules_family *family, const st
 }
 
 /* Prints the start of a rule for errors of one type that leave by one interface. */
-static void print_match(FILE *out, const struct rules_family *family, const char *outside, const char *type,
-	const char *test)
+static void print_match(
+	FILE *out, const struct rules_family *family, const char *outside, const char *type, const char *test)
 {
 	fprintf(out, "-A ICMPNATD -o %s -p %s --%s-type %.*s %s -j ", outside, family->protocol, family->icmp,
 		item_length(type), type, test);
@@ -65,9 +65,9 @@ static void print_queue(FILE *out, const struct config *config, const struct rul
 	}
 }
 
-/* Prints the rules that copy what leaves by one interface and passes a test. TEE sends the copy where a packet
- * to its gateway would go. For an address that only the default route leads to, that is the next hop of the
- * moment. */
+/* Prints the rules that copy what leaves by one interface and passes a test. TEE sends the copy where a
+ * packet to its gateway would go. For an address that only the default route leads to, that is the next hop
+ * of the moment. */
 static void print_tee(FILE *out, const struct rules_family *family, const char *outside, const char *test)
 {
 	for (const char *type = family->types; *type; type = next_item(type)) {
@@ -78,8 +78,8 @@ static void print_tee(FILE *out, const struct rules_family *family, const char *
 	}
 }
 
-/* Prints the rules that copy what leaves by one interface. iptables cannot see the quoted addresses: where maps are
- * about them, all errors are copied, else those whose source is private or mapped. */
+/* Prints the rules that copy what leaves by one interface. iptables cannot see the quoted addresses: where
+ * maps are about them, all errors are copied, else those whose source is private or mapped. */
 static void print_copies(FILE *out, const struct rules_family *family, const struct config_outside *outside)
 {
 	char test[160], first[CONFIG_PREFIX_TEXT], last[CONFIG_PREFIX_TEXT];
@@ -100,8 +100,8 @@ static void print_copies(FILE *out, const struct rules_family *family, const str
 	}
 }
 
-/* Prints the shell commands that print the rules for what leaves by one interface: to copy it if the copy has a
- * way, else to queue the errors themselves that belong to no flow. */
+/* Prints the shell commands that print the rules for what leaves by one interface: to copy it if the copy has
+ * a way, else to queue the errors themselves that belong to no flow. */
 static void print_copy(FILE *out, const struct config *config, const struct rules_family *family,
 	const struct config_outside *outside)
 {

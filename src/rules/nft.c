@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rules as nft has them: a chain that sees every error after the kernel's own NAT, changes in place what it
- * can and copies what must be read, and a chain that queues. What is a copy is told by its socket: the kernel
- * emits an error from one, and a copy has none. So nothing here makes the kernel track connections.
+ * The rules as nft has them: a chain that sees every error after the kernel's own NAT, changes in place what
+ * it can and copies what must be read, and a chain that queues. What is a copy is told by its socket: the
+ * kernel emits an error from one, and a copy has none. So nothing here makes the kernel track connections.
  */
 #include "rules/nft_error.h"
 
@@ -16,22 +16,24 @@ static struct nft_error error_of(
 	return (struct nft_error){out, config, &config->outside[outside], family};
 }
 
-/* Prints the match for errors that leave by an interface, and are our business. What is private is no set, for
- * one that seems empty for a moment would let errors to private neighbours in: see nft_error.c. */
+/* Prints the match for errors that leave by an interface, and are our business. What is private is no set,
+ * for one that seems empty for a moment would let errors to private neighbours in: see nft_error.c. */
 static void print_nft_match(const struct nft_error *error)
 {
 	const struct rules_family *family = error->family;
 	size_t n;
 
-	fprintf(error->out, "oifname \"%s\" %s type { %s } ", error->outside->name, family->icmp, family->types);
+	fprintf(error->out, "oifname \"%s\" %s type { %s } ", error->outside->name, family->icmp,
+		family->types);
 	for (const char *private = family->private; *private; private += n + strspn(private + n, ", ")) {
 		n = strcspn(private, ",");
 		fprintf(error->out, "%s daddr != %.*s ", family->table, (int)n, private);
 	}
 }
 
-/* Prints the chain for errors that must be read: a copy takes the place of each. It goes to the router to which the
- * error would have gone, so that it needs no route of its own. Without copies, they were queued before. */
+/* Prints the chain for errors that must be read: a copy takes the place of each. It goes to the router to
+ * which the error would have gone, so that it needs no route of its own. Without copies, they were queued
+ * before. */
 static void print_read_chain(const struct nft_error *error, bool copies)
 {
 	char name[NFT_NAME_MAX];
@@ -48,8 +50,9 @@ static void print_postrouting(
 {
 	char source[NFT_NAME_MAX + 8], read[NFT_NAME_MAX + 8], name[NFT_NAME_MAX];
 
-	fprintf(out, "\tchain checksum {\n\t\t# as 0, not as 0xffff, which nft writes (RFC 1624)\n"
-		     "\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
+	fprintf(out,
+		"\tchain checksum {\n\t\t# as 0, not as 0xffff, which nft writes (RFC 1624)\n"
+		"\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
 		family->version == 4 ? "ip" : family->icmp, family->version == 4 ? "ip" : family->icmp);
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const struct nft_error error = error_of(out, config, family, i);
@@ -87,8 +90,8 @@ static void print_queue_rule(const struct nft_error *error, const char *test, bo
 	fputc('\n', error->out);
 }
 
-/* Prints the chain for copies that leave by one interface. Until they are queued they become what the error was: dup has
- * set the don't fragment bit. */
+/* Prints the chain for copies that leave by one interface. Until they are queued they become what the error
+ * was: dup has set the don't fragment bit. */
 static void print_copies_chain(const struct nft_error *error, bool queues)
 {
 	char name[NFT_NAME_MAX];
@@ -102,8 +105,8 @@ static void print_copies_chain(const struct nft_error *error, bool queues)
 	fputs("\t}\n", error->out);
 }
 
-/* Prints the chains for errors that leave by one interface and are queued themselves: those that must be read and that a
- * queue does not lose. */
+/* Prints the chains for errors that leave by one interface and are queued themselves: those that must be read
+ * and that a queue does not lose. */
 static void print_direct_chains(const struct nft_error *error)
 {
 	char name[NFT_NAME_MAX], queue[NFT_NAME_MAX + 8];
@@ -116,10 +119,10 @@ static void print_direct_chains(const struct nft_error *error)
 	nft_print_sight(error, "direct", "return", queue);
 }
 
-/* Prints the chain with the hook in output, and those that it leads to. Where iptables queues, in its mangle table, it comes
- * before that. */
-static void print_output(
-	FILE *out, const struct config *config, const struct rules_family *family, const struct rules_kind *kind)
+/* Prints the chain with the hook in output, and those that it leads to. Where iptables queues, in its mangle
+ * table, it comes before that. */
+static void print_output(FILE *out, const struct config *config, const struct rules_family *family,
+	const struct rules_kind *kind)
 {
 	const bool queues = kind->queues == &rules_nft;
 	char name[NFT_NAME_MAX];
@@ -145,8 +148,7 @@ static void print_output(
 }
 
 /* Prints the counters, which have names so that they stay when the rules are replaced. */
-static void print_counters(
-	FILE *out, const struct config *config, const struct rules_kind *kind)
+static void print_counters(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
 	const char *const names[] = {
 		"untouched", "outer", "leaked-outer", kind->copies ? "copied" : "unread", "queued"};
@@ -154,8 +156,7 @@ static void print_counters(
 
 	for (size_t i = 0; i < config->n_outside; i++)
 		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
-			fprintf(out, "\tcounter %s { }\n",
-				nft_name(name, names[n], &config->outside[i]));
+			fprintf(out, "\tcounter %s { }\n", nft_name(name, names[n], &config->outside[i]));
 }
 
 /* Prints the head of a table, which replaces what is in it, in one transaction with what follows. The

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What nft sees in an error: whether its quote needs nothing, and what its source becomes. Where a rule gives
- * a verdict that nothing need be read, its tests are positive ones: a load beyond the end of the packet ends a
- * rule, and while new rules take the place of old ones, a set may seem empty for a moment (seen on Linux 6.18,
- * most with many maps). What then is in no set, is read.
+ * a verdict that nothing need be read, its tests are positive ones: a load beyond the end of the packet ends
+ * a rule, and while new rules take the place of old ones, a set may seem empty for a moment (seen on
+ * Linux 6.18, most with many maps). What then is in no set, is read.
  */
 #include "rules/nft_error.h"
 
@@ -13,7 +13,7 @@
 #include "rules/span.h"
 
 #define RANGES_MAX   65536 /* of the maps of one part; with more, the daemon reads everything */
-#define PREFIXES_MAX 64	   /* with host bits that stay: each is a rule of its own, the daemon has the others */
+#define PREFIXES_MAX 64 /* with host bits that stay: each is a rule of its own, the daemon has the others */
 
 /* Who gives a source its public address. */
 enum source_by { BY_ELEMENT, BY_RULE, BY_DAEMON };
@@ -189,8 +189,8 @@ static void print_quoted_chain(
 void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read)
 {
 	const bool v4 = error->family->version == 4;
-	const bool blind = error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) ||
-			   !some_need_nothing(error);
+	const bool blind =
+		error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) || !some_need_nothing(error);
 	char name[NFT_NAME_MAX], quoted[NFT_NAME_MAX];
 
 	snprintf(quoted, sizeof(quoted), "%s-quoted", chain);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The rules that see the errors, change in place what the kernel can, and bring the rest to the daemon. The
- * kernel drops an error about a new flow when it is queued as it is (nfnetlink_queue: it shares an unconfirmed
- * conntrack entry), so a copy is queued in its place: nft's dup makes one that belongs to no flow, after the
- * kernel's own NAT has done its work.
+ * kernel drops an error about a new flow when it is queued as it is (nfnetlink_queue: it shares an
+ * unconfirmed conntrack entry), so a copy is queued in its place: nft's dup makes one that belongs to no
+ * flow, after the kernel's own NAT has done its work.
  */
 #include "rules/rules.h"
 
@@ -107,7 +107,8 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
 	}
 }
 
-/* Returns the rules for a configuration as text on the heap, without comments on how to load them; or NULL. */
+/* Returns the rules for a configuration as text on the heap, without comments on how to load them; or NULL.
+ */
 static char *text_of(const struct config *config)
 {
 	char *text = NULL;

@@ -24,9 +24,8 @@ static struct span span_of_range(const struct addrmap *table, size_t range)
 {
 	struct span span = {table->ranges[range].first, {UINT64_MAX, UINT64_MAX}};
 
-	if (range + 1 < table->n_ranges) {
+	if (range + 1 < table->n_ranges)
 		span.last = address_before(table->ranges[range + 1].first);
-	}
 	return span;
 }
 
