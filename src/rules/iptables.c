@@ -30,6 +30,8 @@ static int item_length(const char *item)
 /* Prints what stands before the first rule for an interface: the errors that are left to the kernel. */
 static void print_returns(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
 {
+	if (kind->copies == &rules_nft)
+		fputs("# What is no copy\n-A ICMPNATD " IS_ERROR " -j RETURN\n", out);
 	for (const char *private = family->private; *private; private = next_item(private))
 		fprintf(out, "-A ICMPNATD -d %.*s -j RETURN\n", item_length(private), private);
 	if (kind->copies == &rules_iptables)

@@ -71,7 +71,7 @@ static void print_postrouting(
 
 		fputs("\t\tiif 0 ", out);
 		print_nft_match(&error);
-		fprintf(out, HAS_SOCKET " goto %s\n", nft_name(name, "outside", error.outside));
+		fprintf(out, "goto %s\n", nft_name(name, "outside", error.outside));
 	}
 	fputs("\t}\n", out);
 }
