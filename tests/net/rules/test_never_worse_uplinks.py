@@ -61,7 +61,7 @@ table inet provider {
 
 # Twenty rejected hosts, without NAT and with stateless NAT, that the hash of routes distributes.
 HOSTS = {
-    V4: {"plain": "198.51.100.{}", "stateless": "198.51.100.1{}"},
+    V4: {"plain": "198.51.100.2{}", "stateless": "198.51.100.1{}"},
     FAMILIES[1]: {"plain": "2001:db8:5::1:{}", "stateless": "2001:db8:5::2:{}"}}
 MANY = """
 table inet many {
@@ -77,7 +77,7 @@ table inet many {
     }
     chain forwarded {
         type filter hook forward priority filter;
-        ip daddr { 198.51.100.10-198.51.100.29, 10.1.0.110-10.1.0.129 } reject
+        ip daddr { 198.51.100.210-198.51.100.229, 10.1.0.110-10.1.0.129 } reject
         ip6 daddr { 2001:db8:5::1:0/112, fd01:5::2:0/112 } reject
     }
 }
