@@ -12,7 +12,7 @@ from tap import ACK, REQUEST, Netlink, attribute, attributes
 
 QUEUE, PACKET, VERDICT, CONFIG = 3, 0, 1, 2  # NFNL_SUBSYS_QUEUE and NFQNL_MSG_*
 NUMBER, ACCEPT = 5, 1
-RULE = "-w -{change} {chain} -j NFQUEUE --queue-num {number}"
+RULE = "-w -t {table} -{change} {chain} -j NFQUEUE --queue-num {number}"
 
 
 class Inspector(Netlink):
@@ -41,14 +41,14 @@ class Inspector(Netlink):
 
 
 def _change(host, change, chains):
-    for chain in chains:
-        rule = RULE.format(change=change, chain=chain, number=NUMBER)
+    for table, chain in chains:
+        rule = RULE.format(table=table, change=change, chain=chain, number=NUMBER)
         host.run(f"iptables {rule} && ip6tables {rule}")
 
 
 @contextlib.contextmanager
 def inspected(host, *chains):
-    """What passes these chains of the host passes the other program."""
+    """What passes these chains of the host, each named with its table, passes the other program."""
     inspector = Inspector(host)
     _change(host, "A", chains)
     try:

@@ -144,22 +144,23 @@ def tracked(network):
     return int(network.firewall.run("cat /proc/sys/net/netfilter/nf_conntrack_count").stdout)
 
 
-def test_another_queue(router, family):
-    """Errors about new flows pass another program's queue, to the outside and to the inside. With connection tracking,
-    which nobody has asked for, they would not."""
+@pytest.mark.parametrize("table", ["raw", "filter"])
+def test_another_queue(router, family, table):
+    """Errors about new flows pass another program's queue, before ours or behind it, to the outside and to the inside.
+    With connection tracking, which nobody has asked for, they would not."""
     def observe():
         with Capture(router.router, "fwl") as border:
             udp(router.client, family.plain_rejected, timeout=0)
             inside = udp(router.dmz, family.client)
             return len(border.errors(1)), inside.answer
-    with inspected(router.firewall, "FORWARD", "OUTPUT"):
+    with inspected(router.firewall, ("filter", "FORWARD"), (table, "OUTPUT")):
         without, having = without_and_with(router, observe)
     assert having == without == (1, "refused")
 
 
 def test_another_queue_of_what_is_forwarded(router, family):
     """Beside it, errors are made public."""
-    with inspected(router.firewall, "FORWARD"), Daemon(router, kernel="auto"):
+    with inspected(router.firewall, ("filter", "FORWARD")), Daemon(router, kernel="auto"):
         for address in family.plain_rejected, family.stateless:
             assert udp(router.client, address).answer == "refused"
 
