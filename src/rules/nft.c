@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The rules as nft has them: a chain that sees every error after the kernel's own NAT, changes in place what
- * it can and copies what must be read, and a chain that queues. What is a copy is told by its socket: the
- * kernel emits an error from one, and a copy has none. So nothing here makes the kernel track connections.
+ * it can and copies what must be read, and a chain that queues. In output, a copy is told by its socket: the
+ * kernel emits an error from one, and a copy has none. In postrouting, what this host emits has no input
+ * interface, but dup has given a copy one (ip_output, Linux 5.7). So nothing here makes the kernel track
+ * connections.
  */
 #include "rules/nft_error.h"
 

@@ -158,9 +158,11 @@ def test_another_queue(router, family, table):
     assert having == without == (1, "refused")
 
 
-def test_another_queue_of_what_is_forwarded(router, family):
-    """Beside it, errors are made public."""
-    with inspected(router.firewall, ("filter", "FORWARD")), Daemon(router, kernel="auto"):
+@pytest.mark.parametrize("chain", ["FORWARD", "OUTPUT"])
+def test_beside_another_queue(router, family, chain):
+    """Errors are made public, also those that have passed it: it gives them back without their socket (where the
+    firewall is not in the initial namespace, as here)."""
+    with inspected(router.firewall, ("filter", chain)), Daemon(router, kernel="auto"):
         for address in family.plain_rejected, family.stateless:
             assert udp(router.client, address).answer == "refused"
 
