@@ -78,6 +78,12 @@ void daemon_look_at_interfaces(struct daemon *daemon)
 	policy_find_interfaces(atomic_load(&daemon->workers.policy));
 }
 
+static void look_at_policies(struct daemon *daemon)
+{
+	link_drain(daemon->ipsec);
+	own_rules_heed_policies(&daemon->own_rules, workers_config(&daemon->workers));
+}
+
 static void feed_watchdog(struct daemon *daemon, int timer)
 {
 	uint64_t expirations;
@@ -141,6 +147,7 @@ static int open_timer(uint64_t microseconds)
 enum {
 	SLOT_SIGNALS,
 	SLOT_LINK,
+	SLOT_IPSEC,
 	SLOT_TIMER,
 	SLOT_GUARD,
 	SLOT_CONTROL,
@@ -171,6 +178,7 @@ static nfds_t fill_slots(struct daemon *daemon, struct pollfd slots[SLOT_COUNT],
 {
 	slots[SLOT_SIGNALS] = (struct pollfd){.fd = daemon->signals, .events = POLLIN};
 	slots[SLOT_LINK] = (struct pollfd){.fd = daemon->link, .events = POLLIN};
+	slots[SLOT_IPSEC] = (struct pollfd){.fd = daemon->ipsec, .events = POLLIN};
 	slots[SLOT_TIMER] = (struct pollfd){.fd = timer, .events = POLLIN};
 	slots[SLOT_GUARD] = (struct pollfd){.fd = daemon->guard.fd, .events = POLLIN};
 	return SLOT_CONTROL + control_poll_fill(daemon->control, &slots[SLOT_CONTROL]);
@@ -182,6 +190,8 @@ static void serve_slots(struct daemon *daemon, struct pollfd slots[SLOT_COUNT], 
 		take_signals(daemon);
 	if (slots[SLOT_LINK].revents)
 		daemon_look_at_interfaces(daemon);
+	if (slots[SLOT_IPSEC].revents)
+		look_at_policies(daemon);
 	if (slots[SLOT_TIMER].revents)
 		feed_watchdog(daemon, timer);
 	if (daemon->hung)

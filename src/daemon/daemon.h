@@ -23,7 +23,7 @@ struct daemon {
 	struct guard_client guard;
 	struct handover handover;
 	struct control *control;
-	int counters, link, signals; /* descriptors */
+	int counters, link, ipsec, signals; /* descriptors */
 	struct host_counters host_counters;
 	struct mnl_socket *rule_counters; /* NULL: not to be had */
 	bool hung;			  /* errors are not taken, but pass */

@@ -16,6 +16,7 @@
 #include "daemon/queues.h"
 #include "daemon/reload.h"
 #include "io/clock.h"
+#include "io/ipsec.h"
 #include "io/link.h"
 #include "io/log.h"
 #include "io/notify.h"
@@ -85,6 +86,7 @@ static bool open_descriptors(struct daemon *daemon)
 	open_counters(daemon);
 	daemon->signals = open_signals();
 	daemon->link = link_open();
+	daemon->ipsec = ipsec_open(); /* -1: this kernel has none */
 	if (daemon->signals < 0 || daemon->link < 0)
 		log_error("cannot open a descriptor: %s", strerror(errno));
 	return daemon->signals >= 0 && daemon->link >= 0;
@@ -200,7 +202,7 @@ static bool init(struct daemon *daemon, struct config *config)
 {
 	struct policy *policy = policy_new(config, 1);
 
-	daemon->counters = daemon->link = daemon->signals = -1;
+	daemon->counters = daemon->link = daemon->ipsec = daemon->signals = -1;
 	daemon->host_counters = (struct host_counters){{-1, -1}};
 	daemon->times = (struct state_times){
 		.started = time(NULL), .started_monotonic = (time_t)(clock_milliseconds() / 1000)};

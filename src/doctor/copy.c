@@ -10,6 +10,7 @@
 #include "doctor/doctor.h"
 #include "doctor/route.h"
 #include "doctor/run.h"
+#include "io/ipsec.h"
 
 /* Cuts what a program said down to its first line, which is returned. */
 static const char *first_line(char *text)
@@ -165,6 +166,8 @@ void check_rules(struct doctor *doctor)
 
 	if (!present)
 		return;
+	if (ipsec_has_policies()) /* of which the twin has none */
+		doctor->config->kernel = one.kernel = CONFIG_KERNEL_NEVER;
 	twin_enter(&doctor->twin);
 	try_kinds(doctor, present, &same, &best, &complaint);
 	used = same < N_KINDS ? same : best;

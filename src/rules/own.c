@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/ipsec.h"
 #include "io/log.h"
 #include "rules/rules.h"
 
@@ -82,6 +83,7 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 	char reason[OWN_RULES_REASON_MAX];
 	int error = 0;
 
+	own->has_policies = ipsec_has_policies();
 	if (config->rules == CONFIG_RULES_EXTERNAL) {
 		if (inherited >= 0)
 			close(inherited);
@@ -109,6 +111,25 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 bool own_rules_renew(struct own_rules *own, const struct config *config, char reason[OWN_RULES_REASON_MAX])
 {
 	return !own->nftables || own_load(own, config, false, reason) == 0;
+}
+
+/* Looks at the IPsec policies after one came or went: with the first one the kernel's part ends, and without
+ * any it begins again. External rules must be loaded again, which the log says. */
+void own_rules_heed_policies(struct own_rules *own, const struct config *config)
+{
+	const bool has = ipsec_has_policies();
+	char reason[OWN_RULES_REASON_MAX];
+
+	if (has == own->has_policies || config->kernel == CONFIG_KERNEL_NEVER)
+		return;
+	own->has_policies = has;
+	if (!own->nftables)
+		log_warning("IPsec policies came or went: load what icmpnatd --print-rules prints");
+	else if (!own_rules_renew(own, config, reason))
+		log_error("the capture rules cannot be loaded: %s", reason);
+	else
+		log_info("IPsec policies %s: the kernel changes %s in place", has ? "came" : "went",
+			has ? "nothing" : "sources");
 }
 
 /* Returns the descriptor that holds the rules; -1 if they are external. */

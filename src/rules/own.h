@@ -14,10 +14,12 @@
 
 struct own_rules {
 	struct nftables *nftables; /* NULL: the rules are external */
+	bool has_policies;	   /* of IPsec, when they were last looked at */
 };
 
 bool own_rules_open(struct own_rules *own, const struct config *config, int inherited);
 bool own_rules_renew(struct own_rules *own, const struct config *config, char reason[OWN_RULES_REASON_MAX]);
+void own_rules_heed_policies(struct own_rules *own, const struct config *config);
 bool own_rules_are_held(const struct own_rules *own);
 int own_rules_descriptor(const struct own_rules *own);
 void own_rules_close(struct own_rules *own);

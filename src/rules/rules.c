@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/ipsec.h"
+
 #define NFT	 &rules_nft
 #define IPTABLES &rules_iptables
 
@@ -29,8 +31,13 @@ static const char loss[] =
 	"# the kernel makes them: a rejected first packet and every probe of traceroute are\n"
 	"# answered from a private address, unless the kernel's own NAT makes it public.\n";
 
+static const char policies[] =
+	"# There are IPsec policies: the kernel changes no source in place, which would pass them by; load\n"
+	"# the rules again when there are none.\n";
+
 /* Prints what people read first: how to load the rules, and what to mind. */
-static void print_header(FILE *out, const struct config *config, const struct rules_kind *kind)
+static void print_header(
+	FILE *out, const struct config *config, const struct rules_kind *kind, bool heeds_policies)
 {
 	const bool is_default = kind == &rules_kinds[RULES_NFT];
 
@@ -38,6 +45,8 @@ static void print_header(FILE *out, const struct config *config, const struct ru
 		"# Capture rules of icmpnatd for %s; load with: icmpnatd --print-rules%s%s | %s\n"
 		"# Loading them again replaces them; no other table is touched.\n",
 		config->files[0], is_default ? "" : "=", is_default ? "" : kind->name, kind->loader);
+	if (heeds_policies)
+		fputs(policies, out);
 	if (kind->copies)
 		kind->copies->print_advice(out);
 	else
@@ -45,10 +54,11 @@ static void print_header(FILE *out, const struct config *config, const struct ru
 }
 
 /* Prints a script for sh, with nft's within it. */
-static void print_script(FILE *out, const struct config *config, const struct rules_kind *kind)
+static void print_script(
+	FILE *out, const struct config *config, const struct rules_kind *kind, bool heeds_policies)
 {
 	fputs("#!/bin/sh\n", out);
-	print_header(out, config, kind);
+	print_header(out, config, kind, heeds_policies);
 	fputs("set -e\n", out);
 	if (kind->copies == NFT) {
 		fputs("nft -f - <<'END'\n", out);
@@ -90,21 +100,38 @@ bool rules_format_parse(enum rules_format *format, const char *text)
 	return false;
 }
 
+/* Turns the kernel's part off where there are IPsec policies: what is changed in place has been asked for
+ * policies with its old source, and what the daemon changes is asked again. Returns whether there are any. */
+static bool heed_policies(struct config *config)
+{
+	const bool has = config->kernel != CONFIG_KERNEL_NEVER && ipsec_has_policies();
+
+	if (has)
+		config->kernel = CONFIG_KERNEL_NEVER;
+	return has;
+}
+
 /* Prints the rules, with comments for people if the kind has a name. RULES_NONE
  * needs no configuration. The caller looks at ferror(out). */
 void rules_print(FILE *out, const struct config *config, enum rules_format format)
 {
 	const struct rules_kind *kind = &rules_kinds[format];
+	struct config heeding;
+	bool heeds;
 
 	if (!kind->queues) {
 		print_removal(out);
-	} else if (kind->queues == IPTABLES) {
-		print_script(out, config, kind);
-	} else {
-		if (kind->name)
-			print_header(out, config, kind);
-		rules_nft.print(out, config, kind);
+		return;
 	}
+	heeding = *config;
+	heeds = heed_policies(&heeding);
+	if (kind->queues == IPTABLES) {
+		print_script(out, &heeding, kind, heeds);
+		return;
+	}
+	if (kind->name)
+		print_header(out, &heeding, kind, heeds);
+	rules_nft.print(out, &heeding, kind);
 }
 
 /* Returns the rules for a configuration as text on the heap, without comments on how to load them; or NULL.

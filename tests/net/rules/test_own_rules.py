@@ -33,7 +33,8 @@ class Own(Daemon):
         super().__init__(network, rules=NoRules(network.firewall, None), **options)
 
     def configure(self, maps=MAPS):
-        self.write(configuration(maps, self.queue, self.socket, self.setting, self.outside))
+        self.write(configuration(maps, self.queue, self.socket, self.setting, self.outside,
+                                 kernel=self.kernel))
 
 
 def tables(network):
@@ -237,6 +238,47 @@ def test_an_upgrade_keeps_them(network, own):
     assert refusal(network) == translated(V4)
     own.kill()
     wait_until(lambda: tables(network) == [], "the kernel to remove the tables")
+
+
+@contextlib.contextmanager
+def policy(network):
+    """An IPsec policy, for what nobody sends."""
+    what = "dir out src 1.2.3.0/24 dst 192.0.2.99"
+    network.firewall.run(f"ip xfrm policy add {what} tmpl src 1.2.3.1 dst 192.0.2.99 proto esp mode tunnel")
+    try:
+        yield
+    finally:
+        network.firewall.run(f"ip xfrm policy delete {what}")
+
+
+def expect(daemon, **outcomes):
+    """A client is refused by a public address."""
+    account = daemon.account()
+    assert refusal(daemon.network) == translated(V4)
+    account.expect(**outcomes)
+
+
+def test_they_heed_ipsec_policies(network, capable):
+    """While there are any, nothing is changed in place, for it would not be asked for them."""
+    if not capable:
+        pytest.skip(NO_QUEUE)
+    with Own(network, kernel="auto") as daemon:
+        expect(daemon, nobody=1)
+        with policy(network):
+            wait_until(lambda: "policies came" in daemon.log(), "the daemon to see the policy")
+            expect(daemon, outer=1)
+        wait_until(lambda: "policies went" in daemon.log(), "the daemon to see that there is none")
+        expect(daemon, nobody=1)
+
+
+def test_external_rules_do_not_follow_ipsec_policies(network):
+    """The log says so; loaded again, they heed them."""
+    with Daemon(network, kernel="auto") as daemon:
+        with policy(network):
+            wait_until(lambda: "load what icmpnatd --print-rules prints" in daemon.log(), "the warning")
+            expect(daemon, nobody=1)
+            daemon.rules.load()
+            expect(daemon, outer=1)
 
 
 def test_a_reload_that_is_refused_keeps_them(network, own):
