@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "daemon/reload.h"
-#include "io/link.h"
 #include "io/log.h"
+#include "io/news.h"
 #include "io/notify.h"
 
 /* Reads the configuration again: reload_config(). */
@@ -74,13 +74,13 @@ static void take_signals(struct daemon *daemon)
  * of theirs. The rules know them by name. */
 void daemon_look_at_interfaces(struct daemon *daemon)
 {
-	link_drain(daemon->link);
+	news_drain(daemon->link);
 	policy_find_interfaces(atomic_load(&daemon->workers.policy));
 }
 
 static void look_at_policies(struct daemon *daemon)
 {
-	link_drain(daemon->ipsec);
+	news_drain(daemon->ipsec);
 	own_rules_heed_policies(&daemon->own_rules, workers_config(&daemon->workers));
 }
 

@@ -16,9 +16,8 @@
 #include "daemon/queues.h"
 #include "daemon/reload.h"
 #include "io/clock.h"
-#include "io/ipsec.h"
-#include "io/link.h"
 #include "io/log.h"
+#include "io/news.h"
 #include "io/notify.h"
 #include "io/privilege.h"
 #include "io/queue_counters.h"
@@ -85,8 +84,8 @@ static bool open_descriptors(struct daemon *daemon)
 {
 	open_counters(daemon);
 	daemon->signals = open_signals();
-	daemon->link = link_open();
-	daemon->ipsec = ipsec_open(); /* -1: this kernel has none */
+	daemon->link = news_of_links();
+	daemon->ipsec = news_of_policies(); /* -1: this kernel has none */
 	if (daemon->signals < 0 || daemon->link < 0)
 		log_error("cannot open a descriptor: %s", strerror(errno));
 	return daemon->signals >= 0 && daemon->link >= 0;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asks the kernel how many IPsec policies there are, by netlink's XFRM messages, and hears when one comes or
- * goes. Which policies they are is not read.
+ * Asks the kernel how many IPsec policies there are, by netlink's XFRM messages.
  */
 #include "io/ipsec.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/xfrm.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* Reads the number of policies for what leaves from one attribute: a callback of mnl_attr_parse(). */
 static int read_attribute(const struct nlattr *attribute, void *count)
@@ -58,17 +55,4 @@ bool ipsec_has_policies(void)
 	if (netlink)
 		mnl_socket_close(netlink);
 	return count > 0;
-}
-
-/* Opens a socket that becomes readable when a policy comes or goes. Returns -1 with errno: EPROTONOSUPPORT if
- * the kernel has no IPsec. */
-int ipsec_open(void)
-{
-	const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = XFRMGRP_POLICY};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_XFRM);
-
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	close(fd);
-	return -1;
 }

@@ -8,6 +8,5 @@
 #include <stdbool.h>
 
 bool ipsec_has_policies(void);
-int ipsec_open(void);
 
 #endif
