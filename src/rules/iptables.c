@@ -140,7 +140,19 @@ static void print_restore(FILE *out, const struct config *config, const struct r
 		family->iptables, family->iptables, family->iptables);
 }
 
-/* Prints shell commands, which expect that "set -e" holds. */
+/* Prints the shell commands that remove the chain of one family, if it is there. */
+static void print_chain_removal(FILE *out, const struct rules_family *family)
+{
+	const char *iptables = family->iptables;
+
+	fprintf(out,
+		"if command -v %s >/dev/null && %s -w -t mangle -D OUTPUT -j ICMPNATD 2>/dev/null; "
+		"then\n"
+		"\t%s -w -t mangle -F ICMPNATD\n\t%s -w -t mangle -X ICMPNATD\nfi\n",
+		iptables, iptables, iptables, iptables);
+}
+
+/* Prints shell commands, which expect that "set -e" holds. The chain of a family goes if it needs none. */
 static void iptables_print(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
 	if (kind->copies == &rules_iptables)
@@ -158,6 +170,8 @@ static void iptables_print(FILE *out, const struct config *config, const struct 
 	for (size_t i = 0; i < RULES_FAMILIES; i++)
 		if (rules_are_needed(config, &rules_families[i]))
 			print_restore(out, config, &rules_families[i], kind);
+		else
+			print_chain_removal(out, &rules_families[i]);
 }
 
 static void iptables_advise(FILE *out)
@@ -176,15 +190,8 @@ static void iptables_advise(FILE *out)
 
 static void iptables_remove(FILE *out)
 {
-	for (size_t i = 0; i < RULES_FAMILIES; i++) {
-		const char *iptables = rules_families[i].iptables;
-
-		fprintf(out,
-			"if command -v %s >/dev/null && %s -w -t mangle -D OUTPUT -j ICMPNATD 2>/dev/null; "
-			"then\n"
-			"\t%s -w -t mangle -F ICMPNATD\n\t%s -w -t mangle -X ICMPNATD\nfi\n",
-			iptables, iptables, iptables, iptables);
-	}
+	for (size_t i = 0; i < RULES_FAMILIES; i++)
+		print_chain_removal(out, &rules_families[i]);
 }
 
 const struct rules_program rules_iptables = {iptables_print, iptables_advise, iptables_remove};

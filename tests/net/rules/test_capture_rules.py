@@ -14,7 +14,7 @@ import shutil
 import pytest
 
 from lab.client import Reaction, TIMED_OUT, udp
-from lab.daemon import Daemon, Rules, kernel_has_nft_queue, program
+from lab.daemon import MAPS, Daemon, Rules, kernel_has_nft_queue, program
 from lab.network import V6
 from lab.traffic import Capture
 from expected import assert_right
@@ -151,6 +151,25 @@ def test_removed_with_what_there_is(network, tmp_path, missing):
         assert done.stderr == ""
         left = "\n".join(listing(host))
         assert ("table ip icmpnatd" in left, "ICMPNATD" in left) == (missing == "nft", missing == "iptables")
+    finally:
+        rules.unload()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in COLUMN if kind not in ("nft", "direct")])
+def test_family_that_needs_none_any_more(network, kind):
+    """Loaded again without maps for IPv6, nothing is left that captures its errors."""
+    host, daemon = network.dmz, Daemon(network)
+    reason = why_not(host, kind)
+    if reason:
+        pytest.skip(f"{kind}: {reason}")
+    rules = Rules(host, daemon.path, kind=kind)
+    try:
+        rules.load()
+        assert "-j NFQUEUE" in host.run("ip6tables-save").stdout
+        daemon.configure([(private, public) for private, public in MAPS if ":" not in private])
+        rules.load()
+        assert "ICMPNATD" not in host.run("ip6tables-save").stdout
+        assert "-j NFQUEUE" in host.run("iptables-save").stdout
     finally:
         rules.unload()
 
