@@ -208,6 +208,8 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 		fprintf(error->out, " goto %s\n", name);
 	} else if (are_too_many(error)) {
 		fprintf(error->out, "\t\t# more than %d maps: the daemon reads every error\n", RANGES_MAX);
+	} else if (error->config->lookup == LOOKUP_ALWAYS) {
+		fputs("\t\t# lookup = \"always\": the daemon reads every error\n", error->out);
 	}
 	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }

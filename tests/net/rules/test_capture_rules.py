@@ -155,6 +155,13 @@ def test_removed_with_what_there_is(network, tmp_path, missing):
         rules.unload()
 
 
+def test_comment_on_what_the_rules_leave_to_the_daemon(network):
+    """icmpnatd-rules(7) names what is copied because rules cannot say it, and promises a comment."""
+    daemon = Daemon(network, more='lookup = "always";\n')
+    printed = network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules").stdout
+    assert printed.count('# lookup = "always": the daemon reads every error') == 2
+
+
 @pytest.mark.parametrize("kind", [kind for kind in COLUMN if kind not in ("nft", "direct")])
 def test_family_that_needs_none_any_more(network, kind):
     """Loaded again without maps for IPv6, nothing is left that captures its errors."""
