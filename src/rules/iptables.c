@@ -80,16 +80,28 @@ static void print_tee(FILE *out, const struct rules_family *family, const char *
 	}
 }
 
-/* Prints the rules that copy what leaves by one interface. iptables cannot see the quoted addresses: where
- * maps are about them, all errors are copied, else those whose source is private or mapped. */
-static void print_copies(FILE *out, const struct rules_family *family, const struct config_outside *outside)
+/* Tells whether all errors that leave by an interface must be read: the file says so, maps are about the quoted
+ * addresses, which iptables cannot see, or there are too many sources. */
+static bool copies_all(
+	const struct config *config, const struct rules_family *family, const struct config_outside *outside)
+{
+	struct span_maps inner = {.table = &outside->maps[ADDRMAP_INNER], .family = family};
+	struct span span;
+
+	return config->lookup == LOOKUP_ALWAYS || config->extensions != EXTENSION_PASS ||
+	       span_next_map(&inner, &span) || outside->maps[ADDRMAP_OUTER].n_ranges > SOURCES_MAX;
+}
+
+/* Prints the rules that copy what leaves by one interface: all errors, or those whose source is private or
+ * mapped. */
+static void print_copies(FILE *out, const struct config *config, const struct rules_family *family,
+	const struct config_outside *outside)
 {
 	char test[160], first[CONFIG_PREFIX_TEXT], last[CONFIG_PREFIX_TEXT];
-	struct span_maps inner = {.table = &outside->maps[ADDRMAP_INNER], .family = family};
 	struct span_union walk;
 	struct span span;
 
-	if (span_next_map(&inner, &span) || outside->maps[ADDRMAP_OUTER].n_ranges > SOURCES_MAX) {
+	if (copies_all(config, family, outside)) {
 		print_tee(out, family, outside->name, IS_ERROR);
 		return;
 	}
@@ -108,7 +120,7 @@ static void print_copy(FILE *out, const struct config *config, const struct rule
 	const struct config_outside *outside)
 {
 	fprintf(out, "if routed %d %s %s; then cat <<'END'\n", family->version, family->far, outside->name);
-	print_copies(out, family, outside);
+	print_copies(out, config, family, outside);
 	fprintf(out,
 		"END\n"
 		"else echo 'icmpnatd: no IPv%d router by way of %s: errors about flows leave as they are' "

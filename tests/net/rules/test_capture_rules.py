@@ -15,7 +15,7 @@ import pytest
 
 from lab.client import Reaction, TIMED_OUT, udp
 from lab.daemon import MAPS, Daemon, Rules, kernel_has_nft_queue, program
-from lab.network import V6
+from lab.network import V4, V6
 from lab.traffic import Capture
 from expected import assert_right
 from scenes import SCENES
@@ -160,6 +160,16 @@ def test_comment_on_what_the_rules_leave_to_the_daemon(network):
     daemon = Daemon(network, more='lookup = "always";\n')
     printed = network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules").stdout
     assert printed.count('# lookup = "always": the daemon reads every error') == 2
+
+
+@pytest.mark.parametrize("more", ['lookup = "always"', 'extensions = "strip"'])
+def test_iptables_copies_all_where_all_must_be_read(network, more):
+    """With maps for the outer source alone, too, of which the source of an error tells nothing here."""
+    daemon = Daemon(network)
+    daemon.write(f'outside = [ "eth0" ];\n{more};\n'
+                 f'maps = ( {{ private = "{V4.firewall}"; public = "{V4.public}"; part = "outer"; }} );\n')
+    printed = network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules=iptables").stdout
+    assert "-j TEE" in printed and "--src-range" not in printed
 
 
 @pytest.mark.parametrize("kind", [kind for kind in COLUMN if kind not in ("nft", "direct")])
