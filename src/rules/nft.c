@@ -46,6 +46,20 @@ static void print_read_chain(const struct nft_error *error, bool copies)
 	fputs(copies ? " dup to rt nexthop device oif drop\n\t}\n" : "\n\t}\n", error->out);
 }
 
+/* Prints the chain for errors that have no input interface. What a bridge forwards has none either (br_netfilter),
+ * and no socket; nor have errors of this host that another program's queue gave back, which are rare on a bridge. */
+static void print_emitted_chain(const struct nft_error *error)
+{
+	char name[NFT_NAME_MAX], outside[NFT_NAME_MAX];
+
+	nft_name(outside, "outside", error->outside);
+	fprintf(error->out,
+		"\tchain %s {\n\t\t" HAS_SOCKET " goto %s\n"
+		"\t\tmeta oifkind \"bridge\" accept\n"
+		"\t\tgoto %s\n\t}\n",
+		nft_name(name, "emitted", error->outside), outside, outside);
+}
+
 /* Prints the chain with the hook behind the kernel's own NAT, and those that it leads to. */
 static void print_postrouting(
 	FILE *out, const struct config *config, const struct rules_family *family, bool copies)
@@ -64,6 +78,7 @@ static void print_postrouting(
 		print_read_chain(&error, copies);
 		nft_print_source(&error, read);
 		nft_print_sight(&error, "outside", source, read);
+		print_emitted_chain(&error);
 	}
 	fputs("\tchain postrouting {\n"
 	      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n",
@@ -73,7 +88,7 @@ static void print_postrouting(
 
 		fputs("\t\tiif 0 ", out);
 		print_nft_match(&error);
-		fprintf(out, "goto %s\n", nft_name(name, "outside", error.outside));
+		fprintf(out, "goto %s\n", nft_name(name, "emitted", error.outside));
 	}
 	fputs("\t}\n", out);
 }

@@ -18,9 +18,11 @@
 /* Has all that a kernel or its nft may lack. It is only tried, and its chains have no hook: the kernel
  * registers a chain with a hook even for a trial, and drops all that is queued when such a chain goes. */
 static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
-			    "meta cgroup 0; dup to rt nexthop device oif; queue flags bypass to 0; }; }\n"
+			    "meta cgroup 0; meta oifkind \"bridge\"; dup to rt nexthop device oif; "
+			    "queue flags bypass to 0; }; }\n"
 			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
-			    "meta cgroup 0; dup to rt nexthop device oif; queue flags bypass to 0; }; }\n";
+			    "meta cgroup 0; meta oifkind \"bridge\"; dup to rt nexthop device oif; "
+			    "queue flags bypass to 0; }; }\n";
 
 /* Is tried before the rules are loaded, and refused if another program has these tables: of the rules the
  * kernel would register chains before it refuses all, and drop what is queued when they go. */
