@@ -33,6 +33,17 @@ static void print_nft_match(const struct nft_error *error)
 	}
 }
 
+/* The bit by which a copy is told from those that other programs make (TEE to a sensor, for instance), until
+ * it is queued: the reserved one of IPv4's flags; in ICMPv6, one that is not used, or too high for an MTU or
+ * a pointer. */
+static const struct {
+	const char *set, *missing, *clear;
+} mark[] = {
+	{"ip frag-off set ip frag-off | 0x8000", "ip frag-off & 0x8000 == 0",
+		"ip frag-off set ip frag-off & 0x3fff" /* and the bit that dup sets: don't fragment */},
+	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0"},
+};
+
 /* Prints the chain for errors that must be read: a copy takes the place of each. It goes to the router to
  * which the error would have gone, so that it needs no route of its own. Without copies, they were queued
  * before. */
@@ -41,23 +52,28 @@ static void print_read_chain(const struct nft_error *error, bool copies)
 	char name[NFT_NAME_MAX];
 
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "read", error->outside));
-	fprintf(error->out, "\t\tcounter name \"%s\"",
-		nft_name(name, copies ? "copied" : "unread", error->outside));
-	fputs(copies ? " dup to rt nexthop device oif drop\n\t}\n" : "\n\t}\n", error->out);
+	if (copies)
+		fprintf(error->out, "\t\t%s counter name \"%s\" dup to rt nexthop device oif drop\n\t}\n",
+			mark[error->family->version == 6].set, nft_name(name, "copied", error->outside));
+	else
+		fprintf(error->out, "\t\tcounter name \"%s\"\n\t}\n",
+			nft_name(name, "unread", error->outside));
 }
 
-/* Prints the chain for errors that have no input interface. What a bridge forwards has none either (br_netfilter),
- * and no socket; nor have errors of this host that another program's queue gave back, which are rare on a bridge. */
+/* Prints the chain for errors that have no input interface. What a bridge forwards has none either
+ * (br_netfilter), and no socket; nor have errors of this host that another program's queue gave back, which
+ * are rare on a bridge. */
 static void print_emitted_chain(const struct nft_error *error)
 {
 	char name[NFT_NAME_MAX], outside[NFT_NAME_MAX];
 
 	nft_name(outside, "outside", error->outside);
+	fprintf(error->out, "\tchain %s {\n", nft_name(name, "emitted", error->outside));
 	fprintf(error->out,
-		"\tchain %s {\n\t\t" HAS_SOCKET " goto %s\n"
+		"\t\t" HAS_SOCKET " goto %s\n"
 		"\t\tmeta oifkind \"bridge\" accept\n"
 		"\t\tgoto %s\n\t}\n",
-		nft_name(name, "emitted", error->outside), outside, outside);
+		outside, outside);
 }
 
 /* Prints the chain with the hook behind the kernel's own NAT, and those that it leads to. */
@@ -108,16 +124,16 @@ static void print_queue_rule(const struct nft_error *error, const char *test, bo
 }
 
 /* Prints the chain for copies that leave by one interface. Until they are queued they become what the error
- * was: dup has set the don't fragment bit. */
+ * was. */
 static void print_copies_chain(const struct nft_error *error, bool queues)
 {
+	const bool v6 = error->family->version == 6;
 	char name[NFT_NAME_MAX];
 
-	fprintf(error->out, "\tchain %s {\n", nft_name(name, "queue", error->outside));
-	if (error->family->version == 4)
-		fputs("\t\tip frag-off set ip frag-off & 0xbfff\n"
-		      "\t\tip checksum 0xffff ip checksum set 0\n",
-			error->out);
+	fprintf(error->out, "\tchain %s {\n\t\t%s return\n\t\t%s\n", nft_name(name, "queue", error->outside),
+		mark[v6].missing, mark[v6].clear);
+	if (!v6)
+		fputs("\t\tip checksum 0xffff ip checksum set 0\n", error->out);
 	print_queue_rule(error, "", queues);
 	fputs("\t}\n", error->out);
 }

@@ -12,7 +12,7 @@ import contextlib
 import pytest
 
 from lab.client import ANSWERED, UdpFlow, ping, tcp, udp, upload
-from lab.daemon import MAPS, Daemon
+from lab.daemon import MAPS, Daemon, kernel_has_nft_queue
 from lab.network import V4, V6
 from lab.traffic import Capture
 from inspector import inspected
@@ -207,3 +207,22 @@ def test_zones(network, family, zones, role):
         with network.rejecting(inside):
             established, new = flow.send(), udp(network.client, getattr(family, role))
     assert [(r.answer, r.offender) for r in (established, new)] == [("refused", family.public)] * 2
+
+
+def test_a_mirror_on_the_outside_link(network, family):
+    """Another program copies all ICMP that leaves to a sensor there: what it copies is not taken for a copy of the rules,
+    or it would be queued and copied without end."""
+    if not kernel_has_nft_queue(network.firewall):
+        pytest.skip("this kernel's nft has no queue, and iptables cannot tell those copies apart")
+    iptables, protocol = ("iptables", "icmp") if family.version == 4 else ("ip6tables", "ipv6-icmp")
+    mirror = f"{iptables} -w -t mangle -{{}} POSTROUTING -o eth0 -p {protocol} -j TEE --gateway {family.router_inner}"
+    network.firewall.run(mirror.format("A"))
+    try:
+        with Daemon(network, kernel="auto") as daemon:
+            account, before = daemon.account(), daemon.rules.counted()
+            assert udp(network.client, family.stateless).answer == "refused"
+            account.expect(both=1)
+            counted = daemon.rules.counted() - before
+            assert (counted["copied"], counted["queued"]) == (1, 1)
+    finally:
+        network.firewall.run(mirror.format("D"))
