@@ -73,6 +73,7 @@ bool reload_config(const char *path, struct workers *workers, struct own_rules *
 	notify_reloading();
 	notify_send("WATCHDOG=1"); /* a million maps take seconds */
 	policy = reload_load(path, workers, mistakes);
+	notify_send("WATCHDOG=1"); /* so do many maps in the rules */
 	if (policy && !renew_rules(own, workers_config(workers), policy->config, mistakes)) {
 		policy_free(policy);
 		policy = NULL;

@@ -80,8 +80,8 @@ static void print_tee(FILE *out, const struct rules_family *family, const char *
 	}
 }
 
-/* Tells whether all errors that leave by an interface must be read: the file says so, maps are about the quoted
- * addresses, which iptables cannot see, or there are too many sources. */
+/* Tells whether all errors that leave by an interface must be read: the file says so, maps are about the
+ * quoted addresses, which iptables cannot see, or there are too many sources. */
 static bool copies_all(
 	const struct config *config, const struct rules_family *family, const struct config_outside *outside)
 {

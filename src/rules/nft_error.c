@@ -3,7 +3,8 @@
  * What nft sees in an error: whether its quote needs nothing, and what its source becomes. Where a rule gives
  * a verdict that nothing need be read, its tests are positive ones: a load beyond the end of the packet ends
  * a rule, and while new rules take the place of old ones, a set may seem empty for a moment (seen on
- * Linux 6.18, most with many maps). What then is in no set, is read.
+ * Linux 6.18, most with many maps). What then is in no set, is read. (The sets of
+ * protocols and types are no ranges, and what they are about the kernel never emits.)
  */
 #include "rules/nft_error.h"
 
@@ -12,7 +13,7 @@
 
 #include "rules/span.h"
 
-#define RANGES_MAX   65536 /* of the maps of one part; with more, the daemon reads everything */
+#define RANGES_MAX   65536 /* of the maps of one part, for all interfaces; with more, the daemon reads all */
 #define PREFIXES_MAX 64 /* with host bits that stay: each is a rule of its own, the daemon has the others */
 
 /* Who gives a source its public address. */
@@ -76,12 +77,13 @@ static void print_host_mask(const struct nft_error *error, uint8_t length)
 		fprintf(error->out, "%" PRIx64 "%s", mask.lo >> shift & 0xffff, shift ? ":" : "");
 }
 
-/* Tells whether the maps of a part are too many for a set. */
+/* Tells whether the maps of a part are too many for a set of each interface. */
 static bool are_too_many(const struct nft_error *error)
 {
 	const struct addrmap *maps = error->outside->maps;
+	const size_t most = RANGES_MAX / error->config->n_outside;
 
-	return maps[ADDRMAP_OUTER].n_ranges > RANGES_MAX || maps[ADDRMAP_INNER].n_ranges > RANGES_MAX;
+	return maps[ADDRMAP_OUTER].n_ranges > most || maps[ADDRMAP_INNER].n_ranges > most;
 }
 
 /* Takes the next source that changes. False at the end. */
@@ -95,7 +97,7 @@ static bool next_source(struct source_walk *walk, const struct nft_error *error)
 	if (!walk->entry)
 		return false;
 	host = prefix_host_mask(walk->entry->public.length);
-	if (error->config->kernel == CONFIG_KERNEL_NEVER)
+	if (error->config->kernel != CONFIG_KERNEL_AUTO)
 		walk->by = BY_DAEMON;
 	else if ((host.hi | host.lo) == 0 || address_equal(walk->span.first, walk->span.last))
 		walk->by = BY_ELEMENT;
@@ -184,13 +186,18 @@ static void print_quoted_chain(
 	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }
 
+/* Tells whether the rules need not look at an error, for the daemon reads each. */
+static bool is_blind(const struct nft_error *error)
+{
+	return error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) || !some_need_nothing(error);
+}
+
 /* Prints the chain by which nft sees what an error needs: it ends with the statement sound if nothing need be
  * read, else with read. */
 void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read)
 {
 	const bool v4 = error->family->version == 4;
-	const bool blind =
-		error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) || !some_need_nothing(error);
+	const bool blind = is_blind(error);
 	char name[NFT_NAME_MAX], quoted[NFT_NAME_MAX];
 
 	snprintf(quoted, sizeof(quoted), "%s-quoted", chain);
@@ -207,7 +214,7 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 		print_inner_set(error);
 		fprintf(error->out, " goto %s\n", name);
 	} else if (are_too_many(error)) {
-		fprintf(error->out, "\t\t# more than %d maps: the daemon reads every error\n", RANGES_MAX);
+		fputs("\t\t# too many maps: the daemon reads every error\n", error->out);
 	} else if (error->config->lookup == LOOKUP_ALWAYS) {
 		fputs("\t\t# lookup = \"always\": the daemon reads every error\n", error->out);
 	}
@@ -300,16 +307,17 @@ static void print_unmapped(const struct nft_error *error)
 		print_counted(error, "leaked-outer");
 }
 
-/* Prints the chain that makes the source public, where a map says so. It ends with the statement read. */
+/* Prints the chain that makes the source public, where a map says so. It ends with the statement read. There
+ * is none where the daemon reads every error. */
 void nft_print_source(const struct nft_error *error, const char *read)
 {
 	char name[NFT_NAME_MAX];
 
+	if (is_blind(error))
+		return;
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "source", error->outside));
-	if (!are_too_many(error)) {
-		print_elements(error);
-		print_prefixes(error);
-		print_unmapped(error);
-	}
+	print_elements(error);
+	print_prefixes(error);
+	print_unmapped(error);
 	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }
