@@ -26,8 +26,9 @@ enum config_rules {
 	CONFIG_RULES_EXTERNAL,
 };
 
-/* What the rules do themselves: nothing, or all that the kernel can do in place. */
-enum config_kernel { CONFIG_KERNEL_NEVER, CONFIG_KERNEL_AUTO };
+/* What the rules do themselves: nothing, or all that the kernel can do in place; no file can say that there
+ * are IPsec policies, for which they do nothing either. */
+enum config_kernel { CONFIG_KERNEL_NEVER, CONFIG_KERNEL_AUTO, CONFIG_KERNEL_HEEDS_POLICIES };
 
 struct config_queue {
 	uint16_t number;     /* of the first worker's queue; the others follow */

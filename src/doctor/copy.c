@@ -167,7 +167,7 @@ void check_rules(struct doctor *doctor)
 	if (!present)
 		return;
 	if (ipsec_has_policies()) /* of which the twin has none */
-		doctor->config->kernel = one.kernel = CONFIG_KERNEL_NEVER;
+		doctor->config->kernel = one.kernel = CONFIG_KERNEL_HEEDS_POLICIES;
 	twin_enter(&doctor->twin);
 	try_kinds(doctor, present, &same, &best, &complaint);
 	used = same < N_KINDS ? same : best;

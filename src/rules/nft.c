@@ -69,6 +69,8 @@ static void print_emitted_chain(const struct nft_error *error)
 
 	nft_name(outside, "outside", error->outside);
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "emitted", error->outside));
+	if (error->config->kernel == CONFIG_KERNEL_HEEDS_POLICIES)
+		fputs("\t\trt ipsec exists accept # a policy wants it as it is\n", error->out);
 	fprintf(error->out,
 		"\t\t" HAS_SOCKET " goto %s\n"
 		"\t\tmeta oifkind \"bridge\" accept\n"

@@ -122,7 +122,7 @@ void own_rules_heed_policies(struct own_rules *own, const struct config *config)
 	const bool has = ipsec_has_policies();
 	char reason[OWN_RULES_REASON_MAX];
 
-	if (has == own->has_policies || config->kernel == CONFIG_KERNEL_NEVER)
+	if (has == own->has_policies)
 		return;
 	own->has_policies = has;
 	if (!own->nftables)

@@ -104,10 +104,10 @@ bool rules_format_parse(enum rules_format *format, const char *text)
  * policies with its old source, and what the daemon changes is asked again. Returns whether there are any. */
 static bool heed_policies(struct config *config)
 {
-	const bool has = config->kernel != CONFIG_KERNEL_NEVER && ipsec_has_policies();
+	const bool has = ipsec_has_policies();
 
 	if (has)
-		config->kernel = CONFIG_KERNEL_NEVER;
+		config->kernel = CONFIG_KERNEL_HEEDS_POLICIES;
 	return has;
 }
 

@@ -94,6 +94,22 @@ def test_policies_and_changed_source(network, family, policies, role):
         assert refused(network, family, getattr(family, role)) == ENCRYPTED
 
 
+def test_policy_for_the_private_source(network, family):
+    """An error that a policy wants as the kernel has made it is left alone."""
+    ends = f"src {family.public} dst {family.client} proto esp"
+    selector = f"src {family.firewall} dst {family.client}"
+    for host, direction in (network.firewall, "out"), (network.client, "in"):
+        for command in (f"state add {ends} spi 258 mode tunnel {KEYS}",
+                        f"policy add {selector} dir {direction} tmpl {ends} mode tunnel"):
+            done = host.run("ip xfrm " + command, check=False)
+            if "type not found" in done.stderr:
+                pytest.skip("this kernel has no ESP")
+            assert done.returncode == 0, command + ": " + done.stderr
+    assert refused(network, family, family.plain_rejected) == ENCRYPTED
+    with Daemon(network, kernel="auto"):
+        assert refused(network, family, family.plain_rejected) == ENCRYPTED
+
+
 def move_into_vrf(network):
     """The links of the firewall and its routes."""
     addresses = {V4: ["192.168.42.1/24 dev eth0", "192.168.1.1/24 dev eth1"],
