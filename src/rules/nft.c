@@ -44,20 +44,33 @@ static const struct {
 	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0"},
 };
 
-/* Prints the chain for errors that must be read: a copy takes the place of each. It goes to the router to
- * which the error would have gone, so that it needs no route of its own. Without copies, they were queued
- * before. */
+/* Prints the chain that replaces an error by a copy, which goes to the router to which the error would have
+ * gone, so that it needs no route of its own. Without a router, in IPv6, the route of the error may be one
+ * for its source alone; links without neighbours (ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _IP6GRE,
+ * _NONE) take any other, and each has one for all nodes. */
+static void print_copy_chain(FILE *out, const struct rules_family *family)
+{
+	fputs("\tchain copy {\n", out);
+	if (family->version == 6)
+		fputs("\t\tmeta oiftype { 512, 768, 769, 776, 778, 823, 65534 } dup to ff02::1 device oif "
+		      "drop\n",
+			out);
+	fputs("\t\tdup to rt nexthop device oif drop\n\t}\n", out);
+}
+
+/* Prints the chain for errors that must be read: a copy takes the place of each. Without copies, they were
+ * queued before. */
 static void print_read_chain(const struct nft_error *error, bool copies)
 {
 	char name[NFT_NAME_MAX];
 
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "read", error->outside));
 	if (copies)
-		fprintf(error->out, "\t\t%s counter name \"%s\" dup to rt nexthop device oif drop\n\t}\n",
+		fprintf(error->out, "\t\t%s counter name \"%s\" goto copy\n",
 			mark[error->family->version == 6].set, nft_name(name, "copied", error->outside));
 	else
-		fprintf(error->out, "\t\tcounter name \"%s\"\n\t}\n",
-			nft_name(name, "unread", error->outside));
+		fprintf(error->out, "\t\tcounter name \"%s\"\n", nft_name(name, "unread", error->outside));
+	fputs("\t}\n", error->out);
 }
 
 /* Prints the chain for errors that have no input interface. What a bridge forwards has none either
@@ -88,6 +101,8 @@ static void print_postrouting(
 		"\tchain checksum {\n\t\t# as 0, not as 0xffff, which nft writes (RFC 1624)\n"
 		"\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
 		family->version == 4 ? "ip" : family->icmp, family->version == 4 ? "ip" : family->icmp);
+	if (copies)
+		print_copy_chain(out, family);
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const struct nft_error error = error_of(out, config, family, i);
 

@@ -8,15 +8,21 @@ would not survive.
 """
 
 import contextlib
+import fcntl
+import os
+import struct
 
 import pytest
+from scapy.layers.inet import UDP
+from scapy.layers.inet6 import IPv6
 
-from lab.client import ANSWERED, UdpFlow, ping, tcp, udp, upload
-from lab.daemon import MAPS, Daemon, kernel_has_nft_queue
+from lab.client import ANSWERED, UdpFlow, ping, tcp, udp, upload, wait_until
+from lab.daemon import MAPS, Daemon, configuration, kernel_has_nft_queue
 from lab.network import V4, V6
-from lab.traffic import Capture
+from lab.traffic import Capture, Error, addresses
 from inspector import inspected
 
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 0x0001, 0x1000  # linux/if_tun.h
 PREFIXES = "2001:db8:1::/64", "fd42::/64", "fd00:1::/64"
 V4_MAPS = [(private, public) for private, public in MAPS if ":" not in private]
 
@@ -85,6 +91,47 @@ def test_default_route_for_a_source_with_maps(network, private):
         for address in V6.plain_rejected, V6.nat_rejected, V6.stateless:
             assert udp(network.client, address).answer == "refused", address
         assert upload(network.client, V6.plain) == upload(network.client, V6.nat) == ANSWERED
+
+
+@contextlib.contextmanager
+def tunnel(host):
+    """A link without neighbours, by which the default route for one source leads: what is written comes in by it."""
+    with host.here():
+        end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH22x", b"wan0", IFF_TUN | IFF_NO_PI))
+    host.run("ip link set wan0 up; ip -6 addr add fd77::1/128 dev wan0; ip -6 route del default; "
+             "ip -6 route add default from fd77::/64 dev wan0; ip -6 route add default from 2001:db8:1::/64 dev wan0")
+    try:
+        yield end
+    finally:
+        os.close(end)
+        host.run(f"ip -6 route add default via {V6.router_inner}")
+
+
+def read(end):
+    """The next packet that has left by a tunnel; nothing if there is none."""
+    with contextlib.suppress(BlockingIOError):
+        return os.read(end, 2048)
+    return b""
+
+
+def errors(packets):
+    return [error for error in map(Error.parse, filter(None, packets)) if error]
+
+
+def test_default_route_for_a_source_by_a_tunnel(network):
+    """A copy has no router to go to, and its source does not count when it is made."""
+    maps = [("fd77::1", V6.public), (V6.stateless_inside, V6.stateless)]
+    with tunnel(network.firewall) as end, Daemon(network, maps, kernel="auto") as daemon:
+        daemon.write(configuration(maps, control=daemon.socket, outside='"wan0"', kernel="auto"))
+        daemon.rules.load()
+        daemon.ctl("reload")
+        account, packets = daemon.account(), []
+        os.write(end, bytes(IPv6(src=V6.client, dst=V6.stateless) / UDP(sport=40000, dport=7)))
+        wait_until(lambda: packets.append(read(end)) or errors(packets), "the error")
+        account.expect(both=1)
+    error, = errors(packets)
+    assert (error.source, addresses(error.inner)[1]) == (V6.public, V6.stateless)
 
 
 LIMIT = """
