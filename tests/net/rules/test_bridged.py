@@ -35,7 +35,7 @@ def hosts(possible):
         for host in hosts:
             stack.callback(Host.run, hosts[0], "ip", "netns", "del", host.name)
             host.sysctl(SYSCTLS)
-        hosts[0].run("ip", "-batch", "-", input=LINKS)
+        hosts[2].run("ip", "-batch", "-", input=LINKS)  # Linux 6.1 wants no eth0 where it is told to make one
         for host in hosts:
             host.run("ip", "-batch", "-", input=COMMANDS[host.name] + "\n")
         if hosts[2].run("sysctl -q net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1",
