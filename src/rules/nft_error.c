@@ -106,15 +106,34 @@ static bool next_source(struct source_walk *walk, const struct nft_error *error)
 	return true;
 }
 
+/* Takes the next source that changes, and is given its address by one of three. False at the end. */
+static bool next_source_by(struct source_walk *walk, const struct nft_error *error, enum source_by by)
+{
+	while (next_source(walk, error))
+		if (walk->by == by)
+			return true;
+	return false;
+}
+
+/* Prints one more of the sources that a rule is about. */
+static void print_source_span(const struct nft_error *error, const struct span *span, bool is_first)
+{
+	if (is_first)
+		fprintf(error->out, "\t\t%s saddr { ", error->family->table);
+	else
+		fputs(", ", error->out);
+	print_span(error->out, span);
+}
+
 /* Prints, as a set for a raw field, the inner addresses that need nothing. */
 static void print_inner_set(const struct nft_error *error)
 {
 	const char *between = "{ ";
-	struct span_gaps walk;
+	struct span_rest walk;
 	struct span span;
 
-	span_gaps_begin(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
-	for (; span_gaps_next(&walk, &span); between = ", ") {
+	span_rest_of_all(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	for (; span_rest_next(&walk, &span); between = ", ") {
 		fputs(between, error->out);
 		print_number(error, span.first);
 		fputc('-', error->out);
@@ -126,11 +145,11 @@ static void print_inner_set(const struct nft_error *error)
 /* Tells whether there is an inner address that needs nothing. */
 static bool some_need_nothing(const struct nft_error *error)
 {
-	struct span_gaps walk;
+	struct span_rest walk;
 	struct span span;
 
-	span_gaps_begin(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
-	return span_gaps_next(&walk, &span);
+	span_rest_of_all(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	return span_rest_next(&walk, &span);
 }
 
 /* Prints the rule for sources that are left to the daemon. */
@@ -139,16 +158,10 @@ static void print_left_sources(const struct nft_error *error, const char *read)
 	struct source_walk walk = {.rules = 0};
 	bool any = false;
 
-	while (next_source(&walk, error)) {
-		if (walk.by != BY_DAEMON)
-			continue;
-		if (any)
-			fputs(", ", error->out);
-		else
-			fprintf(error->out, "\t\t# sources that the daemon maps\n\t\t%s saddr { ",
-				error->family->table);
-		print_span(error->out, &walk.span);
-		any = true;
+	for (; next_source_by(&walk, error, BY_DAEMON); any = true) {
+		if (!any)
+			fputs("\t\t# sources that the daemon maps\n", error->out);
+		print_source_span(error, &walk.span, !any);
 	}
 	if (any)
 		fprintf(error->out, " } %s\n", read);
@@ -229,9 +242,7 @@ static void print_elements(const struct nft_error *error)
 	char name[NFT_NAME_MAX];
 	bool any = false;
 
-	while (next_source(&walk, error)) {
-		if (walk.by != BY_ELEMENT)
-			continue;
+	for (; next_source_by(&walk, error, BY_ELEMENT); any = true) {
 		if (any)
 			fputs(", ", error->out);
 		else
@@ -239,7 +250,6 @@ static void print_elements(const struct nft_error *error)
 		print_span(error->out, &walk.span);
 		fputs(" : ", error->out);
 		print_plain(error->out, addrmap_apply(walk.entry, walk.span.first));
-		any = true;
 	}
 	if (any)
 		fprintf(error->out, " } counter name \"%s\" goto checksum\n",
@@ -253,9 +263,7 @@ static void print_prefixes(const struct nft_error *error)
 	struct source_walk walk = {.rules = 0};
 	char name[NFT_NAME_MAX];
 
-	while (next_source(&walk, error)) {
-		if (walk.by != BY_RULE)
-			continue;
+	while (next_source_by(&walk, error, BY_RULE)) {
 		fprintf(error->out, "\t\t%s saddr ", table);
 		print_span(error->out, &walk.span);
 		fprintf(error->out, " %s saddr set %s saddr & ", table, table);
@@ -265,16 +273,6 @@ static void print_prefixes(const struct nft_error *error)
 		fprintf(error->out, " counter name \"%s\" goto checksum\n",
 			nft_name(name, "outer", error->outside));
 	}
-}
-
-/* Prints one more of the sources that a rule is about. */
-static void print_source_span(const struct nft_error *error, const struct span *span, bool is_first)
-{
-	if (is_first)
-		fprintf(error->out, "\t\t%s saddr { ", error->family->table);
-	else
-		fputs(", ", error->out);
-	print_span(error->out, span);
 }
 
 /* Ends a rule about some sources, for which nothing is done: they are counted. */
@@ -289,19 +287,18 @@ static void print_counted(const struct nft_error *error, const char *counter)
 static void print_unmapped(const struct nft_error *error)
 {
 	const struct addrmap *maps = &error->outside->maps[ADDRMAP_OUTER];
-	struct span_gaps public;
-	struct span_private private;
+	struct span_rest walk;
 	struct span span;
 	bool any = false;
 
-	span_gaps_begin(&public, maps, error->family);
-	for (; span_gaps_next(&public, &span); any = true)
+	span_rest_of_all(&walk, maps, error->family);
+	for (; span_rest_next(&walk, &span); any = true)
 		print_source_span(error, &span, !any);
 	if (any)
 		print_counted(error, "untouched");
 	any = false;
-	span_private_begin(&private, maps, error->family);
-	for (; span_private_next(&private, &span); any = true)
+	span_rest_of_private(&walk, maps, error->family);
+	for (; span_rest_next(&walk, &span); any = true)
 		print_source_span(error, &span, !any);
 	if (any)
 		print_counted(error, "leaked-outer");

@@ -94,79 +94,56 @@ bool span_union_next(struct span_union *walk, struct span *span)
 	return true;
 }
 
-/* Begins the walk over what is neither private in a family, nor mapped by a table. */
-void span_gaps_begin(struct span_gaps *walk, const struct addrmap *table, const struct rules_family *family)
+/* Begins with the next of the prefixes. False if there is none. */
+static bool begin_prefix(struct span_rest *walk)
 {
-	const struct prefix all = {
-		{0, family->version == 4 ? ADDRESS_V4(0, 0) : 0}, family->version == 4 ? ADDRESS_V4_BITS : 0};
-
-	*walk = (struct span_gaps){.rest = {all.base, prefix_last(all)}};
-	span_union_begin(&walk->taken, table, family);
+	walk->has_rest = walk->n > 0;
+	if (walk->has_rest) {
+		walk->rest = (struct span){walk->prefix->base, prefix_last(*walk->prefix)};
+		walk->prefix++;
+		walk->n--;
+	}
+	return walk->has_rest;
 }
 
-/* Takes the next range. False at the end. */
-bool span_gaps_next(struct span_gaps *walk, struct span *span)
+/* Begins the walk over what is neither private in a family, nor mapped by a table. */
+void span_rest_of_all(struct span_rest *walk, const struct addrmap *table, const struct rules_family *family)
 {
-	struct span taken;
+	static const struct prefix all4 = {{0, ADDRESS_V4(0, 0)}, ADDRESS_V4_BITS}, all6 = {{0, 0}, 0};
 
-	while (!walk->ended) {
-		*span = walk->rest;
-		if (!span_union_next(&walk->taken, &taken)) {
-			walk->ended = true;
-			return true;
-		}
-		walk->ended = address_equal(taken.last, walk->rest.last);
-		walk->rest.first = address_behind(taken.last);
-		if (address_compare(taken.first, span->first) > 0) {
-			span->last = address_before(taken.first);
-			return true;
-		}
-	}
-	return false;
+	*walk = (struct span_rest){.prefix = family->version == 4 ? &all4 : &all6, .n = 1};
+	span_union_begin(&walk->taken, table, family);
+	walk->has_next = span_union_next(&walk->taken, &walk->next);
 }
 
 /* Begins the walk over what is private in a family and not mapped by a table. IPv4 as IPv6 is not of it. */
-void span_private_begin(
-	struct span_private *walk, const struct addrmap *table, const struct rules_family *family)
+void span_rest_of_private(
+	struct span_rest *walk, const struct addrmap *table, const struct rules_family *family)
 {
-	*walk = (struct span_private){.maps = {.table = table, .family = family}};
-	walk->has_map = span_next_map(&walk->maps, &walk->map);
+	const size_t others = address_is_v4(family->private_prefix[0].base) != (family->version == 4);
+
+	*walk = (struct span_rest){
+		.prefix = family->private_prefix + others, .n = family->n_private - others};
+	span_union_begin(&walk->taken, table, family);
+	walk->taken.private = family->n_private; /* maps alone are taken */
+	walk->has_next = span_union_next(&walk->taken, &walk->next);
 }
 
-/* Begins with the next private range when the last one is done, and leaves behind the maps that lie before
- * what is left of it. False if there is none. */
-static bool find_private(struct span_private *walk)
+/* Takes the next range that is left of the prefixes. False at the end. */
+bool span_rest_next(struct span_rest *walk, struct span *span)
 {
-	const struct rules_family *family = walk->maps.family;
-
-	if (!walk->has_rest) {
-		while (walk->private < family->n_private &&
-			address_is_v4(family->private_prefix[walk->private].base) != (family->version == 4))
-			walk->private ++;
-		if (walk->private == family->n_private)
-			return false;
-		walk->rest.first = family->private_prefix[walk->private].base;
-		walk->rest.last = prefix_last(family->private_prefix[walk->private ++]);
-		walk->has_rest = true;
-	}
-	while (walk->has_map && address_compare(walk->map.last, walk->rest.first) < 0)
-		walk->has_map = span_next_map(&walk->maps, &walk->map);
-	return true;
-}
-
-/* Takes the next range. False at the end. */
-bool span_private_next(struct span_private *walk, struct span *span)
-{
-	while (find_private(walk)) {
+	while (walk->has_rest || begin_prefix(walk)) {
 		*span = walk->rest;
-		if (!walk->has_map || address_compare(walk->map.first, span->last) > 0) {
+		while (walk->has_next && address_compare(walk->next.last, span->first) < 0)
+			walk->has_next = span_union_next(&walk->taken, &walk->next);
+		if (!walk->has_next || address_compare(walk->next.first, span->last) > 0) {
 			walk->has_rest = false;
 			return true;
 		}
-		walk->has_rest = address_compare(walk->map.last, span->last) < 0;
-		walk->rest.first = address_behind(walk->map.last);
-		if (address_compare(walk->map.first, span->first) > 0) {
-			span->last = address_before(walk->map.first);
+		walk->has_rest = address_compare(walk->next.last, span->last) < 0;
+		walk->rest.first = address_behind(walk->next.last);
+		if (address_compare(walk->next.first, span->first) > 0) {
+			span->last = address_before(walk->next.first);
 			return true;
 		}
 	}

@@ -31,30 +31,23 @@ struct span_union {
 	size_t private; /* index of the next private range */
 };
 
-/* A walk over what is neither private in one family, nor mapped. */
-struct span_gaps {
+/* A walk over what is left of some prefixes without what is taken. */
+struct span_rest {
 	struct span_union taken;
-	struct span rest; /* not walked over yet */
-	bool ended;
-};
-
-/* A walk over what is private in one family, and not mapped. */
-struct span_private {
-	struct span_maps maps;
-	struct span map;  /* the next one, if has_map */
-	struct span rest; /* of a private range, if has_rest */
-	bool has_map, has_rest;
-	size_t private; /* index of the next private range */
+	struct span next; /* of these, if has_next */
+	struct span rest; /* of a prefix, if has_rest */
+	bool has_next, has_rest;
+	const struct prefix *prefix; /* the next one */
+	size_t n;		     /* of those that follow */
 };
 
 const struct addrmap_entry *span_next_map(struct span_maps *walk, struct span *span);
 void span_union_begin(
 	struct span_union *walk, const struct addrmap *table, const struct rules_family *family);
 bool span_union_next(struct span_union *walk, struct span *span);
-void span_gaps_begin(struct span_gaps *walk, const struct addrmap *table, const struct rules_family *family);
-bool span_gaps_next(struct span_gaps *walk, struct span *span);
-void span_private_begin(
-	struct span_private *walk, const struct addrmap *table, const struct rules_family *family);
-bool span_private_next(struct span_private *walk, struct span *span);
+void span_rest_of_all(struct span_rest *walk, const struct addrmap *table, const struct rules_family *family);
+void span_rest_of_private(
+	struct span_rest *walk, const struct addrmap *table, const struct rules_family *family);
+bool span_rest_next(struct span_rest *walk, struct span *span);
 
 #endif
