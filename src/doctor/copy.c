@@ -10,7 +10,6 @@
 #include "doctor/doctor.h"
 #include "doctor/route.h"
 #include "doctor/run.h"
-#include "io/ipsec.h"
 
 /* Cuts what a program said down to its first line, which is returned. */
 static const char *first_line(char *text)
@@ -161,13 +160,13 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, bool pres
 void check_rules(struct doctor *doctor)
 {
 	char *present = doctor->has_twin ? ruleset_own(&doctor->ruleset) : NULL, *complaint = NULL;
-	struct config one = *doctor->config;
+	struct config one;
 	size_t same, best, used;
 
 	if (!present)
 		return;
-	if (ipsec_has_policies()) /* of which the twin has none */
-		doctor->config->kernel = one.kernel = CONFIG_KERNEL_HEEDS_POLICIES;
+	rules_heed_policies(doctor->config); /* of which the twin has none */
+	one = *doctor->config;
 	twin_enter(&doctor->twin);
 	try_kinds(doctor, present, &same, &best, &complaint);
 	used = same < N_KINDS ? same : best;

@@ -102,7 +102,7 @@ bool rules_format_parse(enum rules_format *format, const char *text)
 
 /* Turns the kernel's part off where there are IPsec policies: what is changed in place has been asked for
  * policies with its old source, and what the daemon changes is asked again. Returns whether there are any. */
-static bool heed_policies(struct config *config)
+bool rules_heed_policies(struct config *config)
 {
 	const bool has = ipsec_has_policies();
 
@@ -124,7 +124,7 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
 		return;
 	}
 	heeding = *config;
-	heeds = heed_policies(&heeding);
+	heeds = rules_heed_policies(&heeding);
 	if (kind->queues == IPTABLES) {
 		print_script(out, &heeding, kind, heeds);
 		return;
