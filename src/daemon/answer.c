@@ -17,12 +17,6 @@
 
 #define MAPS_PER_PIECE 512
 
-static const char *const rule_counter_names[] = {
-#define RULE_COUNTER(name, text, fate, sentence) text,
-#include "io/rule_counters.def"
-#undef RULE_COUNTER
-};
-
 static const char *const host_counter_names[] = {
 #define HOST_COUNTER(name, text, sentence) text,
 #include "io/host_counters.def"
@@ -100,7 +94,7 @@ static void print_rule_counters(FILE *out, struct mnl_socket *socket)
 		return;
 	for (unsigned c = 0; c < RULE_COUNTER_COUNT; c++)
 		for (size_t i = 0; counters.present[c] && i < counters.n; i++)
-			fprintf(out, "rules\t%s\t%s\t%" PRIu64 "\n", rule_counter_names[c],
+			fprintf(out, "rules\t%s\t%s\t%" PRIu64 "\n", rule_counters_names[c],
 				counters.row[i].interface, counters.row[i].packets[c]);
 }
 

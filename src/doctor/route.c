@@ -6,12 +6,13 @@
 #include "doctor/route.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "io/netlink.h"
 
 #define BUFFER_MAX 65536 /* the most that a dump puts into one datagram is 32 KiB */
 
@@ -24,19 +25,13 @@ struct messages {
 /* Opens a socket in the namespace that the caller is in. Returns NULL with errno if that failed. */
 struct mnl_socket *route_open(void)
 {
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-
-	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
-		return socket;
-	mnl_socket_close(socket);
-	return NULL;
+	return netlink_open(NETLINK_ROUTE, 0);
 }
 
 /* Closes the socket; NULL is fine. */
 void route_close(struct mnl_socket *socket)
 {
-	if (socket)
-		mnl_socket_close(socket);
+	netlink_close(socket);
 }
 
 /* Tells whether a datagram is the last one of an answer: 1 or 0; -1 with errno if the kernel refused. */

@@ -4,8 +4,9 @@
  */
 #include "io/ipsec.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/xfrm.h>
+
+#include "io/netlink.h"
 
 /* Reads the number of policies for what leaves from one attribute: a callback of mnl_attr_parse(). */
 static int read_attribute(const struct nlattr *attribute, void *count)
@@ -27,7 +28,7 @@ static int read_count(const struct nlmsghdr *message, void *count)
 /* Asks over an open socket. Returns 0 if there is no answer. */
 static uint32_t ask_count(struct mnl_socket *netlink)
 {
-	char buffer[1024];
+	_Alignas(8) char buffer[1024];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	uint32_t *flags, count = 0;
 	ssize_t length;
@@ -36,8 +37,7 @@ static uint32_t ask_count(struct mnl_socket *netlink)
 	message->nlmsg_flags = NLM_F_REQUEST;
 	flags = mnl_nlmsg_put_extra_header(message, sizeof(*flags));
 	*flags = 0;
-	if (mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0 ||
-		mnl_socket_sendto(netlink, message, message->nlmsg_len) < 0)
+	if (!netlink_send(netlink, message, message->nlmsg_len))
 		return 0;
 	length = mnl_socket_recvfrom(netlink, buffer, sizeof(buffer)); /* the kernel has answered by now */
 	if (length > 0)
@@ -49,10 +49,9 @@ static uint32_t ask_count(struct mnl_socket *netlink)
  * or CAP_NET_ADMIN is missing. */
 bool ipsec_has_policies(void)
 {
-	struct mnl_socket *netlink = mnl_socket_open(NETLINK_XFRM);
+	struct mnl_socket *netlink = netlink_open(NETLINK_XFRM, 0);
 	uint32_t count = netlink ? ask_count(netlink) : 0;
 
-	if (netlink)
-		mnl_socket_close(netlink);
+	netlink_close(netlink);
 	return count > 0;
 }

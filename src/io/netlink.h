@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the packet path does with netlink sockets and messages, over libmnl.
+ * What is done with netlink sockets and messages, over libmnl.
  */
 #ifndef IO_NETLINK_H
 #define IO_NETLINK_H
@@ -10,6 +10,28 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+
+/* Closes a socket; NULL is fine. */
+static inline void netlink_close(struct mnl_socket *socket)
+{
+	if (socket)
+		mnl_socket_close(socket);
+}
+
+/* Opens a socket for questions, in the network namespace that the caller is in; flags as SOCK_NONBLOCK.
+ * Returns NULL with errno if that failed. */
+static inline struct mnl_socket *netlink_open(int protocol, int flags)
+{
+	struct mnl_socket *socket = mnl_socket_open2(protocol, SOCK_CLOEXEC | flags);
+	int error;
+
+	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
+		return socket;
+	error = errno;
+	mnl_socket_close(socket);
+	errno = error;
+	return NULL;
+}
 
 /* Sends messages that stand in a row, length bytes in all. The kernel has handled them when this returns.
  * False with errno if it did not take them. */

@@ -19,7 +19,7 @@
 #define ANSWER_SIZE 16384 /* the kernel fills what the reader has room for */
 #define ATTEMPTS    3	  /* at a dump during which the rules changed */
 
-static const char *const names[RULE_COUNTER_COUNT] = {
+const char *const rule_counters_names[RULE_COUNTER_COUNT] = {
 #define RULE_COUNTER(name, text, fate, sentence) text,
 #include "io/rule_counters.def"
 #undef RULE_COUNTER
@@ -28,19 +28,13 @@ static const char *const names[RULE_COUNTER_COUNT] = {
 /* Opens a socket for rule_counters_read(). Returns NULL with errno. */
 struct mnl_socket *rule_counters_open(void)
 {
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
-		return socket;
-	mnl_socket_close(socket);
-	return NULL;
+	return netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK);
 }
 
 /* Closes the socket. NULL is fine. */
 void rule_counters_close(struct mnl_socket *socket)
 {
-	if (socket)
-		mnl_socket_close(socket);
+	netlink_close(socket);
 }
 
 /* Copies the name of an interface as the kernel has it. Returns false if it is none. */
@@ -80,7 +74,8 @@ void rule_counters_add(struct rule_counters *counters, const char *name, uint64_
 	uint64_t *row;
 	size_t c = 0;
 
-	while (c < RULE_COUNTER_COUNT && (strlen(names[c]) != length || memcmp(names[c], name, length) != 0))
+	while (c < RULE_COUNTER_COUNT && (strlen(rule_counters_names[c]) != length ||
+						 memcmp(rule_counters_names[c], name, length) != 0))
 		c++;
 	if (c == RULE_COUNTER_COUNT || name[length] != '.' || !copy_interface(interface, name + length + 1))
 		return;

@@ -19,6 +19,8 @@ enum rule_counter {
 	RULE_COUNTER_COUNT
 };
 
+extern const char *const rule_counters_names[RULE_COUNTER_COUNT];
+
 struct rule_counters {
 	size_t n;
 	bool present[RULE_COUNTER_COUNT]; /* some interface has it; those that have not have 0 */
