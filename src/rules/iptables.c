@@ -81,14 +81,15 @@ static void print_tee(FILE *out, const struct rules_family *family, const char *
 }
 
 /* Tells whether all errors that leave by an interface must be read: the file says so, maps are about the
- * quoted addresses, which iptables cannot see, or there are too many sources. */
+ * quoted addresses, which iptables cannot see, or there are too many sources. Nor can it see extensions,
+ * which are translated where an error is read anyway. */
 static bool copies_all(
 	const struct config *config, const struct rules_family *family, const struct config_outside *outside)
 {
 	struct span_maps inner = {.table = &outside->maps[ADDRMAP_INNER], .family = family};
 	struct span span;
 
-	return config->lookup == LOOKUP_ALWAYS || config->extensions != EXTENSION_PASS ||
+	return config->lookup == LOOKUP_ALWAYS || rules_strip_extensions(config) ||
 	       span_next_map(&inner, &span) || outside->maps[ADDRMAP_OUTER].n_ranges > SOURCES_MAX;
 }
 

@@ -167,17 +167,22 @@ static void print_left_sources(const struct nft_error *error, const char *read)
 		fprintf(error->out, " } %s\n", read);
 }
 
-/* Prints the rules for errors with an extension: announced, or if that matters, of the older kind. */
+/* Prints the rules for errors with an extension, which has to be translated or counted: one that is
+ * announced, or if all go, of the older kind, which Linux never emits. There is no set of types, for a set
+ * may seem empty. */
 static void print_extension_rules(const struct nft_error *error, const char *read)
 {
 	const bool v4 = error->family->version == 4;
 
-	if (error->config->extensions != EXTENSION_PASS)
+	if (rules_strip_extensions(error->config))
 		fprintf(error->out, "\t\tmeta length > %d %s\n", v4 ? 160 : 180, read);
-	fprintf(error->out,
-		v4 ? "\t\t@th,40,8 != 0 %s\n"
-		   : "\t\ticmpv6 type { destination-unreachable, time-exceeded } @th,32,8 != 0 %s\n",
-		read);
+	if (v4)
+		fprintf(error->out, "\t\t@th,40,8 != 0 %s\n", read);
+	else
+		fprintf(error->out,
+			"\t\ticmpv6 type destination-unreachable @th,32,8 != 0 %s\n"
+			"\t\ticmpv6 type time-exceeded @th,32,8 != 0 %s\n",
+			read, read);
 }
 
 /* Prints the chain for errors whose inner addresses need nothing. None is sent about an ICMP error

@@ -78,11 +78,17 @@ static void print_removal(FILE *out)
 	rules_iptables.print_removal(out);
 }
 
+/* Tells whether extensions are removed, or objects of them, whatever the maps are. */
+bool rules_strip_extensions(const struct config *config)
+{
+	return config->extensions == EXTENSION_STRIP_PRIVATE || config->extensions == EXTENSION_STRIP;
+}
+
 /* Tells whether errors of a family may need anything: whether a map is about it, or all of them are to be
  * read. */
 bool rules_are_needed(const struct config *config, const struct rules_family *family)
 {
-	bool needed = config->lookup == LOOKUP_ALWAYS || config->extensions != EXTENSION_PASS;
+	bool needed = config->lookup == LOOKUP_ALWAYS || rules_strip_extensions(config);
 
 	for (size_t i = 0; i < config->n_entries && !needed; i++)
 		needed = address_is_v4(config->entries[i].private.base) == (family->version == 4);

@@ -57,6 +57,7 @@ extern const struct rules_family rules_families[RULES_FAMILIES];
 extern const struct rules_kind rules_kinds[RULES_FORMATS];   /* those with a name come first */
 extern const struct rules_program rules_nft, rules_iptables; /* nft.c, iptables.c */
 
+bool rules_strip_extensions(const struct config *config);
 bool rules_are_needed(const struct config *config, const struct rules_family *family);
 bool rules_format_parse(enum rules_format *format, const char *text);
 bool rules_differ(const struct config *a, const struct config *b);
