@@ -20,7 +20,7 @@ struct setting {
 	unsigned min, max;   /* of an integer */
 	unsigned number;     /* default of an integer, and of a choice as its index */
 	const char *text;    /* default of a path or a name */
-	const char *choices[4];
+	const char *choices[6];
 	void (*read)(struct config_loader *, const config_setting_t *); /* of a list */
 	const char *refusal; /* what a reload says of a change; NULL: it takes it */
 	bool from_never;     /* it is said of a change from "never" only */
@@ -45,7 +45,7 @@ static const struct setting settings[] = {
 	{"queue", "overload", CHOICE, FIELD(queue.overload_pass), .choices = {"drop", "pass"}, .number = 1, RESTART("queue.overload")},
 	{"queue", "malformed", CHOICE, FIELD(queue.malformed_pass), .choices = {"drop", "pass"}, .number = 1},
 	{"", "lookup", CHOICE, FIELD(lookup), .choices = {"auto", "always", "never"}, .number = 0, RESTART_FROM_NEVER("lookup")},
-	{"", "extensions", CHOICE, FIELD(extensions), .choices = {"pass", "strip-private", "strip"}, .number = 0},
+	{"", "extensions", CHOICE, FIELD(extensions), .choices = {"translate", "translate-addresses", "pass", "strip-private", "strip"}, .number = 0},
 	{"", "rules", CHOICE, FIELD(rules), .choices = {"auto", "own", "external"}, .number = 0, RESTART("rules")},
 	{"", "kernel", CHOICE, FIELD(kernel), .choices = {"never", "auto"}, .number = 1},
 	{"control", "socket", PATH, FIELD(control.socket), .text = ICMPNATD_SOCKET, RESTART("control.socket")},

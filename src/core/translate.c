@@ -18,7 +18,7 @@ struct edit {
 	uint8_t *bytes;
 	struct transport transport; /* of the inner packet; known once it is to be changed */
 	uint64_t outer_header, icmp, inner_header, inner_transport;
-	bool outer_changed, inner_changed, df_cleared, stripped;
+	bool outer_changed, inner_changed, df_cleared, extension_changed, extension_leaks;
 };
 
 /* Writes an address into either header of an error. Returns the change in a sum over it. */
@@ -150,39 +150,44 @@ static void shorten(struct edit *edit, struct decision *d, uint16_t new_end)
 	else /* the length is in the pseudo-header, too */
 		edit->icmp += checksum_replace(edit->bytes + 4, text, 2);
 	d->length = new_end;
-	edit->stripped = true;
 }
 
-/* Removes the extension and the padding before it: the length field becomes 0,
- * and what follows the ICMP header is all quoted packet (RFC 4884, 5). */
-static void remove_extension(struct edit *edit, struct decision *d)
+/* Removes the extension, which had this sum before anything was done to it, and the padding before it: the
+ * length field becomes 0, and what follows the ICMP header is all quoted packet (RFC 4884, 5). */
+static void remove_extension(struct edit *edit, struct decision *d, uint64_t sum)
 {
 	const struct icmp_error *error = &d->error;
 	uint16_t field = icmp_error_length_field(error);
 	size_t begin = error->outer.transport;
-	uint64_t before = checksum_add(0, edit->bytes + begin, error->outer.end - begin);
+	uint64_t before = checksum_add(sum, edit->bytes + begin, error->extension - begin);
 
 	edit->bytes[field] = 0;
 	edit->icmp += difference(before, checksum_add(0, edit->bytes + begin, error->inner.end - begin));
 	shorten(edit, d, error->inner.end);
 }
 
-/* Removes the extension, or only the objects of it that tell something private. */
-static void strip(struct edit *edit, struct decision *d)
+/* Does with the extension as the policy says. */
+static void edit_extension(struct edit *edit, struct decision *d)
 {
 	const struct icmp_error *error = &d->error;
 	uint8_t *extension = edit->bytes + error->extension;
 	size_t length = error->outer.end - error->extension, left = 0;
 	uint64_t before = checksum_add(0, extension, length);
+	bool changed = true;
 
-	if (d->extensions == EXTENSION_STRIP_PRIVATE)
-		left = extension_strip_private(extension, length);
-	if (left == 0) {
-		remove_extension(edit, d);
-	} else if (left < length) {
-		edit->icmp += difference(before, checksum_add(0, extension, left));
-		shorten(edit, d, (uint16_t)(error->extension + left));
+	if (d->extensions == EXTENSION_PASS) {
+		edit->extension_leaks = extension_has_private(extension, length);
+		return;
 	}
+	if (d->extensions != EXTENSION_STRIP)
+		left = extension_make_public(extension, length, d->extensions, d->outer_maps, &changed);
+	if (left == 0)
+		remove_extension(edit, d, before);
+	else if (changed)
+		edit->icmp += difference(before, checksum_add(0, extension, left));
+	if (left > 0 && left < length)
+		shorten(edit, d, (uint16_t)(error->extension + left));
+	edit->extension_changed = left == 0 || changed;
 }
 
 /* Updates the inner transport checksum, where it is quoted. A UDP checksum of 0 says
@@ -225,11 +230,13 @@ static enum outcome outcome_of(const struct edit *edit, struct address outer_sou
 		return OUTCOME_LEAKED_OUTER;
 	if (address_is_private(inner_source) || address_is_private(inner_destination))
 		return OUTCOME_LEAKED_INNER;
+	if (edit->extension_leaks)
+		return OUTCOME_LEAKED_EXTENSION;
 	if (edit->outer_changed)
 		return edit->inner_changed ? OUTCOME_BOTH : OUTCOME_OUTER;
 	if (edit->inner_changed)
 		return OUTCOME_INNER;
-	return edit->stripped ? OUTCOME_STRIPPED : OUTCOME_ALREADY_RIGHT;
+	return edit->extension_changed ? OUTCOME_STRIPPED : OUTCOME_ALREADY_RIGHT;
 }
 
 /* Returns the public address of an address by the map that covers it; the address itself if none does. */
@@ -244,6 +251,7 @@ void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_P
 	const struct addrmap *inner = &maps[ADDRMAP_INNER];
 
 	d->entries = inner->entries;
+	d->outer_maps = &maps[ADDRMAP_OUTER];
 	d->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], d->error.outer.source);
 	d->source_map = addrmap_find(inner, d->error.inner.source);
 	d->destination_map = addrmap_find(inner, d->error.inner.destination);
@@ -263,14 +271,14 @@ void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes
 
 	if (sent)
 		d->source_map = d->destination_map = ADDRMAP_NONE;
-	if (d->error.extension != 0 && d->extensions != EXTENSION_PASS)
-		strip(&edit, d);
+	if (d->error.extension != 0)
+		edit_extension(&edit, d);
 	if (sent || d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE)
 		set_inner(&edit, inner, source, destination, sent);
 	set_outer_source(&edit, outer, outer_source);
 	clear_df(&edit, outer);
 	finish_sums(&edit, &d->error);
 	d->translated = true;
-	d->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.stripped;
+	d->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.extension_changed;
 	d->outcome = outcome_of(&edit, outer_source, source, destination);
 }

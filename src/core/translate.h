@@ -16,7 +16,7 @@
 
 struct decision {
 	enum outcome outcome; /* OUTCOME_UNDECIDED between the two halves of a decision */
-	size_t length;	      /* of the packet now: less than it was if an extension was removed */
+	size_t length;	      /* of the packet now: less than it was if things of an extension were removed */
 	bool sound;	      /* it is a sound ICMP error, and error is filled in */
 	bool wants_flow;      /* the flow of seen would help to decide, and seen is filled in */
 	bool translated;      /* translate() has run: the maps are those that it used */
@@ -25,6 +25,7 @@ struct decision {
 	struct flow_tuple seen; /* of the quoted packet */
 	enum extension_policy extensions;
 	const struct addrmap_entry *entries;
+	const struct addrmap *outer_maps; /* .. which hold for addresses in an extension, too */
 	uint32_t outer_map, source_map, destination_map; /* entries, or ADDRMAP_NONE */
 };
 

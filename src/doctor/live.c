@@ -100,6 +100,8 @@ static const struct {
 	{"flow", "failed", DOCTOR_NOTE, "questions to connection tracking failed"},
 	{"outcome", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
 	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address"},
+	{"outcome", "leaked-extension", DOCTOR_NOTE,
+		"errors left with a private address in their extension: see extensions in icmpnatd.conf(5)"},
 	{"rules", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
 	{"host", "icmp-out-errors", DOCTOR_NOTE, "ICMP messages could not be sent by the kernel" UNSENDABLE},
 	{"host", "icmp6-out-errors", DOCTOR_NOTE,

@@ -5,7 +5,8 @@
  * that shares nothing with the core (tests/unit/packets.c).
  *
  *   byte 0   bits 0-1 maps, 2-3 policy for extensions, 4-5 when to look up, 6-7 kind of flow
- *   byte 1   which lengths and sums to make right first; random bytes would all be refused
+ *   byte 1   bits 0-3 which lengths and sums to make right first, for random bytes would all be refused;
+ *            bit 4 the last policy keeps names
  *   12 bytes of changes to the quoted packet's tuple that make a flow (kind 1 to 3)
  *   the rest is the packet
  */
@@ -20,7 +21,7 @@
 #define PACKET_MAX   2048 /* QUEUE_PACKET_MAX */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { REPAIR_LENGTHS = 1, REPAIR_OUTER = 2, REPAIR_ICMP = 4, REPAIR_INNER = 8 };
+enum { REPAIR_LENGTHS = 1, REPAIR_OUTER = 2, REPAIR_ICMP = 4, REPAIR_INNER = 8, KEEP_NAMES = 16 };
 enum { FLOW_NONE, FLOW_SEEN_BEFORE_NAT, FLOW_SEEN_AFTER_NAT, FLOW_OF_OTHERS };
 
 #define BOTH (1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER)
@@ -267,7 +268,7 @@ static void allow_edits(struct allowed *allowed, const struct icmp_error *error)
 	}
 }
 
-/* Removing an extension may also change lengths, and all behind the quote. */
+/* Making an extension public may also change lengths, and all behind the quote. */
 static void allow_strip(struct allowed *allowed, const struct icmp_error *error)
 {
 	allow(allowed, error->outer.version == 4 ? 2 : 4, 2);
@@ -280,8 +281,9 @@ static void check_edits(const struct decision *d, const uint8_t *before, const u
 	struct allowed allowed = {{0}};
 
 	allow_edits(&allowed, &d->error);
-	if (d->length < length)
+	if (d->error.extension && d->extensions != EXTENSION_PASS)
 		allow_strip(&allowed, &d->error);
+	EXPECT(d->length == length || d->error.extension);
 	for (size_t i = 0; i < d->length; i++)
 		EXPECT(before[i] == after[i] || allowed.at[i]);
 	if (d->error.outer.version == 4)
@@ -383,12 +385,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
 	static const struct addrmap *const tables[] = {maps, odd_maps, no_maps, NULL};
 	static const enum extension_policy policies[] = {
-		EXTENSION_PASS, EXTENSION_STRIP_PRIVATE, EXTENSION_STRIP, EXTENSION_STRIP};
+		EXTENSION_PASS, EXTENSION_STRIP_PRIVATE, EXTENSION_STRIP, EXTENSION_TRANSLATE};
 	static const enum decide_lookup lookups[] = {LOOKUP_AUTO, LOOKUP_ALWAYS, LOOKUP_NEVER, LOOKUP_ALWAYS};
 	struct script script = {input, input + size};
 	const uint8_t choice = script_byte(&script), repairs = script_byte(&script);
 	struct flows flows = {.kind = choice >> 6};
-	const struct decide_rules rules = {
+	struct decide_rules rules = {
 		.maps = tables[choice & 3],
 		.extensions = policies[choice >> 2 & 3],
 		.lookup = lookups[choice >> 4 & 3],
@@ -397,6 +399,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	const uint8_t *packet;
 
 	make_maps();
+	if (rules.extensions == EXTENSION_TRANSLATE && repairs & KEEP_NAMES)
+		rules.extensions = EXTENSION_TRANSLATE_ADDRESSES;
 	if (flows.kind != FLOW_NONE)
 		script_copy(&script, flows.changes, sizeof(flows.changes));
 	packet = script_take(&script, &length);

@@ -26,10 +26,10 @@ def write(target, name, data):
 # --- translate: choice, repairs, [12 bytes of changes], packet
 
 MAPS, ODD_MAPS, NO_MAPS, NOT_OUTSIDE = range(4)
-PASS, STRIP_PRIVATE, STRIP = range(3)
+PASS, STRIP_PRIVATE, STRIP, TRANSLATE = range(4)
 AUTO, ALWAYS, NEVER = range(3)
 NO_FLOW, BEFORE_NAT, AFTER_NAT, OTHERS = range(4)
-ALL_REPAIRS = 15
+ALL_REPAIRS, KEEP_NAMES = 15, 16
 DNAT = bytes([0, 0, 10, 77, 0, 0, 0, 0, 0, 9, 0, 0])  # another destination, another port
 SNAT = bytes([10, 77, 0, 0, 0xDD, 0, 3, 9, 0, 0, 0, 0])
 
@@ -150,6 +150,7 @@ MPLS = (1, 1, b"\x00\x01\x01\xff")
 PRIVATE_INTERFACE = (2, 0x0C, b"\0\0\0\x07" + b"\0\1\0\0" + socket.inet_aton("192.168.1.1"))
 PUBLIC_INTERFACE = (2, 0x04, b"\0\1\0\0" + socket.inet_aton("192.0.2.1"))
 NAMED_INTERFACE = (2, 0x02, b"\x08eth0\0\0\0")
+WHOLE_INTERFACE = (2, 0x4F, b"\0\0\0\x07" + b"\0\1\0\0" + socket.inet_aton("192.168.42.1") + b"\x08eth0\0\0\0" + b"\0\0\5\xdc")
 NODE = (5, 0x04, b"\0\2\0\0" + socket.inet_pton(socket.AF_INET6, "fd00::7"))
 
 
@@ -159,13 +160,15 @@ def translate_extensions():
         "mpls": extension(MPLS),
         "private": extension(PRIVATE_INTERFACE),
         "mixed": extension(MPLS, PRIVATE_INTERFACE, PUBLIC_INTERFACE, NAMED_INTERFACE, NODE),
+        "whole": extension(WHOLE_INTERFACE),
         "without-sum": extension(NODE, MPLS, checksum=False),
         "unsound": b"\x20\0\0\0\0\x03\2\x04",
     }
     for name, structure in cases.items():
-        for policy, text in ((STRIP_PRIVATE, "strip-private"), (STRIP, "strip")):
-            packet = error4(Raw(padded + structure), type=11, code=0, length=32)
+        packet = error4(Raw(padded + structure), type=11, code=0, length=32)
+        for policy, text in ((STRIP_PRIVATE, "strip-private"), (STRIP, "strip"), (TRANSLATE, "translate")):
             translate(f"extension-{name}-{text}", packet, extensions=policy)
+        translate(f"extension-{name}-addresses", packet, extensions=TRANSLATE, repairs=KEEP_NAMES)
     translate("extension-old-style", error4(Raw(padded + cases["mixed"]), type=11, code=0), extensions=STRIP_PRIVATE)
     translate("extension-beyond-the-end", error4(Raw(padded), length=200))
     long_one = bytes(IP(src=CLIENT, dst=SERVER, len=1400) / UDP(sport=40000, dport=53, len=1380))
@@ -175,6 +178,7 @@ def translate_extensions():
     padded6 = bytes(quote6(UDP(sport=40000, dport=53) / Raw(bytes(60)))).ljust(128, b"\0")
     message = ICMPv6TimeExceeded(length=16)
     translate("extension-v6", error6(Raw(padded6 + cases["mixed"]), message), extensions=STRIP_PRIVATE)
+    translate("extension-v6-translate", error6(Raw(padded6 + extension(WHOLE_INTERFACE, NODE)), message), extensions=TRANSLATE)
 
 
 # --- queue and flow: netlink, played by kernel.c

@@ -31,7 +31,7 @@ def without(version, side, body, cut=None, **keywords):
     return error(version, side[version].firewall, quoted(version, body, side, cut), **keywords)
 
 
-def case(name, sentence, version, before, after, policy, outcome="both", make=compliant, body=None, **keywords):
+def case(name, sentence, version, before, after, policy, outcome="both", make=compliant, body=None, maps=None, **keywords):
     """The structure before and after; after=None: removed, and the padding with it."""
     body = body or craft.udp()
     if after is not None:
@@ -40,8 +40,8 @@ def case(name, sentence, version, before, after, policy, outcome="both", make=co
         cut = None if make is compliant else 128
         rest = {"rest": keywords["rest"]} if "rest" in keywords else {}
         expected = without(version, PUBLIC, body, cut, **rest, **{k: v for k, v in keywords.items() if k != "rest"})
-    return Golden(name, sentence, make(version, PRIVATE, before, body, **keywords), expected, outcome, MAPS[version],
-                  extensions=policy)
+    return Golden(name, sentence, make(version, PRIVATE, before, body, **keywords), expected, outcome,
+                  MAPS[version] if maps is None else maps, extensions=policy)
 
 
 def passed():
@@ -49,7 +49,7 @@ def passed():
     for version in 4, 6:
         for name, structure in (
                 ("mpls", extension(MPLS)),
-                ("interface", extension(INTERFACE_PRIVATE)),
+                ("interface", extension(INTERFACE_PUBLIC)),
                 ("bad-sum", extension(MPLS, sum_of=0xbad1)),
                 ("no-sum", extension(MPLS, sum_of=0))):
             yield case(f"ipv{version}-extension-pass-{name}", same, version, structure, structure, "pass")
@@ -182,6 +182,133 @@ def stripped_alone():
                  without(4, PRIVATE, craft.udp()), "leaked-outer", extensions="strip-private")
 
 
+def translated():
+    """translate: what the interface is known as outside; its index and its name go."""
+    becomes = "An address becomes what the maps of outer sources say; index and name go, role and MTU stay, and so do "\
+              "other objects (RFC 5837, 4)."
+    for version in 4, 6:
+        private, public = PRIVATE[version], PUBLIC[version]
+        for name, before, after in (
+                ("all", interface(2, private.firewall, "eth0", 1500), interface(ip=public.firewall, mtu=1500)),
+                ("address", interface(ip=private.firewall), interface(ip=public.firewall)),
+                ("prefix", interface(7, private.server), interface(ip=public.server)),
+                ("role", interface(2, private.firewall, role=3), interface(ip=public.firewall, role=3)),
+                ("long-name", interface(ip=private.firewall, name="a-name-15-bytes", mtu=9000, role=1),
+                 interface(ip=public.firewall, mtu=9000, role=1)),
+                ("node", interface(ip=private.firewall, name="fw1", number=5), interface(ip=public.firewall, number=5))):
+            yield case(f"ipv{version}-extension-translate-{name}", becomes, version, extension(before, MPLS),
+                       extension(after, MPLS), "translate")
+        yield case(f"ipv{version}-extension-translate-only", becomes, version,
+                   extension(interface(2, private.firewall, "eth0", 1500)),
+                   extension(interface(ip=public.firewall, mtu=1500)), "translate")
+        yield case(f"ipv{version}-extension-translate-unknown", "A private address that no map knows: its object goes.",
+                   version, extension(interface(2, "10.1.2.3", mtu=1500), MPLS, interface(ip="fd99::1")), extension(MPLS),
+                   "translate")
+        yield case(f"ipv{version}-extension-translate-unknown-only", "No object is left: the structure goes.", version,
+                   extension(interface(2, "10.1.2.3", mtu=1500)), None, "translate")
+    both, other = MAPS[4] + MAPS[6], "The maps of the other family hold, too: a link may have addresses of both."
+    for version, family in (4, 6), (6, 4):
+        yield case(f"ipv{version}-extension-translate-other-family", other, version,
+                   extension(interface(2, PRIVATE[family].firewall, "eth0")),
+                   extension(interface(ip=PUBLIC[family].firewall)), "translate", maps=both)
+    for name, before, after, why in (
+            ("public", interface(ip="198.51.100.1"), interface(ip="198.51.100.1"), "What tells nothing private stays."),
+            ("public-with-name", interface(1, "198.51.100.1", "eth1"), interface(ip="198.51.100.1"), "A name goes."),
+            ("mtu", interface(2, None, "eth1", 1500), interface(mtu=1500), "An MTU alone stays."),
+            ("other-class", craft.ext_object(3, 3, PRIVATE[4].firewall.encode()[:12]),
+             craft.ext_object(3, 3, PRIVATE[4].firewall.encode()[:12]), "Other classes are opaque.")):
+        yield case(f"ipv4-extension-translate-{name}", why + " (RFC 5837, 4)", 4, extension(MPLS, before),
+                   extension(MPLS, after), "translate")
+    for name, information in (("index", interface(7)), ("name", interface(name="eth1.42")),
+                              ("index-and-name", interface(7, None, "eth1"))):
+        yield case(f"ipv4-extension-translate-{name}", "Nothing else is in the object: it goes.", 4,
+                   extension(information, MPLS), extension(MPLS), "translate")
+    yield case("ipv4-extension-translate-names-only", "No object is left: the structure goes.", 4,
+               extension(interface(7, None, "eth1"), interface(7)), None, "translate")
+    yield case("ipv4-extension-translate-not-inner", "A map for the inner part only does not hold, nor does an exception: "
+               "what would still be private, goes.", 4,
+               extension(interface(ip="10.0.0.1"), MPLS, interface(ip="10.0.0.2")), extension(MPLS), "translate",
+               maps=MAPS[4] + ("10.0.0.1 -> 1.2.4.1 inner", "10.0.0.2 -> 10.0.0.2"))
+    yield case("ipv4-extension-translate-no-sum", "A structure without a sum stays without (RFC 4884, 7).", 4,
+               extension(interface(2, PRIVATE[4].firewall), sum_of=0), extension(interface(ip=PUBLIC[4].firewall), sum_of=0),
+               "translate")
+    yield case("ipv4-extension-translate-old", "The old form (RFC 4884, 5.5).", 4,
+               extension(interface(2, PRIVATE[4].firewall, "eth0")), extension(interface(ip=PUBLIC[4].firewall)),
+               "translate", make=old, body=LONG)
+    yield case("ipv4-extension-translate-none", "A structure without objects tells nothing.", 4, extension(), extension(),
+               "translate")
+
+
+def names_kept():
+    """translate-addresses: index and name stay."""
+    for version in 4, 6:
+        private, public = PRIVATE[version], PUBLIC[version]
+        for name, before, after in (
+                ("all", (2, private.firewall, "eth0", 1500), (2, public.firewall, "eth0", 1500)),
+                ("name", (2, None, "eth0"), (2, None, "eth0"))):
+            yield case(f"ipv{version}-extension-addresses-{name}", "The address becomes public, index and name stay.", version,
+                       extension(interface(*before), MPLS), extension(interface(*after), MPLS), "translate-addresses")
+    yield case("ipv4-extension-addresses-unknown", "A private address that no map knows: its object goes.", 4,
+               extension(interface(2, "10.1.2.3", "eth0"), MPLS), extension(MPLS), "translate-addresses")
+
+
+def not_translated():
+    """What cannot be read may tell anything, so it goes."""
+    address, objects = b"\0\1\0\0" + craft.address("198.51.100.1"), craft.ext_object
+    yield case("ipv4-extension-translate-bad-sum", "Of a structure that is not sound nothing is left (RFC 4884, 7).", 4,
+               extension(interface(ip=PRIVATE[4].firewall), sum_of=0xbad1), None, "translate")
+    for name, kind, payload in (
+            ("family", 4, b"\0\7\0\0" + bytes(16)), ("no-address", 4, b""), ("no-index", 12, b""),
+            ("short-ipv6", 4, b"\0\2\0\0" + bytes(12)), ("no-name", 6, address), ("empty-name", 6, address + bytes(4)),
+            ("odd-name", 6, address + b"\6eth0\0\0\0"), ("cut-name", 6, address + b"\x0ceth0\0\0\0"),
+            ("no-mtu", 5, address), ("more", 4, address + bytes(4))):
+        for policy in "translate", "translate-addresses":
+            yield case(f"ipv4-extension-{policy}-unreadable-{name}", "The parts that are announced do not fill the object: it "
+                       "goes (RFC 5837, 4.1).", 4, extension(MPLS, objects(2, kind, payload)), extension(MPLS), policy)
+
+
+def translated_alone():
+    """The addresses are right, the structure is not."""
+    for version in 4, 6:
+        before = compliant(version, PUBLIC, extension(interface(ip=PRIVATE[version].firewall)), craft.udp())
+        after = compliant(version, PUBLIC, extension(interface(ip=PUBLIC[version].firewall)), craft.udp())
+        yield Golden(f"ipv{version}-extension-translated-alone", "Nothing but the structure was wrong, and no byte too many.",
+                     before, after, "stripped", MAPS[version], extensions="translate")
+        yield Golden(f"ipv{version}-extension-translated-already", "It is public already.", after, after, "already-right",
+                     MAPS[version], extensions="translate")
+
+
+def leaking():
+    """pass: what stays is told."""
+    private = extension(interface(2, "10.1.2.3", "eth0"))
+    for version in 4, 6:
+        for name, address in ("ipv4", "10.1.2.3"), ("ipv6", "fd42::9"):
+            structure = extension(MPLS, interface(2, address))
+            yield case(f"ipv{version}-extension-leak-{name}", "All else became public.", version, structure, structure, "pass",
+                       "leaked-extension")
+            right = compliant(version, PUBLIC, structure, craft.udp())
+            yield Golden(f"ipv{version}-extension-leak-alone-{name}", "All else was right.", right, right, "leaked-extension",
+                         MAPS[version], extensions="pass")
+        before = compliant(version, PRIVATE, private, craft.udp())
+        yield Golden(f"ipv{version}-extension-leak-outer", "A private source says more.", before, before, "leaked-outer",
+                     extensions="pass")
+        source = error(version, PUBLIC[version].firewall, before[48 if version == 6 else 28:], rest=length_field(
+            version, craft.padded(quoted(version, craft.udp(), PRIVATE), 128, UNIT[version])))
+        yield Golden(f"ipv{version}-extension-leak-inner", "And so does a private address that is quoted.", source, source,
+                     "leaked-inner", extensions="pass")
+    yield case("ipv4-extension-leak-bad-sum", "Whoever reads it may not look at its sum.", 4,
+               extension(interface(ip="10.1.2.3"), sum_of=0xbad1), extension(interface(ip="10.1.2.3"), sum_of=0xbad1), "pass",
+               "leaked-extension")
+    for name, structure in (
+            ("public", extension(interface(2, "198.51.100.1", "eth0"))), ("name", extension(interface(2, None, "eth0"))),
+            ("too-short", b"\x20\x00"), ("version", extension(interface(ip="10.1.2.3"), version=1)),
+            ("object-cut", extension(interface(ip="10.1.2.3"))[:-2]),
+            ("unreadable", extension(craft.ext_object(2, 4, b"\0\7\0\0")))):
+        yield case(f"ipv4-extension-no-leak-{name}", "There is no private address in it that could be read.", 4, structure,
+                   structure, "pass")
+
+
 def goldens():
-    for part in passed, removed, private_removed, unreadable, no_extension, stripped_alone:
+    for part in (passed, removed, private_removed, unreadable, no_extension, stripped_alone, translated, names_kept,
+                 not_translated, translated_alone, leaking):
         yield from part()

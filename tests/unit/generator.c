@@ -256,26 +256,30 @@ static size_t put_address(uint8_t *p, const uint8_t *address, size_t n)
 	return 4 + n;
 }
 
-/* One object; returns its length. */
-static size_t put_object(uint8_t *p, enum object kind, uint32_t seed)
+static size_t put_filler(uint8_t *p, uint32_t seed)
 {
-	static const uint8_t head[OBJECT_KINDS][2] = {
-		{1, 1}, {2, 4}, {2, 4}, {2, 8}, {7, 6}, {2, 12}, {5, 4}, {2, 2}, {5, 2}};
-	static const uint8_t v4[] = {198, 51, 100, 7}, v6[16] = {0x20, 1, 0xd, 0xb8, 9}, name[] = "\10eth1.2";
-	static const uint8_t private_v4[] = {172, 20, 1, 2}, private_v6[16] = {0xfd, 0x42, 1};
+	fill(p, 4, seed);
+	return 4;
+}
+
+/* One object; returns its length. */
+static size_t put_object(uint8_t *p, const struct object *o)
+{
+	static const uint8_t heads[OBJECT_CLASSES][2] = {{1, 1}, {7, 6}, {2, 0}, {5, 0}},
+			     name[] = "\10eth1.2";
 	size_t n = 4;
 
-	memcpy(p + 2, head[kind], 2);
-	fill(p + n, 4, seed); /* labels, an index, or whatever it is */
-	if (kind == OBJECT_MPLS || kind == OBJECT_INDEX || kind == OBJECT_OTHER || kind == OBJECT_PRIVATE_V4)
-		n += 4;
-	if (kind == OBJECT_V4 || kind == OBJECT_PRIVATE_V4)
-		n += put_address(p + n, kind == OBJECT_V4 ? v4 : private_v4, 4);
-	if (kind == OBJECT_V6 || kind == OBJECT_PRIVATE_V6)
-		n += put_address(p + n, kind == OBJECT_V6 ? v6 : private_v6, 16);
-	if (kind == OBJECT_NAME || kind == OBJECT_NODE_NAME) {
+	memcpy(p + 2, heads[o->class], 2);
+	if (o->class == OBJECT_MPLS || o->class == OBJECT_OTHER) {
+		n += put_filler(p + n, o->seed);
+	} else {
+		p[3] = (uint8_t)(o->role << 6 | o->index << 3 | (o->address != 0) << 2 | o->name << 1 |
+				 o->mtu);
+		n += o->index ? put_filler(p + n, o->seed) : 0;
+		n += o->address ? put_address(p + n, o->ip.bytes, o->address == 4 ? 4 : 16) : 0;
 		memcpy(p + n, name, 8);
-		n += 8;
+		n += o->name ? 8 : 0;
+		n += o->mtu ? put_filler(p + n, o->seed + 1) : 0;
 	}
 	put16(p, n);
 	return n;
@@ -290,7 +294,7 @@ static size_t put_extension(uint8_t *p, const struct shape *s)
 	memset(p, 0, 4);
 	p[0] = 2 << 4;
 	for (unsigned i = 0; i < s->n_objects; i++)
-		n += put_object(p + n, s->objects[i], (uint32_t)s->objects[i]);
+		n += put_object(p + n, &s->objects[i]);
 	if (s->extension_sum == NOT_SUMMED)
 		return n;
 	sum = reference_sum(p, n, 0);
@@ -440,6 +444,21 @@ static void choose_quote(struct shape *s)
 		s->quote = header + random_below(random_below(2) ? 24 : 120);
 }
 
+static void choose_object(struct object *o)
+{
+	static const struct ip ips[2][2] = {
+		{{{198, 51, 100, 7}}, {{172, 20, 1, 2}}}, {{{0x20, 1, 0xd, 0xb8, 9}}, {{0xfd, 0x42, 1}}}};
+
+	*o = (struct object){.class = (enum object_class)random_below(OBJECT_CLASSES),
+		.role = (uint8_t)random_below(4),
+		.index = random_below(2),
+		.name = random_below(3) == 0,
+		.mtu = random_below(2),
+		.address = random_below(3) ? random_below(2) ? 4 : 6 : 0,
+		.seed = random_below(UINT32_MAX)};
+	o->ip = ips[o->address == 6][random_below(2)];
+}
+
 static void choose_extension(struct shape *s)
 {
 	if (!shape_takes_extension(s) || random_below(3))
@@ -447,7 +466,7 @@ static void choose_extension(struct shape *s)
 	s->form = random_below(3) ? FORM_COMPLIANT : FORM_OLD;
 	s->n_objects = random_below(MAX_OBJECTS + 1);
 	for (unsigned i = 0; i < s->n_objects; i++)
-		s->objects[i] = (enum object)random_below(OBJECT_KINDS);
+		choose_object(&s->objects[i]);
 	s->extension_sum = random_below(4) ? SUMMED : random_below(2) ? NOT_SUMMED : MIS_SUMMED;
 }
 

@@ -28,17 +28,17 @@ struct ends {
 
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 enum form { FORM_NONE, FORM_OLD, FORM_COMPLIANT }; /* of the extension, RFC 4884 5 */
-enum object {
-	OBJECT_MPLS,
-	OBJECT_V4,
-	OBJECT_V6,
-	OBJECT_INDEX,
-	OBJECT_OTHER,
-	OBJECT_PRIVATE_V4,
-	OBJECT_PRIVATE_V6,
-	OBJECT_NAME,
-	OBJECT_NODE_NAME,
-	OBJECT_KINDS
+enum object_class { OBJECT_MPLS, OBJECT_OTHER, OBJECT_INTERFACE, OBJECT_NODE, OBJECT_CLASSES };
+
+/* An object of the extension. Those about an interface or node have parts (RFC 5837, 4.1), other ones opaque
+ * bytes. */
+struct object {
+	enum object_class class;
+	uint8_t role;
+	bool index, name, mtu;
+	int address; /* 4 or 6; 0: there is none */
+	struct ip ip;
+	uint32_t seed; /* of index and MTU, or all of it */
 };
 enum summed { SUMMED, NOT_SUMMED, MIS_SUMMED };
 
@@ -59,7 +59,7 @@ struct shape {
 	enum fragment fragment;
 	size_t quote; /* at most so many bytes of the inner packet */
 	enum form form;
-	enum object objects[MAX_OBJECTS];
+	struct object objects[MAX_OBJECTS];
 	unsigned n_objects;
 	enum summed extension_sum;
 };

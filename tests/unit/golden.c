@@ -27,7 +27,8 @@ struct reader {
 	size_t *length;
 };
 
-static const char *const policy_names[] = {"pass", "strip-private", "strip", NULL};
+static const char *const policy_names[] = {
+	"translate", "translate-addresses", "pass", "strip-private", "strip", NULL};
 static const char *const lookup_names[] = {"auto", "always", "never", NULL};
 static const char *const side_names[] = {"inside", "outside", NULL};
 

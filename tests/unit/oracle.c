@@ -100,8 +100,9 @@ static struct world_map random_map(int version, size_t number, bool invertible)
 {
 	static const uint8_t lengths[2][6] = {{14, 16, 20, 24, 31, 32}, {32, 48, 56, 64, 112, 128}};
 	const struct ip zero = {{0}};
-	struct world_map map = {
-		.parts = 1 + random_below(3), .length = lengths[version == 6][random_below(6)]};
+	struct world_map map = {.version = version,
+		.parts = 1 + random_below(3),
+		.length = lengths[version == 6][random_below(6)]};
 
 	map.public_length = map.length;
 	if (random_below(6) == 0)
@@ -135,8 +136,8 @@ static void build_tables(struct world *w, unsigned way)
 {
 	for (size_t i = 0; i < w->n_maps; i++) {
 		const struct world_map *map = &w->maps[i];
-		struct prefix private = to_prefix(w->version, &map->private, map->length);
-		struct prefix public = to_prefix(w->version, &map->public, map->public_length);
+		struct prefix private = to_prefix(map->version, &map->private, map->length);
+		struct prefix public = to_prefix(map->version, &map->public, map->public_length);
 
 		w->entries[way][i] = (struct addrmap_entry){
 			.private = way ? public : private,
@@ -154,8 +155,8 @@ static void build_tables(struct world *w, unsigned way)
 static bool clashes(const struct world *w, const struct world_map *map)
 {
 	for (size_t i = 0; i < w->n_maps; i++)
-		if (w->maps[i].length == map->length &&
-			memcmp(&w->maps[i].private, &map->private, size_of(w->version)) == 0)
+		if (w->maps[i].version == map->version && w->maps[i].length == map->length &&
+			memcmp(&w->maps[i].private, &map->private, size_of(map->version)) == 0)
 			return true;
 	return false;
 }
@@ -169,7 +170,8 @@ void world_make(struct world *w, bool invertible)
 	w->invertible = invertible;
 	w->n_maps = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct world_map map = random_map(w->version, i, invertible);
+		const int version = random_below(4) ? w->version : 10 - w->version;
+		struct world_map map = random_map(version, i, invertible);
 
 		if (!clashes(w, &map))
 			w->maps[w->n_maps++] = map;
@@ -188,35 +190,36 @@ static bool covers(const struct world_map *map, const struct ip *ip)
 }
 
 /* What an address is known as outside: by the longest prefix. */
-static struct ip mapped(const struct world *w, enum addrmap_part part, struct ip ip)
+static struct ip mapped(const struct world *w, enum addrmap_part part, int version, struct ip ip)
 {
 	const struct world_map *best = NULL;
 
 	for (size_t i = 0; i < w->n_maps; i++)
-		if (w->maps[i].parts >> part & 1 && covers(&w->maps[i], &ip) &&
-			(!best || best->length < w->maps[i].length))
+		if (w->maps[i].version == version && w->maps[i].parts >> part & 1 &&
+			covers(&w->maps[i], &ip) && (!best || best->length < w->maps[i].length))
 			best = &w->maps[i];
 	return best ? joined(&best->public, &ip, best->public_length) : ip;
 }
 
 /* An address that a map covers, or one that none does. */
-static struct ip random_end(const struct world *w)
+static struct ip random_end(const struct world *w, int version)
 {
 	const struct world_map *map = &w->maps[random_below(WORLD_MAPS)];
 	struct ip host = random_ip();
 
-	if (map < w->maps + w->n_maps)
+	if (map < w->maps + w->n_maps && map->version == version)
 		return joined(&map->private, &host, map->length);
 	if (random_below(2))
-		return stranger(w->version);
-	host.bytes[0] = w->version == 4 ? 192 : 0xfd;
-	host.bytes[1] = w->version == 4 ? 168 : 0xff;
+		return stranger(version);
+	host.bytes[0] = version == 4 ? 192 : 0xfd;
+	host.bytes[1] = version == 4 ? 168 : 0xff;
 	return host;
 }
 
 static struct ends random_ends(const struct world *w, const struct shape *shape)
 {
-	struct ends ends = {random_end(w), stranger(w->version), random_end(w), random_end(w), 0, 0};
+	const int v = w->version;
+	struct ends ends = {random_end(w, v), stranger(v), random_end(w, v), random_end(w, v), 0, 0};
 
 	if (memcmp(&ends.inner_source, &ends.inner_destination, size_of(w->version)) == 0)
 		ends.inner_source = stranger(w->version); /* nobody talks to himself */
@@ -355,8 +358,33 @@ static void remove_extension(struct trial *t, struct shape *to)
 	to->quote = t->layout.quote_end - t->layout.inner;
 }
 
-/* The shape without what the policy takes out of it. */
-static struct shape stripped(struct trial *t)
+static bool is_private(const struct object *o)
+{
+	const uint8_t *b = o->ip.bytes;
+
+	if (o->address == 4)
+		return b[0] == 10 || (b[0] == 172 && b[1] >> 4 == 1) || (b[0] == 192 && b[1] == 168);
+	return o->address == 6 && b[0] >> 1 == 0xfc >> 1;
+}
+
+/* Does to an object what the policy says; false: it goes. */
+static bool is_kept(const struct trial *t, struct object *o)
+{
+	const bool told = o->index || o->name;
+
+	if (o->class == OBJECT_MPLS || o->class == OBJECT_OTHER)
+		return true;
+	if (t->policy == EXTENSION_STRIP_PRIVATE)
+		return !o->name && !is_private(o);
+	o->ip = mapped(t->world, ADDRMAP_OUTER, o->address, o->ip);
+	if (is_private(o) || t->policy == EXTENSION_TRANSLATE_ADDRESSES)
+		return !is_private(o);
+	o->index = o->name = false;
+	return !told || o->address || o->mtu;
+}
+
+/* The shape as the policy for extensions makes it. */
+static struct shape without_private(struct trial *t)
 {
 	struct shape to = t->shape;
 	bool old_known = to.n_objects > 0 && to.extension_sum == SUMMED;
@@ -368,9 +396,12 @@ static struct shape stripped(struct trial *t)
 		return to;
 	}
 	to.n_objects = 0;
-	for (unsigned i = 0; i < t->shape.n_objects; i++)
-		if (t->shape.objects[i] < OBJECT_PRIVATE_V4)
-			to.objects[to.n_objects++] = t->shape.objects[i];
+	for (unsigned i = 0; i < t->shape.n_objects; i++) {
+		struct object object = t->shape.objects[i];
+
+		if (is_kept(t, &object))
+			to.objects[to.n_objects++] = object;
+	}
 	if (to.n_objects == 0 && t->shape.n_objects > 0)
 		remove_extension(t, &to);
 	return to;
@@ -380,12 +411,12 @@ static struct ends expected_ends(const struct trial *t)
 {
 	struct ends to = trial_uses_flow(t) ? t->sent : t->ends;
 
-	to.outer_source = mapped(t->world, ADDRMAP_OUTER, t->ends.outer_source);
+	to.outer_source = mapped(t->world, ADDRMAP_OUTER, t->shape.version, t->ends.outer_source);
 	to.outer_destination = t->ends.outer_destination;
 	if (trial_uses_flow(t))
 		return to;
-	to.inner_source = mapped(t->world, ADDRMAP_INNER, t->ends.inner_source);
-	to.inner_destination = mapped(t->world, ADDRMAP_INNER, t->ends.inner_destination);
+	to.inner_source = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_source);
+	to.inner_destination = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_destination);
 	return to;
 }
 
@@ -414,10 +445,13 @@ void trial_make(struct trial *t, const struct world *world)
 	t->world = world;
 	t->shape = random_shape(world->version);
 	t->ends = random_ends(world, &t->shape);
-	t->policy = (enum extension_policy)random_below(3);
+	t->policy = (enum extension_policy)random_below(5);
+	for (unsigned i = 0; i < t->shape.n_objects; i++)
+		if (t->shape.objects[i].address && random_below(4))
+			t->shape.objects[i].ip = random_end(world, t->shape.objects[i].address);
 	make_flow(t);
 	generator_build(t->input, &t->layout, &t->shape, &t->ends);
-	shape = stripped(t);
+	shape = without_private(t);
 	shape.df = false;
 	ends = expected_ends(t);
 	generator_build(t->expected, &t->expected_layout, &shape, &ends);

@@ -12,12 +12,14 @@
 #define WORLD_MAPS 6
 
 struct world_map {
+	int version;
 	struct ip private, public;
 	unsigned length, public_length; /* bits */
 	unsigned parts;
 };
 
-/* A set of maps, and the tables that the translator makes of it and of its inverse. */
+/* A set of maps, a few of them of the other version, and the tables that the translator makes of it and of
+ * its inverse. */
 struct world {
 	int version;
 	struct world_map maps[WORLD_MAPS];

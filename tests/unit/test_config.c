@@ -311,8 +311,9 @@ static void settings_are_checked(void **state)
 			"f:2: rules is \"mine\": expected \"auto\", \"own\" or \"external\"\n"},
 		{OUTSIDE "queue = 5;", "f:2: queue: expected a group { }, found an integer\n"},
 		{OUTSIDE "control = ( \"a\" );", "f:2: control: expected a group { }, found a list ( )\n"},
-		{OUTSIDE "extensions = \"keep\";",
-			"f:2: extensions is \"keep\": expected \"pass\", \"strip-private\" or \"strip\"\n"},
+		{OUTSIDE "extensions = \"keep\";", "f:2: extensions is \"keep\": expected \"translate\", "
+						   "\"translate-addresses\", \"pass\", "
+						   "\"strip-private\" or \"strip\"\n"},
 		{OUTSIDE "lookup = [ \"a\" ];", "f:2: lookup: expected a string, found an array [ ]\n"},
 		{OUTSIDE "lookup = { };", "f:2: lookup: expected a string, found a group { }\n"},
 		{OUTSIDE "control = { socket = \"run/s\"; };",
@@ -1035,6 +1036,9 @@ static void choices_have_their_numbers(void **state)
 			EXTENSION_STRIP_PRIVATE, CONFIG_RULES_OWN},
 		{"lookup = \"never\"; extensions = \"strip\"; rules = \"external\";", LOOKUP_NEVER,
 			EXTENSION_STRIP, CONFIG_RULES_EXTERNAL},
+		{"extensions = \"translate\";", LOOKUP_AUTO, EXTENSION_TRANSLATE, CONFIG_RULES_AUTO},
+		{"extensions = \"translate-addresses\";", LOOKUP_AUTO, EXTENSION_TRANSLATE_ADDRESSES,
+			CONFIG_RULES_AUTO},
 	};
 
 	(void)state;

@@ -108,12 +108,13 @@ static void make_mask(uint8_t *mask, const struct trial *t, bool is_shorter)
 	}
 }
 
-/* Only what may change did, as far as both go; shorter is only what had an extension. */
+/* Only what may change did, as far as both go and what is no extension; shorter is only what had one. */
 static bool keeps_to_the_mask(const struct trial *t, const uint8_t *bytes, size_t length)
 {
 	uint8_t mask[GENERATOR_ROOM];
 	bool is_shorter = length < t->layout.length;
-	size_t end = is_shorter && length > t->layout.extension ? t->layout.extension : length;
+	bool may_differ = is_shorter || (t->layout.extension && t->policy != EXTENSION_PASS);
+	size_t end = may_differ && length > t->layout.extension ? t->layout.extension : length;
 
 	if (length > t->layout.length || (is_shorter && !t->layout.extension))
 		return false;
@@ -134,6 +135,15 @@ static void try_twice(const struct trial *t, const uint8_t *once, size_t length)
 	free(bytes);
 }
 
+/* Whether the extension, if there is one, is what it was. */
+static bool has_same_extension(const struct trial *t, const uint8_t *bytes, size_t length)
+{
+	const size_t at = t->layout.extension;
+
+	return length == t->layout.length &&
+	       (!at || memcmp(bytes + at, t->input + at, t->layout.length - at) == 0);
+}
+
 /* Only where there is a way back: one to one, nothing removed, no DF cleared,
  * and the packet was behind the NAT of its flow if it has any. */
 static void try_backwards(const struct trial *t, const uint8_t *there, size_t length)
@@ -141,7 +151,7 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 	struct flow flow = trial_flow_backwards(t);
 	uint8_t *bytes;
 
-	if (!t->world->invertible || t->shape.df || length < t->layout.length ||
+	if (!t->world->invertible || t->shape.df || !has_same_extension(t, there, length) ||
 		(trial_uses_flow(t) && t->kind != FLOW_NAT))
 		return;
 	bytes = exact_copy(there, length);
@@ -155,7 +165,7 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 /* How many packets there were of each kind: a property of packets that do not
  * occur would say nothing. */
 static struct {
-	unsigned long flow, sctp, rerouted, stripped, old, cut, changed, right, invertible;
+	unsigned long flow, sctp, rerouted, stripped, public, old, cut, changed, right, invertible;
 } seen;
 
 static void count(const struct trial *t, const uint8_t *bytes, size_t length, unsigned right)
@@ -166,6 +176,7 @@ static void count(const struct trial *t, const uint8_t *bytes, size_t length, un
 	seen.sctp += trial_uses_flow(t) && t->shape.protocol == IPPROTO_SCTP && t->layout.sum;
 	seen.rerouted += t->shape.rerouted && t->layout.sum;
 	seen.stripped += is_shorter;
+	seen.public += length > t->layout.extension && !has_same_extension(t, bytes, length);
 	seen.old += is_shorter && t->shape.form == FORM_OLD;
 	seen.cut += t->layout.sum > t->layout.quote_end;
 	seen.changed += memcmp(bytes, t->input, length) != 0;
@@ -249,7 +260,7 @@ static void every_kind_occurs(void **state)
 	assert_true(seen.right > n_packets * 9 / 10 && seen.changed > n_packets / 2);
 	assert_true(seen.flow > n_packets / 10 && seen.invertible > n_packets / 10);
 	assert_true(seen.stripped > n_packets / 20 && seen.old > n_packets / 200);
-	assert_true(seen.cut > n_packets / 50);
+	assert_true(seen.cut > n_packets / 50 && seen.public > n_packets / 200);
 	assert_true(seen.sctp > n_packets / 500 && seen.rerouted > n_packets / 500);
 }
 

@@ -60,7 +60,7 @@ static const struct recipe v6 = {
 
 static enum outcome run(uint8_t *bytes, size_t length, const struct addrmap *with, const struct flow *flow)
 {
-	struct decision d = {.length = length};
+	struct decision d = {.length = length, .extensions = EXTENSION_PASS};
 	const struct flow_tuple *sent = NULL;
 	enum outcome outcome = icmp_error_parse(&d.error, bytes, length);
 

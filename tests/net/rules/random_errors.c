@@ -267,14 +267,32 @@ static void build(struct error *error, int version, uint32_t number)
 	}
 }
 
-/* Lets the core decide as the daemon would that finds no flow. */
+/* Tells whether the error says that it has an extension (RFC 4884, 4). */
+static bool announces_extension(const struct error *error)
+{
+	const uint8_t *icmp = error->bytes + error->icmp;
+
+	return error->version == 4 ? icmp[5] : (icmp[0] == 1 || icmp[0] == 3) && icmp[4];
+}
+
+static bool strips(void)
+{
+	return config->extensions == EXTENSION_STRIP || config->extensions == EXTENSION_STRIP_PRIVATE;
+}
+
+/* Lets the core decide as the daemon would that finds no flow; or where all that matters is an extension that
+ * is not announced, as the rules do, which do not see it. */
 static void decide(struct decision *d, const struct error *error, uint8_t *bytes)
 {
-	const struct decide_rules rules = {outside->maps, config->lookup, config->extensions};
+	const bool sees = announces_extension(error) || strips();
+	const struct decide_rules rules = {
+		outside->maps, config->lookup, sees ? config->extensions : EXTENSION_PASS};
 
 	memcpy(bytes, error->bytes, error->length);
 	decide_begin(d, &rules, bytes, error->length);
 	decide_finish(d, NULL, bytes);
+	if (!sees && d->outcome == OUTCOME_LEAKED_EXTENSION)
+		d->outcome = d->modified ? OUTCOME_OUTER : OUTCOME_ALREADY_RIGHT;
 }
 
 /* Now and then, makes a sum that is zero before or after the translation; in ICMPv6 perhaps the other zero.
@@ -348,14 +366,13 @@ static const char *why_inner(const struct error *error)
 /* Tells why the rules must leave an error to the daemon; NULL: the kernel must do what is to be done. */
 static const char *why_read(const struct error *error)
 {
-	const uint8_t *icmp = error->bytes + error->icmp;
 	const char *why = why_inner(error);
 
 	if (config->lookup == LOOKUP_ALWAYS)
 		return "always";
-	if (error->version == 4 ? icmp[5] : (icmp[0] == 1 || icmp[0] == 3) && icmp[4])
+	if (announces_extension(error))
 		return "extension";
-	if (config->extensions != EXTENSION_PASS && error->length > (error->version == 4 ? 160 : 180))
+	if (strips() && error->length > (error->version == 4 ? 160 : 180))
 		return "long";
 	return why ? why : why_quote(error);
 }
@@ -392,7 +409,7 @@ static bool has_rules(int version)
 	for (size_t i = 0; i < config->n_entries; i++)
 		if (address_is_v4(config->entries[i].private.base) == (version == 4))
 			return true;
-	return config->lookup == LOOKUP_ALWAYS || config->extensions != EXTENSION_PASS;
+	return config->lookup == LOOKUP_ALWAYS || strips();
 }
 
 /* Returns what the rules must do, and in *why the reason. */

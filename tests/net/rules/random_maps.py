@@ -22,7 +22,7 @@ class RandomMaps:
         self._random, self._number, self._taken, self._blocks = random, number, set(), {4: [], 6: []}
         self.outside = ["eth0", *random.sample(INTERFACES, number % 4)]
         self.lookup = {3: "always", 9: "never"}.get(number % 12, "auto")
-        self.extensions = {1: "strip-private", 4: "strip"}.get(number % 6, "pass")
+        self.extensions = {1: "strip-private", 2: "pass", 4: "strip", 5: "translate-addresses"}.get(number % 6, "translate")
         self.kernel = {5: "never"}.get(number % 12, "auto")
         self.table = "".join(line + "\n" for line in self._lines())
 
