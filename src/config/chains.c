@@ -33,20 +33,27 @@ static bool changes_init(struct changes *changes, const struct addrmap *table)
 	return true;
 }
 
-/* Returns a map that changes an address of the prefix p, or NULL. For a single
- * address the map is tried: it may turn many addresses into just this one. */
+/* Tells whether a map leaves every address of the prefix p as it is: its public side has them all. */
+static bool keeps(const struct addrmap_entry *entry, struct prefix p)
+{
+	return entry->public.length <= p.length && prefix_contains(entry->public, p.base);
+}
+
+/* Returns a map that changes an address of the prefix p, or NULL. */
 static const struct addrmap_entry *find_change(const struct changes *changes, struct prefix p)
 {
 	const struct addrmap *table = changes->table;
-	const uint32_t i = changes->next[addrmap_search(table, p.base)];
-	const struct addrmap_entry *entry;
+	const struct address last = prefix_last(p);
+	uint32_t i = changes->next[addrmap_search(table, p.base)];
 
-	if (i == table->n_ranges || address_compare(table->ranges[i].first, prefix_last(p)) > 0)
-		return NULL;
-	entry = &table->entries[table->ranges[i].map];
-	if (p.length == 128 && address_equal(addrmap_apply(entry, p.base), p.base))
-		return NULL;
-	return entry;
+	while (i < table->n_ranges && address_compare(table->ranges[i].first, last) <= 0) {
+		const struct addrmap_entry *entry = &table->entries[table->ranges[i].map];
+
+		if (!keeps(entry, p))
+			return entry;
+		i = i + 1 < table->n_ranges ? changes->next[i + 1] : i + 1;
+	}
+	return NULL;
 }
 
 /* Complains about every map of one table whose public side another map changes. known has

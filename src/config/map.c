@@ -81,10 +81,10 @@ static bool check_sides(
 	if (v4 != address_is_v4(entry->public.base))
 		config_complain(errors, map->place,
 			"private is IPv%d and public is IPv%d: expected one family", v4 ? 4 : 6, v4 ? 6 : 4);
-	else if (!is_one_to_one(entry) && entry->public.length < 128)
+	else if (entry->public.length < entry->private.length)
 		config_complain(errors, map->place,
-			"private has length %d and public %d: expected equal lengths, or a single public "
-			"address",
+			"private has length %d and public %d: expected a public side of the same length, or "
+			"a longer one",
 			entry->private.length - left_out, entry->public.length - left_out);
 	else
 		return check_public(entry, &map->public, errors);
@@ -112,7 +112,7 @@ static void parse_outside(struct addrmap_entry *entry, const struct config_value
 			value->text);
 }
 
-/* Reads the parts that a map holds for. A map of many to one cannot be undone by those who
+/* Reads the parts that a map holds for. A map of many to one, or to a pool, cannot be undone by those who
  * answer, so that it is for the outer part only. Complains about others. */
 static void parse_part(
 	struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
@@ -130,7 +130,7 @@ static void parse_part(
 		entry->parts = inner;
 	else
 		config_complain(errors, value->place,
-			"part is \"inner\", but many private addresses become one: "
+			"part is \"inner\", but several private addresses become one: "
 			"expected sides of equal length");
 }
 

@@ -18,8 +18,8 @@
 /* The part of a packet that a map holds for. */
 enum addrmap_part { ADDRMAP_OUTER, ADDRMAP_INNER, ADDRMAP_PARTS };
 
-/* One map of the configuration. Either both sides have the same length, or
- * public.length is 128 (many to one, which only the outer part may be). */
+/* One map of the configuration. Both sides have the same length, or public is longer: a pool, or a single
+ * address, which only the outer part may have. */
 struct addrmap_entry {
 	struct prefix private, public;
 	uint8_t outside; /* index of the outside interface, or ADDRMAP_ANY */
@@ -125,8 +125,8 @@ static inline uint32_t addrmap_find(const struct addrmap *table, struct address 
 	return table->slots && a.hi == 0 ? addrmap_find_low(table, a.lo) : addrmap_find_other(table, a);
 }
 
-/* Returns the public address of an address that the map covers. Between prefixes of equal
- * length the host bits stay; otherwise every address becomes the one public address. */
+/* Returns the public address of an address that the map covers: what the public prefix leaves to the host
+ * stays. */
 static inline struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
 {
 	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);

@@ -26,7 +26,7 @@ enum { FLOW_NONE, FLOW_SEEN_BEFORE_NAT, FLOW_SEEN_AFTER_NAT, FLOW_OF_OTHERS };
 
 #define BOTH (1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER)
 
-/* Hosts, prefixes of both families, many to one, and one for the outer part only. */
+/* Hosts, prefixes of both families, many to one, a pool, and one for the outer part only. */
 static const struct {
 	const char *private, *public;
 	uint8_t private_length, public_length, parts;
@@ -34,6 +34,7 @@ static const struct {
 	{"192.168.42.1", "1.2.3.1", 128, 128, BOTH},
 	{"192.168.1.0", "1.2.3.0", 120, 120, BOTH},
 	{"10.0.0.0", "1.2.4.1", 104, 128, 1 << ADDRMAP_OUTER},
+	{"10.9.0.0", "1.2.5.8", 112, 125, 1 << ADDRMAP_OUTER},
 	{"172.16.0.0", "1.16.0.0", 108, 108, 1 << ADDRMAP_INNER},
 	{"fd42::1", "2001:db8:1::1", 128, 128, BOTH},
 	{"fd00:1::", "2001:db8:1::", 64, 64, BOTH},

@@ -113,9 +113,12 @@ static struct world_map random_map(int version, size_t number, bool invertible)
 	map.public = joined(&map.public, &zero, map.length);
 	if (map.length == (version == 4 ? 32u : 48u) && random_below(2))
 		make_neutral(&map, version);
-	if (!invertible && random_below(6) == 0) { /* many to one */
+	if (!invertible && random_below(6) == 0) { /* many to one, or to a pool */
+		const unsigned most = 8 * (unsigned)size_of(version);
+
 		map.public = public_base(version, number);
-		map.public_length = 8 * (unsigned)size_of(version);
+		map.public_length = random_below(2) ? most : map.length + random_below(most - map.length + 1);
+		map.public = joined(&map.public, &zero, map.public_length);
 		map.parts = 1 << ADDRMAP_OUTER;
 	}
 	return map;

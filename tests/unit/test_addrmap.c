@@ -96,7 +96,7 @@ static struct addrmap_entry random_entry(void)
 	struct prefix public = prefix(UINT64_C(0x20010db8) << 32, 0, private.length);
 
 	if (random_number(4) == 0)
-	public.length = 128;
+	public.length = (uint8_t)(private.length + random_number(129 - private.length));
 	return entry(private, public, random_number(2) ? (uint8_t)random_number(INTERFACES) : ADDRMAP_ANY,
 		(uint8_t)(1 + random_number(3)));
 }
@@ -368,12 +368,16 @@ static void apply_keeps_host_bits(void **state)
 		entry(v4(192, 168, 0, 0, 16), v4(1, 2, 3, 4, 32), ADDRMAP_ANY, BOTH);
 	const struct addrmap_entry six = entry(prefix(UINT64_C(0xfd00000100000000), 0, 48),
 		prefix(UINT64_C(0x20010db800010000), 0, 48), ADDRMAP_ANY, BOTH);
+	const struct addrmap_entry pool =
+		entry(v4(10, 0, 0, 0, 8), v4(203, 0, 113, 8, 29), ADDRMAP_ANY, 1 << ADDRMAP_OUTER);
 	struct address a = addrmap_apply(&net, v4(192, 168, 1, 77, 32).base);
 
 	(void)state;
 	assert_true(address_equal(a, v4(1, 2, 3, 77, 32).base));
 	a = addrmap_apply(&many, v4(192, 168, 9, 9, 32).base);
 	assert_true(address_equal(a, v4(1, 2, 3, 4, 32).base));
+	a = addrmap_apply(&pool, v4(10, 77, 3, 21, 32).base);
+	assert_true(address_equal(a, v4(203, 0, 113, 13, 32).base));
 	a = addrmap_apply(&six, (struct address){UINT64_C(0xfd0000010000abcd), 5});
 	assert_true(address_equal(a, (struct address){UINT64_C(0x20010db80001abcd), 5}));
 }

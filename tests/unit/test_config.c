@@ -424,12 +424,14 @@ static void sides_are_checked(void **state)
 			"f:2: public 2001:db8::1/64 has bits beyond its length: expected 2001:db8::/64\n"},
 		{MAP("{ private = \"10.0.0.1\"; public = \"2001:db8::1\"; }"),
 			"f:2: private is IPv4 and public is IPv6: expected one family\n"},
-		{MAP("{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/25\"; }"),
-			"f:2: private has length 24 and public 25: expected equal lengths, or a single "
-			"public address\n"},
+		{MAP("{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/23\"; }"),
+			"f:2: private has length 24 and public 23: expected a public side of the same "
+			"length, "
+			"or a longer one\n"},
 		{MAP("{ private = \"fd00::/48\"; public = \"2001:db8::/32\"; }"),
-			"f:2: private has length 48 and public 32: expected equal lengths, or a single "
-			"public address\n"},
+			"f:2: private has length 48 and public 32: expected a public side of the same "
+			"length, "
+			"or a longer one\n"},
 		{MAP("{ private = \"::/0\"; public = \"::ffff:192.0.2.1\"; }"),
 			"f:2: private ::/0" MAPPED "f:2: public ::ffff:192.0.2.1" MAPPED},
 		{MAP("{ private = \"::/64\"; public = \"::ffff:0:0/97\"; }"),
@@ -449,6 +451,9 @@ static void public_side_is_public(void **state)
 		{"1.0.0.1", "10.1.2.3", "10.0.0.0/8 (private, RFC 1918)"},
 		{"8.0.0.0/6", "8.0.0.0/6", NULL},
 		{"4.0.0.0/6", "8.0.0.0/6", "10.0.0.0/8 (private, RFC 1918)"},
+		{"0.0.0.0/5", "8.0.0.0/6", "10.0.0.0/8 (private, RFC 1918)"},
+		{"4.0.0.0/6", "8.0.0.0/7", NULL},
+		{"4.0.0.0/6", "10.1.2.0/29", "10.0.0.0/8 (private, RFC 1918)"},
 		{"1.0.0.1", "172.31.255.255", "172.16.0.0/12 (private, RFC 1918)"},
 		{"1.0.0.1", "172.32.0.0", NULL},
 		{"1.0.0.1", "192.168.1.1", "192.168.0.0/16 (private, RFC 1918)"},
@@ -489,7 +494,10 @@ static void scope_is_checked(void **state)
 		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; part = \"both\"; }"),
 			"f:2: part is \"both\": expected \"outer\" or \"inner\"\n"},
 		{MAP("{ private = \"10.0.0.0/8\"; public = \"192.0.2.1\"; part = \"inner\"; }"),
-			"f:2: part is \"inner\", but many private addresses become one: expected sides of "
+			"f:2: part is \"inner\", but several private addresses become one: expected sides of "
+			"equal length\n"},
+		{MAP("{ private = \"fd00::/64\"; public = \"2001:db8::/125\"; part = \"inner\"; }"),
+			"f:2: part is \"inner\", but several private addresses become one: expected sides of "
 			"equal length\n"},
 		{MAP("{ private = \"10.0.0.1\"; public = \"10.0.0.2\"; outside = \"x\"; }"),
 			"f:2: public 10.0.0.2 overlaps 10.0.0.0/8 (private, RFC 1918): expected addresses "
@@ -544,11 +552,29 @@ static void chains_name_both_lines(void **state)
 		{MAP("{ private = \"192.0.2.1\"; public = \"192.0.2.2\"; },\n"
 		     "{ private = \"192.0.2.2\"; public = \"192.0.2.1\"; }"),
 			"f:2: " AGAIN("192.0.2.2", "3") "f:3: " AGAIN("192.0.2.1", "2")},
+		{MAP("{ private = \"10.0.0.0/8\"; public = \"192.0.2.0/29\"; },\n"
+		     "{ private = \"192.0.2.6\"; public = \"198.51.100.1\"; }"),
+			"f:2: " AGAIN("192.0.2.0/29", "3")},
+		/* into the half of itself that is an exception but for one address */
+		{MAP("{ private = \"0.0.0.0/0\"; public = \"192.0.2.0/28\"; },\n"
+		     "{ private = \"10.0.0.0/8\"; public = \"192.0.2.0/29\"; },\n"
+		     "{ private = \"192.0.2.0/30\"; public = \"192.0.2.0/30\"; },\n"
+		     "{ private = \"192.0.2.7\"; public = \"192.0.2.9\"; }"),
+			"f:2: " AGAIN("192.0.2.0/28", "5") "f:3: " AGAIN("192.0.2.0/29", "5")},
+		/* to one end of its own pool */
+		{MAP("{ private = \"0.0.0.0/0\"; public = \"192.0.2.0/29\"; },\n"
+		     "{ private = \"10.0.0.0/8\"; public = \"192.0.2.0/28\"; }"),
+			"f:3: " AGAIN("192.0.2.0/28", "2")},
 	};
 	static const char *const good[] = {
 		/* many to one of themselves; several to the same one */
 		MAP("{ private = \"0.0.0.0/0\"; public = \"203.0.113.1\"; },"
 		    "{ private = \"10.0.0.0/24\"; public = \"203.0.113.1\"; }"),
+		/* pools: of themselves, part of another, an address of one */
+		MAP("{ private = \"0.0.0.0/0\"; public = \"203.0.113.0/28\"; },"
+		    "{ private = \"203.0.113.8/30\"; public = \"203.0.113.8/30\"; },"
+		    "{ private = \"10.0.0.0/24\"; public = \"203.0.113.0/29\"; },"
+		    "{ private = \"10.0.1.0/24\"; public = \"203.0.113.15\"; }"),
 		/* an exception */
 		MAP("{ private = \"0.0.0.0/0\"; public = \"203.0.113.1\"; },"
 		    "{ private = \"10.0.0.0/24\"; public = \"192.0.2.0/24\"; },"
@@ -624,7 +650,7 @@ static struct prefix random_prefix(uint8_t length)
 	return p;
 }
 
-/* A random map of 198.51.100.0/24 to itself: an exception, 1:1 or many to one. */
+/* A random map of 198.51.100.0/24 to itself: an exception, 1:1, a pool or many to one. */
 static struct addrmap_entry random_entry(void)
 {
 	const struct prefix private = random_prefix(120 + random_byte(9));
@@ -638,7 +664,8 @@ static struct addrmap_entry random_entry(void)
 	if (random_byte(3) == 0) {
 		entry.public = private;
 	} else if (random_byte(3) == 0) {
-		entry.public = random_prefix(128);
+		entry.public = random_prefix(
+			random_byte(2) ? 128 : private.length + random_byte(129 - private.length));
 		entry.parts = 1 << ADDRMAP_OUTER;
 	}
 	return entry;
@@ -856,7 +883,7 @@ static void table_is_checked(void **state)
 			"t:1: part is \"both\": expected \"outer\" or \"inner\"\n"
 			"t:1: outside is \"eth1\": expected one of the interfaces that the setting outside "
 			"of the file lists\n"
-			"t:2: part is \"inner\", but many private addresses become one: expected sides of "
+			"t:2: part is \"inner\", but several private addresses become one: expected sides of "
 			"equal length\n"},
 		{"10.0.0.1 10.0.0.2",
 			"t:1: public 10.0.0.2 overlaps 10.0.0.0/8 (private, RFC 1918): expected "

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Configurations at random, each of them good: hosts, prefixes one to one and many to one, nested in each other, for
-one interface or any, for one part or both, and exceptions. What is public never has a map of its own that changes it,
-for that would be refused."""
+"""Configurations at random, each of them good: hosts, prefixes one to one, many to one and to pools, nested in each
+other, for one interface or any, for one part or both, and exceptions. What is public never has a map of its own that
+changes it, for that would be refused."""
 
 import ipaddress
 
@@ -34,10 +34,10 @@ class RandomMaps:
     def _lines(self):
         """Mostly a few maps of each kind; now and then many of one kind, or of one family only."""
         pick = self._number % 12
-        kinds = [self._host, self._prefix, self._prefix, self._many, self._exception]
+        kinds = [self._host, self._prefix, self._prefix, self._many, self._pool, self._exception]
         count = self._random.randrange(1, 40)
         if pick == 0:
-            kinds, count = [self._prefix], 300
+            kinds, count = [self._prefix, self._pool], 300
         elif pick == 6:
             kinds, count = [self._host, self._many], 1000
         versions = {8: (4,), 11: (6,)}.get(pick, (4, 6))
@@ -86,6 +86,10 @@ class RandomMaps:
 
     def _many(self, version, block):
         return block, self._public(version, block.max_prefixlen), self._random.choice(["", " part outer"])
+
+    def _pool(self, version, block):
+        length = self._random.randint(block.prefixlen, block.max_prefixlen)
+        return block, self._public(version, length), self._random.choice(["", " part outer"])
 
     def _exception(self, version, block):
         return block, block, self._random.choice(PARTS)
