@@ -84,4 +84,8 @@ const char *config_reload_refusal(const struct config *running, const struct con
 #define CONFIG_PREFIX_TEXT 50
 void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT]);
 
+/* Size of the text of a range: "10.0.0.0/8", "192.0.0.0-192.0.0.8". */
+#define CONFIG_RANGE_TEXT (2 * CONFIG_PREFIX_TEXT)
+bool config_range_text(struct address first, struct address last, char text[CONFIG_RANGE_TEXT]);
+
 #endif

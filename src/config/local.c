@@ -69,7 +69,7 @@ void config_local_check(const struct config *config, struct config_errors *error
 	struct address *local = read_local(&n_local);
 
 	for (size_t i = 0; i < n_local; i++)
-		if (!address_is_unroutable(local[i]) && (i == 0 || !address_equal(local[i], local[i - 1])))
+		if (!address_is_loopback(local[i]) && (i == 0 || !address_equal(local[i], local[i - 1])))
 			check_address(config, local, n_local, local[i], errors);
 	free(local);
 }

@@ -7,26 +7,6 @@
 
 #include "config/map.h"
 
-/* The ranges that address_is_private() and address_is_unroutable() know, as prefixes. */
-/* clang-format off */
-#define PRIVATE_V4(a, b, length, name) {{{0, ADDRESS_V4(a, b)}, ADDRESS_V4_BITS + (length)}, name},
-#define PRIVATE_V6(first, length, name) {{{UINT64_C(0x##first) << 48, 0}, length}, name},
-static const struct {
-	struct prefix prefix;
-	const char *name;
-} not_public[] = {
-#include "core/private.def"
-	PRIVATE_V4(0, 0, 8, "this network")
-	PRIVATE_V4(127, 0, 8, "loopback")
-	PRIVATE_V4(224, 0, 4, "multicast")
-	PRIVATE_V4(240, 0, 4, "reserved")
-	PRIVATE_V6(ff00, 8, "multicast")
-	PRIVATE_V6(0, 127, "unspecified and loopback")
-};
-#undef PRIVATE_V4
-#undef PRIVATE_V6
-/* clang-format on */
-
 /* Tells whether the host bits of the private side have a place on the public one. */
 static bool is_one_to_one(const struct addrmap_entry *entry)
 {
@@ -51,24 +31,21 @@ struct config_place config_map_place(const struct config *config, const struct a
 static bool check_public(
 	const struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
 {
-	const struct address a = entry->public.base;
-	char text[CONFIG_PREFIX_TEXT];
+	const struct address first = entry->public.base, last = prefix_last(entry->public);
+	const struct address_range *range = address_ranges(address_is_v4(first) ? 4 : 6);
+	char text[CONFIG_RANGE_TEXT];
 
-	if (config_map_is_identity(entry) ||
-		(entry->public.length == 128 && !address_is_private(a) && !address_is_unroutable(a)))
+	if (config_map_is_identity(entry))
 		return true;
-	for (size_t i = 0; i < sizeof(not_public) / sizeof(not_public[0]); i++) {
-		const struct prefix bad = not_public[i].prefix;
-
-		if (!prefix_contains(bad, a) && !prefix_contains(entry->public, bad.base))
-			continue;
-		config_prefix_text(bad, text);
-		config_complain(errors, value->place,
-			"public %s overlaps %s (%s): expected addresses that are routed on the Internet",
-			value->text, text, not_public[i].name);
-		return false;
-	}
-	return true;
+	while (range->name && address_compare(range->last, first) < 0)
+		range++;
+	if (!range->name || address_compare(last, range->first) < 0)
+		return true;
+	config_range_text(range->first, range->last, text);
+	config_complain(errors, value->place,
+		"public %s overlaps %s (%s): expected addresses that are routed on the Internet", value->text,
+		text, range->name);
+	return false;
 }
 
 /* Complains about two sides that do not fit together. True if they do. */

@@ -22,6 +22,22 @@ void config_prefix_text(struct prefix p, char text[CONFIG_PREFIX_TEXT])
 		sprintf(text + strlen(text), "/%d", v4 ? p.length - ADDRESS_V4_BITS : p.length);
 }
 
+/* Writes a range as a prefix, and returns true; or as its ends, if it is none. */
+bool config_range_text(struct address first, struct address last, char text[CONFIG_RANGE_TEXT])
+{
+	const struct address bits = {first.hi ^ last.hi, first.lo ^ last.lo};
+	const int host_bits = __builtin_popcountll(bits.hi) + __builtin_popcountll(bits.lo);
+	const struct prefix p = {first, (uint8_t)(128 - host_bits)};
+
+	config_prefix_text(p, text);
+	if (address_equal(bits, prefix_host_mask(p.length)) && address_equal(prefix_last(p), last))
+		return true;
+	config_prefix_text((struct prefix){first, 128}, text);
+	strcat(text, "-");
+	config_prefix_text((struct prefix){last, 128}, text + strlen(text));
+	return false;
+}
+
 /* Reads an address of either family from the first size characters of a text. False if it is none. */
 static bool parse_address(struct address *a, bool *v4, const char *text, size_t size)
 {

@@ -31,7 +31,20 @@ struct prefix {
 
 struct sockaddr;
 
-bool address_is_unroutable(struct address a);
+/* Whether an address is one of the Internet's. Multicast is nobody's own, so no host's private address
+ * either; IPv4-mapped addresses are not for the wire at all (RFC 4038, 4.2), and IPv4 is represented by them
+ * here. */
+enum address_kind { ADDRESS_PRIVATE, ADDRESS_MULTICAST, ADDRESS_MAPPED };
+
+struct address_range {
+	struct address first, last;
+	enum address_kind kind;
+	const char *name;
+};
+
+const struct address_range *address_ranges(int version);
+bool address_is_in_private_range(struct address a);
+bool address_is_loopback(struct address a);
 bool address_from_socket(struct address *a, const struct sockaddr *socket_address);
 
 static inline uint64_t address_read_be32(const uint8_t *p)
@@ -80,21 +93,38 @@ static inline bool address_is_v4(struct address a)
 	return a.hi == 0 && a.lo >> 32 == 0xffff;
 }
 
-#define ADDRESS_V4(a, b) (UINT64_C(0xffff) << 32 | UINT64_C(a) << 24 | (b) << 16) /* lo of a.b.0.0 */
+#define ADDRESS_V4(a, b, c, d) /* lo of a.b.c.d */                                                           \
+	(UINT64_C(0xffff) << 32 | UINT64_C(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
-/* Tells whether an address belongs to a range of private.def. */
-static inline bool address_is_private(struct address address)
+extern const uint64_t address_v4_first_octets[4];
+
+/* Tells whether an IPv4 address begins as no range of private.def does. */
+static inline bool address_v4_is_plain(uint32_t v4)
 {
-#define PRIVATE_V4(a, b, length, name)                                                                       \
-	if (address.hi == 0 && address.lo >> (32 - (length)) == ADDRESS_V4(a, b) >> (32 - (length)))         \
-		return true;
-#define PRIVATE_V6(first, length, name)                                                                      \
-	if (address.hi >> (64 - (length)) == UINT64_C(0x##first) >> (16 - (length)))                         \
-		return true;
-#include "core/private.def"
-#undef PRIVATE_V4
-#undef PRIVATE_V6
-	return false;
+	return !(address_v4_first_octets[v4 >> 30] >> (v4 >> 24 & 63) & 1);
+}
+
+/* In IPv6, all that is private is either beyond the addresses that are given out, or among those for
+ * protocols. address.c asserts it. */
+#define ADDRESS_V6_GLOBAL	  UINT64_C(0x2000000000000000)
+#define ADDRESS_V6_GLOBAL_BITS	  3
+#define ADDRESS_V6_PROTOCOLS	  UINT64_C(0x2001000000000000)
+#define ADDRESS_V6_PROTOCOLS_BITS 23
+
+/* Tells the same of the first half of an IPv6 address. */
+static inline bool address_v6_is_plain(uint64_t hi)
+{
+	return hi >> (64 - ADDRESS_V6_GLOBAL_BITS) == ADDRESS_V6_GLOBAL >> (64 - ADDRESS_V6_GLOBAL_BITS) &&
+	       hi >> (64 - ADDRESS_V6_PROTOCOLS_BITS) !=
+		       ADDRESS_V6_PROTOCOLS >> (64 - ADDRESS_V6_PROTOCOLS_BITS);
+}
+
+/* Tells whether an address is private: not globally reachable, by private.def. */
+static inline bool address_is_private(struct address a)
+{
+	if (address_is_v4(a) ? address_v4_is_plain((uint32_t)a.lo) : address_v6_is_plain(a.hi))
+		return false;
+	return address_is_in_private_range(a);
 }
 
 /* Returns -1, 0 or 1 as a is below, equal to or above b. */

@@ -60,7 +60,7 @@ static void find_own(struct way *way)
 		return;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
 		if (!address_from_socket(&a, i->ifa_addr) || address_is_v4(a) != address_is_v4(way->client) ||
-			address_is_unroutable(a) ||
+			address_is_loopback(a) ||
 			a.hi >> 54 == 0xfe80 >> 6) /* link-local, RFC 4291 2.5.6 */
 			continue;
 		way->numbered = way->numbered || strcmp(i->ifa_name, way->interface) == 0;

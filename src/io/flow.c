@@ -324,7 +324,7 @@ void flow_lookup(struct flow_socket *flows, struct flow_question *questions, uns
 /* Asks connection tracking for a flow that cannot exist. Returns 0 if it answers, or an errno. */
 int flow_probe(struct flow_socket *flows)
 {
-	const struct address nowhere = {0, ADDRESS_V4(0, 0)};
+	const struct address nowhere = {0, ADDRESS_V4(0, 0, 0, 0)};
 	struct flow_question question = {
 		.seen = {.source = nowhere, .destination = nowhere, .protocol = IPPROTO_UDP}};
 

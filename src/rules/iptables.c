@@ -27,13 +27,28 @@ static int item_length(const char *item)
 	return (int)strcspn(item, ",");
 }
 
+/* Prints the rules for errors to private neighbours and groups. */
+static void print_peers(FILE *out, const struct rules_family *family)
+{
+	char text[CONFIG_RANGE_TEXT];
+
+	for (const struct address_range *r = address_ranges(family->version); r->name; r++) {
+		if (r->kind == ADDRESS_MAPPED)
+			continue;
+		if (config_range_text(r->first, r->last, text))
+			fprintf(out, "-A ICMPNATD -d %s -j RETURN\n", text);
+		else
+			fprintf(out, "-A ICMPNATD -m iprange --dst-range %s -j RETURN\n", text);
+	}
+}
+
 /* Prints what stands before the first rule for an interface: the errors that are left to the kernel. */
 static void print_returns(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
 {
+	fprintf(out, "-A ICMPNATD ! -p %s -j RETURN\n", family->protocol);
 	if (kind->copies == &rules_nft)
 		fputs("# What is no copy\n-A ICMPNATD " IS_ERROR " -j RETURN\n", out);
-	for (const char *private = family->private; *private; private = next_item(private))
-		fprintf(out, "-A ICMPNATD -d %.*s -j RETURN\n", item_length(private), private);
+	print_peers(out, family);
 	if (kind->copies == &rules_iptables)
 		fputs("# What the kernel's own NAT makes public, outer source and inner packet\n"
 		      "-A ICMPNATD -m conntrack --ctstate SNAT,DNAT -j RETURN\n",

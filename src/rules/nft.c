@@ -18,19 +18,11 @@ static struct nft_error error_of(
 	return (struct nft_error){out, config, &config->outside[outside], family};
 }
 
-/* Prints the match for errors that leave by an interface, and are our business. What is private is no set,
- * for one that seems empty for a moment would let errors to private neighbours in: see nft_error.c. */
+/* Prints the match for errors that leave by an interface. */
 static void print_nft_match(const struct nft_error *error)
 {
-	const struct rules_family *family = error->family;
-	size_t n;
-
-	fprintf(error->out, "oifname \"%s\" %s type { %s } ", error->outside->name, family->icmp,
-		family->types);
-	for (const char *private = family->private; *private; private += n + strspn(private + n, ", ")) {
-		n = strcspn(private, ",");
-		fprintf(error->out, "%s daddr != %.*s ", family->table, (int)n, private);
-	}
+	fprintf(error->out, "oifname \"%s\" %s type { %s } ", error->outside->name, error->family->icmp,
+		error->family->types);
 }
 
 /* The bit by which a copy is told from those that other programs make (TEE to a sensor, for instance), until

@@ -70,7 +70,7 @@ static void print_host_mask(const struct nft_error *error, uint8_t length)
 	const struct address mask = prefix_host_mask(length);
 
 	if (error->family->version == 4)
-		print_plain(error->out, (struct address){0, ADDRESS_V4(0, 0) | mask.lo});
+		print_plain(error->out, (struct address){0, ADDRESS_V4(0, 0, 0, 0) | mask.lo});
 	for (int shift = 48; error->family->version == 6 && shift >= 0; shift -= 16)
 		fprintf(error->out, "%" PRIx64 ":", mask.hi >> shift & 0xffff);
 	for (int shift = 48; error->family->version == 6 && shift >= 0; shift -= 16)
@@ -210,8 +210,8 @@ static bool is_blind(const struct nft_error *error)
 	return error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) || !some_need_nothing(error);
 }
 
-/* Prints the chain by which nft sees what an error needs: it ends with the statement sound if nothing need be
- * read, else with read. */
+/* Prints the chain by which nft sees what an error needs, if it goes to somebody outside: it ends with the
+ * statement sound if nothing need be read, else with read. */
 void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read)
 {
 	const bool v4 = error->family->version == 4;
@@ -222,7 +222,9 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 	nft_name(name, quoted, error->outside);
 	if (!blind)
 		print_quoted_chain(error, name, sound, read);
+	nft_print_peers(error, chain);
 	fprintf(error->out, "\tchain %s {\n", nft_name(quoted, chain, error->outside));
+	nft_print_peer_look(error, chain);
 	if (!blind) {
 		print_extension_rules(error, read);
 		print_left_sources(error, read);

@@ -19,6 +19,8 @@ struct nft_error {
 
 const char *nft_name(char name[NFT_NAME_MAX], const char *what, const struct config_outside *outside);
 void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read);
+void nft_print_peers(const struct nft_error *error, const char *chain);
+void nft_print_peer_look(const struct nft_error *error, const char *chain);
 void nft_print_source(const struct nft_error *error, const char *read);
 
 #endif

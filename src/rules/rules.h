@@ -44,9 +44,6 @@ struct rules_program {
 struct rules_family {
 	int version;
 	const char *table, *icmp, *protocol, *iptables;
-	const char *private; /* destinations that are none of our business, see address_is_private() */
-	const struct prefix *private_prefix; /* what is private in a quoted packet, sorted */
-	size_t n_private;
 	const char *far;   /* an address for documentation, which only a default route leads to */
 	const char *types; /* the ICMP errors that icmpnatd translates, with commas in between */
 };

@@ -44,30 +44,27 @@ const struct addrmap_entry *span_next_map(struct span_maps *walk, struct span *s
 	return NULL;
 }
 
-/* Begins the walk over what is private in a family, or is mapped by a table. */
+/* Begins the walk over what is private in a family, or is mapped by a table. IPv4 as IPv6 counts as private:
+ * the daemon is to see it. */
 void span_union_begin(struct span_union *walk, const struct addrmap *table, const struct rules_family *family)
 {
-	*walk = (struct span_union){.maps = {.table = table, .family = family}};
+	*walk = (struct span_union){
+		.maps = {.table = table, .family = family}, .private = address_ranges(family->version)};
 	walk->has_map = span_next_map(&walk->maps, &walk->map);
 }
 
 /* Takes the next range of either kind, the lower one first. False at the end. */
 static bool take_lower(struct span_union *walk, struct span *span)
 {
-	const struct rules_family *family = walk->maps.family;
-	struct span private;
-
-	if (walk->private == family->n_private && !walk->has_map)
+	while (walk->private->name && walk->private->kind == ADDRESS_MULTICAST)
+		walk->private ++;
+	if (!walk->private->name && !walk->has_map)
 		return false;
-	if (walk->private < family->n_private) {
-		const struct prefix p = family->private_prefix[walk->private];
-
-		private = (struct span){p.base, prefix_last(p)};
-		if (!walk->has_map || address_compare(private.first, walk->map.first) <= 0) {
-			walk->private ++;
-			*span = private;
-			return true;
-		}
+	if (walk->private->name &&
+		(!walk->has_map || address_compare(walk->private->first, walk->map.first) <= 0)) {
+		*span = (struct span){walk->private->first, walk->private->last};
+		walk->private ++;
+		return true;
 	}
 	*span = walk->map;
 	walk->has_map = span_next_map(&walk->maps, &walk->map);
@@ -94,14 +91,15 @@ bool span_union_next(struct span_union *walk, struct span *span)
 	return true;
 }
 
-/* Begins with the next of the prefixes. False if there is none. */
-static bool begin_prefix(struct span_rest *walk)
+/* Begins with the next of the ranges. False if there is none. */
+static bool begin_range(struct span_rest *walk)
 {
-	walk->has_rest = walk->n > 0;
+	while (walk->ranges->name && walk->ranges->kind != ADDRESS_PRIVATE)
+		walk->ranges++;
+	walk->has_rest = walk->ranges->name != NULL;
 	if (walk->has_rest) {
-		walk->rest = (struct span){walk->prefix->base, prefix_last(*walk->prefix)};
-		walk->prefix++;
-		walk->n--;
+		walk->rest = (struct span){walk->ranges->first, walk->ranges->last};
+		walk->ranges++;
 	}
 	return walk->has_rest;
 }
@@ -109,9 +107,11 @@ static bool begin_prefix(struct span_rest *walk)
 /* Begins the walk over what is neither private in a family, nor mapped by a table. */
 void span_rest_of_all(struct span_rest *walk, const struct addrmap *table, const struct rules_family *family)
 {
-	static const struct prefix all4 = {{0, ADDRESS_V4(0, 0)}, ADDRESS_V4_BITS}, all6 = {{0, 0}, 0};
+	static const struct address_range none = {.name = NULL};
+	static const struct prefix all4 = {{0, ADDRESS_V4(0, 0, 0, 0)}, ADDRESS_V4_BITS}, all6 = {{0, 0}, 0};
+	const struct prefix all = family->version == 4 ? all4 : all6;
 
-	*walk = (struct span_rest){.prefix = family->version == 4 ? &all4 : &all6, .n = 1};
+	*walk = (struct span_rest){.rest = {all.base, prefix_last(all)}, .has_rest = true, .ranges = &none};
 	span_union_begin(&walk->taken, table, family);
 	walk->has_next = span_union_next(&walk->taken, &walk->next);
 }
@@ -120,19 +120,17 @@ void span_rest_of_all(struct span_rest *walk, const struct addrmap *table, const
 void span_rest_of_private(
 	struct span_rest *walk, const struct addrmap *table, const struct rules_family *family)
 {
-	const size_t others = address_is_v4(family->private_prefix[0].base) != (family->version == 4);
-
-	*walk = (struct span_rest){
-		.prefix = family->private_prefix + others, .n = family->n_private - others};
+	*walk = (struct span_rest){.ranges = address_ranges(family->version)};
 	span_union_begin(&walk->taken, table, family);
-	walk->taken.private = family->n_private; /* maps alone are taken */
+	while (walk->taken.private->name) /* maps alone are taken */
+		walk->taken.private ++;
 	walk->has_next = span_union_next(&walk->taken, &walk->next);
 }
 
-/* Takes the next range that is left of the prefixes. False at the end. */
+/* Takes the next range that is left. False at the end. */
 bool span_rest_next(struct span_rest *walk, struct span *span)
 {
-	while (walk->has_rest || begin_prefix(walk)) {
+	while (walk->has_rest || begin_range(walk)) {
 		*span = walk->rest;
 		while (walk->has_next && address_compare(walk->next.last, span->first) < 0)
 			walk->has_next = span_union_next(&walk->taken, &walk->next);

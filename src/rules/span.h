@@ -28,17 +28,16 @@ struct span_union {
 	struct span_maps maps;
 	struct span map; /* the next one, if has_map */
 	bool has_map;
-	size_t private; /* index of the next private range */
+	const struct address_range *private; /* the next one that is, or comes behind it */
 };
 
-/* A walk over what is left of some prefixes without what is taken. */
+/* A walk over what is left of some ranges without what is taken. */
 struct span_rest {
 	struct span_union taken;
 	struct span next; /* of these, if has_next */
-	struct span rest; /* of a prefix, if has_rest */
+	struct span rest; /* of a range, if has_rest */
 	bool has_next, has_rest;
-	const struct prefix *prefix; /* the next one */
-	size_t n;		     /* of those that follow */
+	const struct address_range *ranges; /* the private ones of them that follow */
 };
 
 const struct addrmap_entry *span_next_map(struct span_maps *walk, struct span *span);

@@ -29,7 +29,7 @@ NOBODY = 65534
 GROUP = types.SimpleNamespace(name="daemon", gid=1)  # one that every Debian has
 IDLE = 5  # seconds after which the daemon cuts a silent client off
 CLIENTS = 32
-MAPS = ("192.168.77.1", "198.18.0.1"), ("192.168.78.0/24", "198.18.78.0/24")
+MAPS = ("192.168.77.1", "198.20.0.1"), ("192.168.78.0/24", "198.20.78.0/24")
 
 
 with open("/proc/self/uid_map", encoding="ascii") as uid_map:

@@ -34,7 +34,7 @@ def state(daemon):
 @pytest.mark.parametrize("request_line", REQUESTS)
 def test_who_may_what(of_another_user, who, request_line):
     daemon = of_another_user
-    daemon.configure(maps=[("192.168.79.1", f"198.18.0.{next(NUMBERS)}")])  # another one each time
+    daemon.configure(maps=[("192.168.79.1", f"198.20.0.{next(NUMBERS)}")])  # another one each time
     before = state(daemon)
     with acting_as(*WHO[who]):
         if who == "stranger":

@@ -95,11 +95,11 @@ def test_maps(daemon):
 
 def test_maps_scopes(stopped):
     stopped.file.write_text(stopped.file.read_text().replace(
-        'public = "198.18.0.1"; }', 'public = "198.18.0.1"; outside = "lo"; part = "outer"; },\n'
+        'public = "198.20.0.1"; }', 'public = "198.20.0.1"; outside = "lo"; part = "outer"; },\n'
         '  { private = "fd00:1::/64"; public = "2001:db8:1::/64"; part = "inner"; }'))
     stopped.start()
     rows = [row[:4] for row in stopped.ask("maps")]
-    assert ["192.168.77.1", "198.18.0.1", "outer", "lo"] in rows
+    assert ["192.168.77.1", "198.20.0.1", "outer", "lo"] in rows
     assert ["fd00:1::/64", "2001:db8:1::/64", "inner", "*"] in rows
 
 
@@ -139,21 +139,21 @@ def test_a_line_may_end_as_telnet_ends_it(daemon):
 
 
 def test_reload(daemon):
-    daemon.configure(maps=[("192.168.79.1", "198.18.0.9")])
+    daemon.configure(maps=[("192.168.79.1", "198.20.0.9")])
     daemon.ask("reload")
-    assert [row[:2] for row in daemon.ask("maps")] == [["192.168.79.1", "198.18.0.9"]]
+    assert [row[:2] for row in daemon.ask("maps")] == [["192.168.79.1", "198.20.0.9"]]
     assert daemon.is_well()
 
 
 def test_reload_reads_the_table_again(daemon):
     daemon.configure(more='maps_file = "maps";')
     table = daemon.directory / "maps"
-    for public in "198.18.0.1", "198.18.0.2":
+    for public in "198.20.0.1", "198.20.0.2":
         table.write_text(f"# a comment\n192.168.79.1 {public}\n")
         daemon.ask("reload")
         assert ["192.168.79.1", public, f"{table}:2"] in [row[:2] + row[-1:] for row in daemon.ask("maps")]
     before = daemon.ask("maps")
-    table.write_text("192.168.79.1 198.18.0.3\n\n192.168.79.2 10.0.0.1\n")
+    table.write_text("192.168.79.1 198.20.0.3\n\n192.168.79.2 10.0.0.1\n")
     rows, reason = daemon.refuse("reload")
     assert rows == [f"{table}:3: public 10.0.0.1 overlaps 10.0.0.0/8 (private, RFC 1918): "
                     "expected addresses that are routed on the Internet"]
@@ -179,7 +179,7 @@ def test_reload_of_a_bad_file(daemon, text, complaint):
 
 
 def test_reload_shows_all_mistakes_to_the_one_who_asked(daemon):
-    daemon.configure(maps=[("192.168.79.1", "10.0.0.1"), ("nonsense", "198.18.0.9")])
+    daemon.configure(maps=[("192.168.79.1", "10.0.0.1"), ("nonsense", "198.20.0.9")])
     done = daemon.ctl("reload")
     assert (done.returncode, done.stdout) == (1, "")
     *mistakes, last = done.stderr.splitlines()

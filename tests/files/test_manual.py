@@ -6,6 +6,7 @@ Both directions are compared, so that the manual holds nothing that is gone. Nee
 daemon's path in ICMPNATD: icmpnatctl(8), whose counters come from their lists, stands beside it in the build directory.
 """
 import functools
+import ipaddress
 import os
 import pathlib
 import re
@@ -86,6 +87,28 @@ def test_every_outcome_stands_under_its_fate():
     for part in re.split(r"^\.Ss ", section(CTL, "OUTCOMES"), flags=re.M)[1:]:
         described.update((name, part.split(":")[0].upper()) for name in items(part, "Sy"))
     assert described == fates
+
+
+def address(fields, version):
+    """Of four bytes, or of two halves in hexadecimal."""
+    return ipaddress.ip_address(".".join(fields) if version == "4" else int("".join(fields), 16))
+
+
+def test_every_private_range_is_described():
+    """In the order of the table. IPv4-mapped addresses are no range: they are told from IPv6 altogether."""
+    body, ranges = source("src/core/private.def"), []
+    found = re.findall(rf"^RANGE_V([46])\((\w+), +(.*), {STRING}\)$", body, re.M)
+    assert found and len(found) == len(re.findall(r"^RANGE_", body, re.M))
+    for version, kind, fields, name in found:
+        fields = re.split(", *", fields)
+        half = len(fields) // 2
+        first, last = address(fields[:half], version), address(fields[half:], version)
+        prefixes = [str(prefix) for prefix in ipaddress.summarize_address_range(first, last)]
+        if kind != "MAPPED":
+            ranges.append((str(first) if first == last else prefixes[0] if len(prefixes) == 1 else f"{first}-{last}",
+                           name))
+    described = re.findall(r"^\.It (\S+) Ta (.*)$", section("man/icmpnatd.conf.5", "PRIVATE ADDRESSES"), re.M)
+    assert described == ranges
 
 
 def counters():

@@ -40,10 +40,20 @@ def leaked():
                         "(RFC 1918, 3; RFC 4193, 4.3).", version, mixed, "leaked-inner", maps=())
     for source, name, rfc in (("10.0.0.1", "ten", "RFC 1918"), ("172.16.0.1", "172-16", "RFC 1918"),
                               ("100.64.0.1", "shared", "RFC 6598"), ("169.254.0.1", "link-local", "RFC 3927"),
-                              ("fe80::1", "link-local", "RFC 4291")):
+                              ("192.0.0.8", "dummy", "RFC 7600"), ("240.127.1.1", "reserved", "RFC 1112"),
+                              ("198.18.0.1", "benchmarking", "RFC 2544"), ("127.0.0.1", "loopback", "RFC 1122"),
+                              ("fe80::1", "link-local", "RFC 4291"), ("fec0::1", "site-local", "RFC 3879"),
+                              ("2001:2::1", "benchmarking", "RFC 5180"), ("100::1", "discard", "RFC 6666"),
+                              ("64:ff9b:1::1", "translation", "RFC 8215")):
         version = 6 if ":" in source else 4
         yield untouched(f"ipv{version}-leaked-{name}", f"An address that has no business outside ({rfc}).", version,
                         error(version, source, quoted(version, craft.udp(), PUBLIC)), "leaked-outer")
+    for source, name, rfc in (("192.0.0.9", "anycast", "RFC 7723"), ("198.51.100.1", "documentation", "RFC 5737"),
+                              ("2001:4:112::1", "as112", "RFC 7535"), ("2001::1", "teredo", "RFC 4380"),
+                              ("3fff::1", "documentation", "RFC 9637")):
+        version = 6 if ":" in source else 4
+        yield untouched(f"ipv{version}-public-{name}", f"An address that counts as public ({rfc}; RFC 6890, 2.2).",
+                        version, error(version, source, quoted(version, craft.udp(), PUBLIC)), "already-right")
     yield Golden("ipv4-leaked-outer-inner-mended", "What can be mended is, and the leak is named (RFC 5508, 4.2).",
                  plain(4), error(4, PRIVATE[4].firewall, quoted(4, craft.udp(), PUBLIC)), "leaked-outer", MAPS[4][1:])
 

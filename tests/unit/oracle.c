@@ -69,7 +69,7 @@ static struct ip public_base(int version, size_t number)
 	struct ip ip = random_ip();
 
 	ip.bytes[0] = version == 4 ? 1 : 0x20;
-	ip.bytes[1] = version == 4 ? (uint8_t)(number << 2) : 1;
+	ip.bytes[1] = version == 4 ? (uint8_t)(number << 2) : 3;
 	if (version == 6) {
 		ip.bytes[2] = 0;
 		ip.bytes[3] = (uint8_t)number;

@@ -442,7 +442,7 @@ static void sides_are_checked(void **state)
 	check_all(cases, COUNT(cases));
 }
 
-/* Every range of address_is_private() and address_is_unroutable(). */
+/* Ranges of private.def. */
 static void public_side_is_public(void **state)
 {
 	static const struct {
@@ -466,7 +466,17 @@ static void public_side_is_public(void **state)
 		{"1.0.0.1", "223.255.255.255", NULL},
 		{"2001:db8::1", "fd00::1", "fc00::/7 (unique local, RFC 4193)"},
 		{"2001:db8::1", "fe80::1", "fe80::/10 (link-local)"},
-		{"2001:db8::1", "fec0::1", NULL},
+		{"1.0.0.1", "192.0.0.8", "192.0.0.0-192.0.0.8 (protocol assignments, RFC 6890)"},
+		{"1.0.0.1", "192.0.0.9", NULL},
+		{"1.0.0.0/24", "192.0.0.0/24", "192.0.0.0-192.0.0.8 (protocol assignments, RFC 6890)"},
+		{"1.0.0.1", "198.19.1.1", "198.18.0.0/15 (benchmarking, RFC 2544)"},
+		{"1.0.0.0/24", "198.51.100.0/24", NULL},
+		{"2001:db8::1", "fec0::1", "fec0::/10 (site-local, RFC 3879)"},
+		{"2001:db8::1", "2001:2::1",
+			"2001:1::4-2001:2:ffff:ffff:ffff:ffff:ffff:ffff (protocol assignments, RFC 2928)"},
+		{"fd00::/32", "2001:db8::/32", NULL},
+		{"fd00::/32", "2001:4::/32",
+			"2001:4::-2001:4:111:ffff:ffff:ffff:ffff:ffff (protocol assignments, RFC 2928)"},
 		{"2001:db8::1", "ff02::1", "ff00::/8 (multicast)"},
 		{"2001:db8::1", "::1", "::/127 (unspecified and loopback)"},
 		{"fd00::1", "2001:db8::1", NULL},
@@ -1196,7 +1206,7 @@ static double seconds_to_load(unsigned n)
 	struct config *config;
 
 	for (unsigned i = 0; i < n; i++)
-		fprintf(file, "10.%u.%u.%u 198.18.%u.%u part outer\n", i >> 15 & 255, i >> 7 & 255,
+		fprintf(file, "10.%u.%u.%u 198.20.%u.%u part outer\n", i >> 15 & 255, i >> 7 & 255,
 			i << 1 & 255, i >> 8 & 255, i & 255);
 	fclose(file);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);

@@ -88,53 +88,71 @@ static void checksum_update_equals_reference(void **state)
 	}
 }
 
-static void private_and_unroutable_addresses(void **state)
+/* As IANA's registries of special purpose addresses have it in their column "globally reachable". */
+static void private_addresses(void **state)
 {
 	static const char *const private[] = {"10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255",
-		"192.168.0.0", "192.168.255.255", "100.64.0.0", "100.127.255.255", "169.254.0.1", "fc00::",
-		"fdff:ffff::1", "fe80::1", "febf::1"};
+		"192.168.0.0", "192.168.255.255", "100.64.0.0", "100.127.255.255", "169.254.0.1", "0.0.0.0",
+		"0.255.255.255", "127.0.0.1", "192.0.0.0", "192.0.0.8", "192.0.0.11", "192.0.0.170",
+		"192.0.0.255", "198.18.0.0", "198.19.255.255", "240.0.0.0", "240.127.1.1", "255.255.255.255",
+		"fc00::", "fdff:ffff::1", "fe80::1", "febf::1", "fec0::1", "feff::1", "::", "::1",
+		"64:ff9b:1::", "64:ff9b:1:ffff::1", "100::1", "100:0:0:1::1", "2001:1::", "2001:1::4",
+		"2001:2::1", "2001:4::1", "2001:4:113::1", "2001:10::1", "2001:1f:ffff::1", "2001:40::1",
+		"2001:1ff:ffff::1", "5f00::1", "5f00:ffff::1"};
 	static const char *const public[] = {"9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0",
-		"192.167.255.255", "192.169.0.0", "100.63.255.255", "100.128.0.0", "169.253.0.1", "169.255.0.1",
-		"1.2.3.4", "2001:db8::1", "fbff::1", "fe00::1", "fe7f::1", "fec0::1", "::"};
-	static const char *const unroutable[] = {
-		"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::", "::1", "ff02::1"};
+		"192.167.255.255", "192.169.0.0", "100.63.255.255", "100.128.0.0", "169.253.0.1",
+		"169.255.0.1", "1.0.0.0", "1.2.3.4", "126.255.255.255", "128.0.0.0", "191.255.255.255",
+		"192.0.0.9", "192.0.0.10", "192.0.1.0", "192.88.99.1", "198.17.255.255", "198.20.0.0",
+		"192.0.2.1", "198.51.100.1", "203.0.113.1", "223.255.255.255", "224.0.0.1", "239.255.255.255",
+		"2001:db8::1", "3fff::1", "fbff::1", "fe00::1", "fe7f::1", "ff02::1", "::2",
+		"64:ff9b::102:304", "64:ff9b:2::", "100:0:0:2::", "2000::", "2001::1", "2001:0:ffff::1",
+		"2001:1::1", "2001:1::3", "2001:3::1", "2001:4:112::1", "2001:20::1", "2001:2f::1",
+		"2001:3f::1", "2001:200::1", "2002:c000:201::1", "5eff::1", "5f01::", "2620:fe::9"};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
+	for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++)
 		assert_true(address_is_private(parse_address(private[i])));
-		assert_false(address_is_unroutable(parse_address(private[i])));
-	}
 	for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
 		assert_false(address_is_private(parse_address(public[i])));
-	for (size_t i = 0; i < sizeof(unroutable) / sizeof(unroutable[0]); i++)
-		assert_true(address_is_unroutable(parse_address(unroutable[i])));
-	assert_false(address_is_unroutable(parse_address("1.2.3.4")));
-	assert_false(address_is_unroutable(parse_address("2001:db8::1")));
-	assert_false(address_is_unroutable(parse_address("::2")));
 }
 
-/* The first and the last address of each range of private.def, and their neighbours. */
+static void loopback_addresses(void **state)
+{
+	(void)state;
+	assert_true(address_is_loopback(parse_address("127.0.0.1")));
+	assert_true(address_is_loopback(parse_address("127.255.0.1")));
+	assert_true(address_is_loopback(parse_address("::1")));
+	assert_false(address_is_loopback(parse_address("128.0.0.1")));
+	assert_false(address_is_loopback(parse_address("::")));
+	assert_false(address_is_loopback(parse_address("1::1")));
+}
+
+/* The ends of each range, and their neighbours where these are in no range; the ranges are sorted. */
+static void assert_ranges(const struct address_range *range)
+{
+	struct address behind = {0, 0}; /* the range before */
+
+	for (bool first = true; range->name; range++, first = false) {
+		const struct address last = range->last;
+		const struct address before = {range->first.hi - (range->first.lo == 0), range->first.lo - 1};
+
+		assert_true(address_compare(range->first, last) <= 0);
+		assert_true(first || address_compare(behind, range->first) <= 0);
+		if (!first && !address_equal(behind, range->first))
+			assert_false(address_is_private(behind) || address_is_private(before));
+		behind = (struct address){last.hi + (last.lo == UINT64_MAX), last.lo + 1};
+		if (range->kind == ADDRESS_MAPPED) /* it is IPv4 */
+			continue;
+		assert_int_equal(address_is_private(range->first), range->kind == ADDRESS_PRIVATE);
+		assert_int_equal(address_is_private(last), range->kind == ADDRESS_PRIVATE);
+	}
+}
+
 static void private_ranges_end_where_they_should(void **state)
 {
-	static const struct prefix ranges[] = {
-#define PRIVATE_V4(a, b, length, name) {{0, ADDRESS_V4(a, b)}, ADDRESS_V4_BITS + (length)},
-#define PRIVATE_V6(first, length, name) {{UINT64_C(0x##first) << 48, 0}, length},
-#include "core/private.def"
-#undef PRIVATE_V4
-#undef PRIVATE_V6
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		const struct address first = ranges[i].base, last = prefix_last(ranges[i]);
-		const struct address before = {first.hi - (first.lo == 0), first.lo - 1};
-		const struct address behind = {last.hi + (last.lo == UINT64_MAX), last.lo + 1};
-
-		assert_true(address_is_private(first) && prefix_contains(ranges[i], first));
-		assert_true(address_is_private(last) && prefix_contains(ranges[i], last));
-		assert_false(address_is_private(before) || prefix_contains(ranges[i], before));
-		assert_false(address_is_private(behind) || prefix_contains(ranges[i], behind));
-	}
+	assert_ranges(address_ranges(4));
+	assert_ranges(address_ranges(6));
 }
 
 static void addresses_survive_a_round_trip(void **state)
@@ -564,7 +582,8 @@ int main(void)
 		cmocka_unit_test(checksum_equals_reference),
 		cmocka_unit_test(checksums_verify_as_they_fold),
 		cmocka_unit_test(checksum_update_equals_reference),
-		cmocka_unit_test(private_and_unroutable_addresses),
+		cmocka_unit_test(private_addresses),
+		cmocka_unit_test(loopback_addresses),
 		cmocka_unit_test(private_ranges_end_where_they_should),
 		cmocka_unit_test(only_utf8_is_read),
 		cmocka_unit_test(terminals_are_not_acted_on),

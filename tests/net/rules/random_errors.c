@@ -80,13 +80,28 @@ static struct address public_address(int version)
 	return address_in(version == 4 ? prefix_v4(16 + random_below(32), 0, 8) : v6);
 }
 
+/* A range of private.def, each as often as any other. */
+static const struct address_range *random_range(int version)
+{
+	const struct address_range *ranges = address_ranges(version);
+	uint32_t n = 0;
+
+	while (ranges[n].name)
+		n++;
+	return &ranges[random_below(n)];
+}
+
+/* An end of a private range or its neighbour, or in one of the wide ranges anything. */
 static struct address private_address(int version)
 {
 	static const struct prefix v6[] = {
 		{{UINT64_C(0xfc00) << 48, 0}, 7}, {{UINT64_C(0xfe80) << 48, 0}, 10}};
 	const struct prefix v4[] = {prefix_v4(10, 0, 8), prefix_v4(100, 64, 10), prefix_v4(169, 254, 16),
 		prefix_v4(172, 16, 12), prefix_v4(192, 168, 16)};
+	const struct address_range *range = random_range(version);
 
+	if (random_below(2) && range->kind == ADDRESS_PRIVATE)
+		return random_below(2) ? range->first : address_in((struct prefix){range->last, 128});
 	return address_in(version == 4 ? v4[random_below(5)] : v6[random_below(2)]);
 }
 
@@ -122,14 +137,26 @@ static struct address inner_address(int version)
 	return random_below(4) ? public_address(version) : any_address(version);
 }
 
-/* Sends few to a neighbour who must see private addresses. */
+/* An address near the ends of a range of private.def to which a packet can be sent. */
+static struct address neighbour(int version)
+{
+	const struct prefix v4[] = {prefix_v4(10, 9, 16), prefix_v4(192, 0, 28), prefix_v4(192, 0, 24),
+		prefix_v4(198, 18, 15), prefix_v4(100, 64, 10), prefix_v4(172, 16, 12)};
+	static const struct prefix v6[] = {{{UINT64_C(0xfd99) << 48, 0}, 120},
+		{{UINT64_C(0x2001000100000000), 0}, 125}, {{UINT64_C(0x2001000401120000), 0}, 48},
+		{{UINT64_C(0x2001004000000000), 0}, 26}, {{UINT64_C(0x5f00) << 48, 0}, 16},
+		{{UINT64_C(0x0064ff9b00010000), 0}, 48}};
+
+	return address_in(version == 4 ? v4[random_below(6)] : v6[random_below(6)]);
+}
+
+/* Sends few to neighbours, of whom most must see private addresses. */
 static struct address destination(int version)
 {
 	const struct prefix v6 = {{UINT64_C(0x20010db8000c0000), 0}, 64};
 
 	if (random_below(20) == 0)
-		return version == 4 ? address_v4(10, 9, 9, random_below(256))
-				    : (struct address){UINT64_C(0xfd99) << 48, random_below(256)};
+		return neighbour(version);
 	return version == 4 ? address_v4(203, 0, 113, 1 + random_below(254)) : address_in(v6);
 }
 

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which errors go to private neighbours, or groups, as nft sees it. First comes a coarse look, by which
+ * nearly all others go on; what it finds, goes through a plain comparison for each private range. None of
+ * these is a set of ranges, for one that seems empty for a moment (see nft_error.c) would let such an error
+ * go on; the elements of a hash appear at once.
+ */
+#include "rules/nft_error.h"
+
+#include <stdio.h>
+
+/* Fills in and returns the name of the chain with the comparisons that belongs to another chain. */
+static const char *peer_name(char name[NFT_NAME_MAX], const char *chain, const struct nft_error *error)
+{
+	char what[NFT_NAME_MAX];
+
+	snprintf(what, sizeof(what), "%.32s-peer", chain);
+	return nft_name(name, what, error->outside);
+}
+
+/* Prints the first octets of IPv4's private addresses. */
+static void print_first_octets(FILE *out)
+{
+	const char *between = "";
+	uint32_t next = 0;
+
+	for (const struct address_range *r = address_ranges(4); r->name; r++) {
+		const uint32_t first = (uint32_t)r->first.lo >> 24, last = (uint32_t)r->last.lo >> 24;
+
+		for (uint32_t octet = first > next ? first : next; octet <= last; octet++) {
+			fprintf(out, "%s%u.0.0.0", between, octet);
+			between = ", ";
+		}
+		next = last + 1;
+	}
+}
+
+/* Prints the rules with which a chain begins that is about errors to anybody: one to a private neighbour
+ * leaves as it is. */
+void nft_print_peer_look(const struct nft_error *error, const char *chain)
+{
+	const struct prefix global = {{ADDRESS_V6_GLOBAL, 0}, ADDRESS_V6_GLOBAL_BITS},
+			    protocols = {{ADDRESS_V6_PROTOCOLS, 0}, ADDRESS_V6_PROTOCOLS_BITS};
+	char name[NFT_NAME_MAX], text[CONFIG_PREFIX_TEXT];
+
+	peer_name(name, chain, error);
+	if (error->family->version == 4) {
+		fputs("\t\tip daddr & 255.0.0.0 { ", error->out);
+		print_first_octets(error->out);
+		fprintf(error->out, " } jump %s\n", name);
+		return;
+	}
+	config_prefix_text(global, text);
+	fprintf(error->out, "\t\tip6 daddr != %s jump %s\n", text, name);
+	config_prefix_text(protocols, text);
+	fprintf(error->out, "\t\tip6 daddr %s jump %s\n", text, name);
+}
+
+/* Prints the chain that belongs to another one, and lets errors to private neighbours leave. */
+void nft_print_peers(const struct nft_error *error, const char *chain)
+{
+	char name[NFT_NAME_MAX], text[CONFIG_RANGE_TEXT];
+
+	fprintf(error->out, "\tchain %s {\n", peer_name(name, chain, error));
+	for (const struct address_range *r = address_ranges(error->family->version); r->name; r++) {
+		if (r->kind == ADDRESS_MAPPED)
+			continue;
+		config_range_text(r->first, r->last, text);
+		fprintf(error->out, "\t\t%s daddr %s accept\n", error->family->table, text);
+	}
+	fputs("\t}\n", error->out);
+}
