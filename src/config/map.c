@@ -111,6 +111,20 @@ static void parse_part(
 			"expected sides of equal length");
 }
 
+/* Makes a map of prefixes NPTv6's, or complains that it cannot be one. An exception changes nothing. */
+static void parse_npt(
+	struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
+{
+	if (!value->text || config_map_is_identity(entry))
+		return;
+	if (is_one_to_one(entry) && entry->private.length <= NPT_LENGTH_MAX)
+		entry->parts |= ADDRMAP_NPT;
+	else
+		config_complain(errors, value->place,
+			"npt is for IPv6: expected prefixes of equal length, of %d bits at most",
+			NPT_LENGTH_MAX);
+}
+
 /* Makes an entry of the text of a map. Complains about as many mistakes as can be told apart.
  * False if there are any. */
 static bool parse_map(struct addrmap_entry *entry, const struct config_map *map, const struct config *config,
@@ -122,8 +136,10 @@ static bool parse_map(struct addrmap_entry *entry, const struct config_map *map,
 	*entry = (struct addrmap_entry){.file = map->place.file, .line = map->place.line};
 	sides = config_prefix_parse(&entry->private, &map->private, errors);
 	sides &= config_prefix_parse(&entry->public, &map->public, errors);
-	if (sides && check_sides(entry, map, errors))
+	if (sides && check_sides(entry, map, errors)) {
 		parse_part(entry, &map->part, errors);
+		parse_npt(entry, &map->npt, errors);
+	}
 	parse_outside(entry, &map->outside, config, errors);
 	return errors->errors == before;
 }

@@ -15,10 +15,10 @@ struct config_value {
 	struct config_place place;
 };
 
-/* { private = A; public = B; outside = "eth0"; part = "inner"; } */
+/* { private = A; public = B; outside = "eth0"; part = "inner"; npt = true; }: npt has a text if it is true */
 struct config_map {
 	struct config_place place;
-	struct config_value private, public, outside, part;
+	struct config_value private, public, outside, part, npt;
 };
 
 bool config_prefix_parse(

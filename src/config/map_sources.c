@@ -5,6 +5,7 @@
  * line:
  *
  *   192.168.1.0/24  1.2.3.0/24  outside eth1  part inner   # the last four are optional
+ *   fd00:1::/48  2001:db8:1::/48  npt
  *
  * The table is read line by line, so that it takes no memory but that of the maps.
  */
@@ -17,8 +18,8 @@
 
 #define TABLE_SIZE_MAX (256 << 20) /* bytes */
 #define LINE_LENGTH    255	   /* characters at most, without the comment */
-#define WORDS_MAX      7	   /* one more than a map can have */
-#define FORM	       "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner]"
+#define WORDS_MAX      8	   /* one more than a map can have */
+#define FORM	       "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner] [npt]"
 
 /* Adds a map to the configuration if it brought no errors since before. False if memory runs out. */
 static bool add_map(struct config_loader *loader, struct config_map *map, unsigned before)
@@ -28,21 +29,34 @@ static bool add_map(struct config_loader *loader, struct config_map *map, unsign
 	return loader->errors->errors > before || config_map_add(loader->config, map, loader->errors);
 }
 
+/* Reads whether a map in a list is NPTv6's, or complains. */
+static void read_npt(
+	const struct config_loader *loader, const config_setting_t *setting, struct config_value *npt)
+{
+	const config_setting_t *member = config_setting_get_member(setting, "npt");
+
+	if (member && config_setting_type(member) != CONFIG_TYPE_BOOL)
+		config_tree_complain_type(loader, member, "true or false");
+	else if (member && config_setting_get_bool(member))
+		*npt = (struct config_value){"npt", "true", config_tree_place(loader, member)};
+}
+
 /* Reads the members of a map in a list. Complains about unknown ones, and about a side that is not there. */
 static void read_members(
 	const struct config_loader *loader, const config_setting_t *setting, struct config_map *map)
 {
-	static const char *const names[] = {"private", "public", "outside", "part", NULL};
+	static const char *const names[] = {"private", "public", "outside", "part", "npt", NULL};
 	struct config_value *const values[] = {&map->private, &map->public, &map->outside, &map->part};
 
 	config_tree_check_names(loader, setting, names);
-	for (size_t i = 0; names[i]; i++) {
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		const config_setting_t *member = config_setting_get_member(setting, names[i]);
 
 		if (member)
 			*values[i] = (struct config_value){names[i], config_tree_string(loader, member),
 				config_tree_place(loader, member)};
 	}
+	read_npt(loader, setting, &map->npt);
 	for (size_t i = 0; i < 2; i++)
 		if (!values[i]->name)
 			config_complain(loader->errors, map->place,
@@ -119,26 +133,35 @@ static size_t split_line(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
-/* Reads the words behind both sides, in any order: outside INTERFACE, part PART. Stops after a complaint. */
+/* Returns where the value belongs that a word announces, NULL if it announces none. */
+static struct config_value *find_value(struct config_map *map, const char *word)
+{
+	return strcmp(word, "outside") == 0 ? &map->outside
+	       : strcmp(word, "part") == 0  ? &map->part
+	       : strcmp(word, "npt") == 0   ? &map->npt
+					    : NULL;
+}
+
+/* Reads the words behind both sides, in any order: outside INTERFACE, part PART, npt. Stops after a
+ * complaint. */
 static void read_options(const struct table *table, struct config_map *map, char **words, size_t n)
 {
 	struct config_errors *errors = table->loader->errors;
 	const unsigned before = errors->errors;
 
-	for (size_t i = 0; i < n && errors->errors == before; i += 2) {
-		struct config_value *value = strcmp(words[i], "outside") == 0 ? &map->outside
-					     : strcmp(words[i], "part") == 0  ? &map->part
-									      : NULL;
+	for (size_t i = 0; i < n && errors->errors == before; i++) {
+		const char *word = words[i];
+		struct config_value *value = find_value(map, word);
 
 		if (!value)
-			config_complain(errors, table->place, "unknown word \"%s\": " FORM, words[i]);
+			config_complain(errors, table->place, "unknown word \"%s\": " FORM, word);
 		else if (value->text)
 			config_complain(
-				errors, table->place, "%s stands here twice: remove one of them", words[i]);
-		else if (i + 1 == n)
-			config_complain(errors, table->place, "%s without a value: " FORM, words[i]);
+				errors, table->place, "%s stands here twice: remove one of them", word);
+		else if (value != &map->npt && ++i == n)
+			config_complain(errors, table->place, "%s without a value: " FORM, word);
 		else
-			*value = (struct config_value){words[i], words[i + 1], table->place};
+			*value = (struct config_value){word, words[i], table->place};
 	}
 }
 

@@ -48,7 +48,8 @@ int addrmap_compare(const void *a, const void *b)
 /* Tells whether two maps contradict each other: equal prefixes, for a common part and one interface. */
 bool addrmap_clashes(const struct addrmap_entry *a, const struct addrmap_entry *b)
 {
-	return prefix_equal(a->private, b->private) && a->outside == b->outside && a->parts & b->parts;
+	return prefix_equal(a->private, b->private) && a->outside == b->outside &&
+	       a->parts & b->parts & ADDRMAP_BOTH;
 }
 
 /* Tells whether a map belongs to the table of a part and an interface. The maps of

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/address.h"
+#include "core/npt.h"
 
 #define ADDRMAP_NONE UINT32_MAX /* no map covers the address */
 #define ADDRMAP_ANY  UINT8_MAX	/* a map for every outside interface */
@@ -18,12 +19,15 @@
 /* The part of a packet that a map holds for. */
 enum addrmap_part { ADDRMAP_OUTER, ADDRMAP_INNER, ADDRMAP_PARTS };
 
+#define ADDRMAP_BOTH (1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER)
+#define ADDRMAP_NPT  (1 << ADDRMAP_PARTS) /* beside the parts: the map is NPTv6's */
+
 /* One map of the configuration. Both sides have the same length, or public is longer: a pool, or a single
  * address, which only the outer part may have. */
 struct addrmap_entry {
 	struct prefix private, public;
 	uint8_t outside; /* index of the outside interface, or ADDRMAP_ANY */
-	uint8_t parts;	 /* 1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER, or one of them */
+	uint8_t parts;	 /* ADDRMAP_BOTH, or one of them; perhaps ADDRMAP_NPT */
 	uint16_t file;	 /* where it was configured: see config.h */
 	uint32_t line;
 };
@@ -126,11 +130,13 @@ static inline uint32_t addrmap_find(const struct addrmap *table, struct address 
 }
 
 /* Returns the public address of an address that the map covers: what the public prefix leaves to the host
- * stays. */
+ * stays, but for what NPTv6 does to it. */
 static inline struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
 {
 	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);
 
+	if (entry->parts & ADDRMAP_NPT)
+		return npt_translate(&entry->private, &entry->public, a);
 	return (struct address){base.hi | (a.hi & mask.hi), base.lo | (a.lo & mask.lo)};
 }
 

@@ -190,14 +190,17 @@ static void edit_extension(struct edit *edit, struct decision *d)
 	edit->extension_changed = left == 0 || changed;
 }
 
-/* Updates the inner transport checksum, where it is quoted. A UDP checksum of 0 says
- * that there is none, so a computed 0 is written as 0xffff (RFC 768, RFC 3828). */
+/* Updates the inner transport checksum, where it is quoted. A UDP checksum of 0 says that there is none, so a
+ * computed 0 is written as 0xffff (RFC 768, RFC 3828). What is neutral, as NPTv6 is, leaves even its other
+ * zero as it was sent. */
 static void finish_transport(struct edit *edit, const struct packet *inner)
 {
 	uint8_t *field = edit->bytes + inner->transport + edit->transport.checksum;
 	static const uint8_t zero[2], ones[2] = {0xff, 0xff};
 
 	if (!edit->transport.checksum || !packet_quotes(inner, edit->transport.checksum, 2))
+		return;
+	if (edit->inner_transport % UINT16_MAX == 0)
 		return;
 	if (edit->transport.checksum_is_opt && memcmp(field, zero, 2) == 0)
 		return;

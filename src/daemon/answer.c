@@ -182,7 +182,8 @@ static void print_map(
 
 	config_prefix_text(entry->private, private);
 	config_prefix_text(entry->public, public);
-	fprintf(out, "%s\t%s\t%s\t%s\t%" PRIu64 "\t%s:%" PRIu32 "\n", private, public, parts[entry->parts],
+	fprintf(out, "%s\t%s\t%s\t%s\t%" PRIu64 "\t%s:%" PRIu32 "\n", private, public,
+		parts[entry->parts & ADDRMAP_BOTH],
 		entry->outside == ADDRMAP_ANY ? "*" : config->outside[entry->outside].name, hits,
 		config->files[entry->file], entry->line);
 }

@@ -86,6 +86,18 @@ static bool are_too_many(const struct nft_error *error)
 	return maps[ADDRMAP_OUTER].n_ranges > most || maps[ADDRMAP_INNER].n_ranges > most;
 }
 
+/* Tells who translates the next source for NPTv6, which no bit operation does: the daemon, but for what is
+ * one address. */
+static enum source_by npt_source_by(const struct source_walk *walk)
+{
+	const struct address first = walk->span.first;
+
+	return address_equal(first, walk->span.last) &&
+			       !address_equal(first, addrmap_apply(walk->entry, first))
+		       ? BY_ELEMENT
+		       : BY_DAEMON;
+}
+
 /* Takes the next source that changes. False at the end. */
 static bool next_source(struct source_walk *walk, const struct nft_error *error)
 {
@@ -99,6 +111,8 @@ static bool next_source(struct source_walk *walk, const struct nft_error *error)
 	host = prefix_host_mask(walk->entry->public.length);
 	if (error->config->kernel != CONFIG_KERNEL_AUTO)
 		walk->by = BY_DAEMON;
+	else if (walk->entry->parts & ADDRMAP_NPT)
+		walk->by = npt_source_by(walk);
 	else if ((host.hi | host.lo) == 0 || address_equal(walk->span.first, walk->span.last))
 		walk->by = BY_ELEMENT;
 	else

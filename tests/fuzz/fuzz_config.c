@@ -167,7 +167,8 @@ static void check_maps(const struct config *config)
 		const struct address public = addrmap_apply(map, map->private.base);
 
 		EXPECT(map->file < config->n_files && map->line > 0);
-		EXPECT(map->parts >= 1 && map->parts <= 3);
+		EXPECT((map->parts & ADDRMAP_BOTH) != 0 && map->parts <= (ADDRMAP_BOTH | ADDRMAP_NPT));
+		EXPECT(!(map->parts & ADDRMAP_NPT) || map->private.length <= NPT_LENGTH_MAX);
 		EXPECT(map->outside == ADDRMAP_ANY || map->outside < config->n_outside);
 		EXPECT(address_is_v4(map->private.base) == address_is_v4(public));
 		EXPECT(!address_is_private(public) || config_map_is_identity(map));

@@ -39,6 +39,8 @@ static const struct {
 	{"fd42::1", "2001:db8:1::1", 128, 128, BOTH},
 	{"fd00:1::", "2001:db8:1::", 64, 64, BOTH},
 	{"fd00:1::20", "2001:db8:2::20", 128, 128, 1 << ADDRMAP_INNER},
+	{"fd00:2::", "2001:db8:3::", 48, 48, BOTH | ADDRMAP_NPT},
+	{"fd00:3::", "2001:db8:4::", 64, 64, BOTH | ADDRMAP_NPT},
 };
 
 #define MAPS COUNT(map_texts)

@@ -9,11 +9,12 @@ sys.dont_write_bytecode = True
 import extensions
 import flows
 import headers
+import npt
 import outcomes
 import protocols
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOMS = protocols, headers, flows, extensions, outcomes
+ROOMS = protocols, headers, npt, flows, extensions, outcomes
 
 
 def dump(data):

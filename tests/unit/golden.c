@@ -63,13 +63,13 @@ static struct prefix read_prefix(const char *text)
 		parse_address(address), (uint8_t)(strchr(address, ':') ? length : ADDRESS_V4_BITS + length)};
 }
 
-/* PRIVATE -> PUBLIC [outer|inner] */
+/* PRIVATE -> PUBLIC [outer|inner] [npt] */
 static void read_map(struct golden *golden, const char *text)
 {
-	char private[64], public[64], part[8] = "";
+	char private[64], public[64], part[8] = "", npt[8] = "";
 	const uint8_t outer = 1 << ADDRMAP_OUTER, inner = 1 << ADDRMAP_INNER;
 
-	if (sscanf(text, "%63s -> %63s %7s", private, public, part) < 2 || golden->n_entries == GOLDEN_MAPS)
+	if (sscanf(text, "%63s -> %63s %7s %7s", private, public, part, npt) < 2 || golden->n_entries == GOLDEN_MAPS)
 		fail(golden, text);
 	golden->entries[golden->n_entries++] = (struct addrmap_entry){
 		.private = read_prefix(private),
@@ -79,6 +79,8 @@ static void read_map(struct golden *golden, const char *text)
 			 : strcmp(part, "inner") == 0 ? inner
 						      : outer | inner,
 	};
+	if (strcmp(part, "npt") == 0 || strcmp(npt, "npt") == 0)
+		golden->entries[golden->n_entries - 1].parts |= ADDRMAP_NPT;
 }
 
 static uint8_t read_protocol(const char *text)

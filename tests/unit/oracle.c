@@ -121,6 +121,7 @@ static struct world_map random_map(int version, size_t number, bool invertible)
 		map.public = joined(&map.public, &zero, map.public_length);
 		map.parts = 1 << ADDRMAP_OUTER;
 	}
+	map.npt = version == 6 && map.length <= 64 && map.public_length == map.length && random_below(2);
 	return map;
 }
 
@@ -146,7 +147,7 @@ static void build_tables(struct world *w, unsigned way)
 			.private = way ? public : private,
 			.public = way ? private : public,
 			.outside = ADDRMAP_ANY,
-			.parts = (uint8_t)map->parts,
+			.parts = (uint8_t)(map->parts | (map->npt ? ADDRMAP_NPT : 0)),
 		};
 	}
 	qsort(w->entries[way], w->n_maps, sizeof(w->entries[way][0]), addrmap_compare);
@@ -192,6 +193,36 @@ static bool covers(const struct world_map *map, const struct ip *ip)
 	return true;
 }
 
+static uint32_t word(const struct ip *ip, size_t i)
+{
+	return (uint32_t)(ip->bytes[2 * i] << 8 | ip->bytes[2 * i + 1]);
+}
+
+/* Which word of an address RFC 6296 adjusts (3.4, 3.5); 8: none. */
+static size_t adjusted_word(const struct world_map *map, const struct ip *ip)
+{
+	size_t i = map->length <= 48 ? 3 : 4;
+
+	while (map->length > 48 && i < 8 && word(ip, i) == 0xffff)
+		i++;
+	return i;
+}
+
+/* What an address becomes by NPTv6: one word is what makes the sum of all of them what it was. */
+static struct ip prefix_translated(const struct world_map *map, const struct ip *ip)
+{
+	const size_t at = adjusted_word(map, ip);
+	struct ip to = joined(&map->public, ip, map->length);
+	uint32_t lacks;
+
+	if (at == 8)
+		return *ip;
+	lacks = (words(ip, 8) + 8 * 0xffff - words(&to, 8) + word(&to, at)) % 0xffff;
+	to.bytes[2 * at] = (uint8_t)(lacks >> 8);
+	to.bytes[2 * at + 1] = (uint8_t)lacks;
+	return to;
+}
+
 /* What an address is known as outside: by the longest prefix. */
 static struct ip mapped(const struct world *w, enum addrmap_part part, int version, struct ip ip)
 {
@@ -201,19 +232,37 @@ static struct ip mapped(const struct world *w, enum addrmap_part part, int versi
 		if (w->maps[i].version == version && w->maps[i].parts >> part & 1 &&
 			covers(&w->maps[i], &ip) && (!best || best->length < w->maps[i].length))
 			best = &w->maps[i];
+	if (best && best->npt)
+		return prefix_translated(best, &ip);
 	return best ? joined(&best->public, &ip, best->public_length) : ip;
+}
+
+/* Bytes behind a prefix. Now and then those of NPTv6 have words of all ones; but where there is a way back,
+ * not the one that would become the other zero. */
+static struct ip random_host(const struct world *w, const struct world_map *map)
+{
+	struct ip host = random_ip();
+
+	for (size_t i = map->length <= 48 ? 3 : 4; map->npt && i < 8 && random_below(3) == 0; i++)
+		memset(host.bytes + 2 * i, 0xff, 2);
+	if (w->invertible && word(&host, 3) == 0xffff)
+		host.bytes[7] = 0;
+	return host;
 }
 
 /* An address that a map covers, or one that none does. */
 static struct ip random_end(const struct world *w, int version)
 {
 	const struct world_map *map = &w->maps[random_below(WORLD_MAPS)];
-	struct ip host = random_ip();
+	struct ip host;
 
-	if (map < w->maps + w->n_maps && map->version == version)
+	if (map < w->maps + w->n_maps && map->version == version) {
+		host = random_host(w, map);
 		return joined(&map->private, &host, map->length);
+	}
 	if (random_below(2))
 		return stranger(version);
+	host = random_ip();
 	host.bytes[0] = version == 4 ? 192 : 0xfd;
 	host.bytes[1] = version == 4 ? 168 : 0xff;
 	return host;

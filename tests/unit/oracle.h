@@ -16,6 +16,7 @@ struct world_map {
 	struct ip private, public;
 	unsigned length, public_length; /* bits */
 	unsigned parts;
+	bool npt;
 };
 
 /* A set of maps, a few of them of the other version, and the tables that the translator makes of it and of

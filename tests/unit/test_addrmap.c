@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define ENTRIES	   40
 #define INTERFACES 3
 #define BOTH	   (1 << ADDRMAP_OUTER | 1 << ADDRMAP_INNER)
+#define NPT	   (BOTH | ADDRMAP_NPT)
 
 static uint64_t random_state;
 
@@ -382,6 +384,81 @@ static void apply_keeps_host_bits(void **state)
 	assert_true(address_equal(a, (struct address){UINT64_C(0x20010db80001abcd), 5}));
 }
 
+static struct address six(const char *text)
+{
+	uint8_t bytes[16];
+
+	assert_int_equal(inet_pton(AF_INET6, text, bytes), 1);
+	return address_from_v6(bytes);
+}
+
+/* The expected addresses were worked out by hand from RFC 6296, 3.1 to 3.6; the first is its example. */
+static void npt_adjusts_a_word(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		unsigned length;
+		const char *private, *public;
+	} cases[] = {
+		{"fd01:203:405::", "2001:db8:1::", 48, "fd01:203:405:1::1234", "2001:db8:1:d550::1234"},
+		{"2001:db8:1::", "fd01:203:405::", 48, "2001:db8:1:d550::1234", "fd01:203:405:1::1234"},
+		{"fd00:1::", "2001:db8:1::", 48, "fd00:1:0:0:8::20", "2001:db8:1:cf47:8::20"},
+		{"fd00:1::", "2001:db8:1::", 48, "fd00:1:0:30b8::20", "2001:db8:1::20"},     /* 0xffff is 0 */
+		{"fd00:1::", "2001:db8:1::", 48, "fd00:1:0:ffff::20", "2001:db8:1:cf47::20"}, /* and here, too */
+		{"fd00::", "2001:db8::", 32, "fd00:0:7:1::9", "2001:db8:7:cf48::9"},
+		{"fd00:1::", "2001:db8:1::", 49, "fd00:1:0:7fff::1", "2001:db8:1:7fff:cf47::1"},
+		{"fd00:1::", "2001:db8:1::", 56, "fd00:1:0:aa::1", "2001:db8:1:aa:cf47::1"},
+		{"fd00:1::", "2001:db8:1::", 64, "fd00:1::ffff:0:0:1", "2001:db8:1:0:ffff:cf47:0:1"},
+		{"fd00:1::", "2001:db8:1::", 64, "fd00:1::ffff:ffff:1:1", "2001:db8:1:0:ffff:ffff:cf48:1"},
+		{"fd00:1::", "2001:db8:1::", 64, "fd00:1::ffff:ffff:ffff:1", "2001:db8:1:0:ffff:ffff:ffff:cf48"},
+		{"fd00:1::", "2001:db8:1::", 64, "fd00:1::30b8:0:0:1", "2001:db8:1::1"},
+		{"fd00:1::", "2001:db8:1::", 64, "fd00:1::ffff:ffff:ffff:ffff", "fd00:1::ffff:ffff:ffff:ffff"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct address from = six(cases[i].from), to = six(cases[i].to);
+		const struct addrmap_entry map = entry(prefix(from.hi, from.lo, cases[i].length),
+			prefix(to.hi, to.lo, cases[i].length), ADDRMAP_ANY, NPT);
+
+		print_message("%s\n", cases[i].private);
+		assert_true(address_equal(addrmap_apply(&map, six(cases[i].private)), six(cases[i].public)));
+	}
+}
+
+/* The sum of an address, word by word. */
+static uint32_t sum_of(struct address a)
+{
+	uint8_t bytes[16];
+	uint32_t sum = 0;
+
+	address_to_v6(a, bytes);
+	for (size_t i = 0; i < 16; i += 2)
+		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+	return sum % 0xffff;
+}
+
+/* Any checksum stays, and the way back leads back, but to an all-ones word. */
+static void npt_is_neutral(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		const unsigned length = 8 + (unsigned)random_number(57);
+		const struct prefix from = prefix(random_number(UINT64_MAX), 0, length),
+				    to = prefix(random_number(UINT64_MAX), 0, length);
+		const struct address mask = prefix_host_mask((uint8_t)length),
+				     host = {random_number(UINT64_MAX), random_number(UINT64_MAX)},
+				     a = {from.base.hi | (host.hi & mask.hi), host.lo};
+		const struct addrmap_entry there = entry(from, to, 0, NPT), back = entry(to, from, 0, NPT);
+		const struct address b = addrmap_apply(&there, a);
+
+		assert_true(prefix_contains(to, b));
+		assert_int_equal(sum_of(b), sum_of(a));
+		if (length > 48 || (a.hi & 0xffff) != 0xffff)
+			assert_true(address_equal(addrmap_apply(&back, b), a));
+	}
+}
+
 /* With public sides that no map covers, twice is once. */
 static void twice_is_once(void **state)
 {
@@ -435,6 +512,8 @@ int main(void)
 		cmocka_unit_test(own_map_beats_longer_general_one),
 		cmocka_unit_test(clash_needs_prefix_part_and_interface),
 		cmocka_unit_test(apply_keeps_host_bits),
+		cmocka_unit_test(npt_adjusts_a_word),
+		cmocka_unit_test(npt_is_neutral),
 		cmocka_unit_test(twice_is_once),
 		cmocka_unit_test(order_is_total),
 	};

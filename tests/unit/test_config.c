@@ -152,7 +152,8 @@ static void check_all(const struct bad *cases, size_t n)
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
 #define KNOWN	   "expected outside, maps, maps_file, queue, lookup, extensions, rules, kernel or control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
-#define OF_MAP	   "expected private, public, outside or part"
+#define OF_NPT	   ": npt is for IPv6: expected prefixes of equal length, of 64 bits at most\n"
+#define OF_MAP	   "expected private, public, outside, part or npt"
 #define TOO_LONG                                                                                             \
 	"the configuration has more than 64 KiB: move its maps into a table, one map on a line, and name "   \
 	"that by maps_file (see icmpnatd.conf(5))"
@@ -501,6 +502,9 @@ static void scope_is_checked(void **state)
 		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; outside = \"eth1\"; }"),
 			"f:2: outside is \"eth1\": expected one of the interfaces that the setting outside "
 			"of the file lists\n"},
+		{MAP("{ private = \"fd00::/64\"; public = \"2001:db8::/64\"; npt = \"yes\"; }"),
+			"f:2: npt: expected true or false, found a string\n"},
+		{MAP("{ private = \"fd00::/65\"; public = \"2001:db8::/65\";\nnpt = true; }"), "f:3" OF_NPT},
 		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; part = \"both\"; }"),
 			"f:2: part is \"both\": expected \"outer\" or \"inner\"\n"},
 		{MAP("{ private = \"10.0.0.0/8\"; public = \"192.0.2.1\"; part = \"inner\"; }"),
@@ -835,7 +839,7 @@ static void long_lists_of_mistakes_end(void **state)
 	assert_null(load_text(text, said));
 }
 
-#define FORM "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner]\n"
+#define FORM "expected PRIVATE PUBLIC [outside INTERFACE] [part outer|inner] [npt]\n"
 
 /* Loads a file that names the table "t", after some lines of its own. */
 static struct config *load_table(const char *lines, const char *table, const char *expected)
@@ -877,6 +881,34 @@ static void table_is_read(void **state)
 	config_free(config);
 }
 
+/* NPTv6 is for maps of prefixes that say so, and that are no exceptions. */
+static void maps_are_npt(void **state)
+{
+	struct config *config = load_table(MAP("{ private = \"fd00::/48\"; public = \"2001:db8::/48\"; npt = true; },\n"
+					       "{ private = \"fd01::/48\"; public = \"2001:db9::/48\"; npt = false; }"),
+		"fd02::/64 2001:db8:2::/64 npt\n"
+		"fd03::/48 2001:db8:3::/48 part inner npt outside eth0\n"
+		"fd03::/48 2001:db8:4::/48 npt part outer outside eth0\n"
+		"2001:db8:9::/64 2001:db8:9::/64 npt\n",
+		"");
+	static const uint8_t parts[] = {3, 3 | ADDRMAP_NPT, 3, 3 | ADDRMAP_NPT,
+		1 << ADDRMAP_INNER | ADDRMAP_NPT, 1 << ADDRMAP_OUTER | ADDRMAP_NPT};
+
+	(void)state;
+	assert_int_equal(config->n_entries, COUNT(parts));
+	for (size_t i = 0; i < COUNT(parts); i++) /* sorted by their private sides */
+		assert_int_equal(config->entries[i].parts, parts[i]);
+	config_free(config);
+	assert_null(load_table(MAP("{ private = \"fd00::/48\"; public = \"2001:db8::/48\"; npt = true; }"),
+		"2001:db8:0:7::/64 2001:db9::/64", "f:2: public 2001:db8::/48 would be translated again by the map at t:1: except it by "
+		"{ private = \"2001:db8::/48\"; public = \"2001:db8::/48\"; }\n"));
+	assert_null(load_table(OUTSIDE, "2001:db8::/48 2001:db9::/48 npt\nfd00::1 2001:db8::1",
+		"t:2: public 2001:db8::1 would be translated again by the map at t:1: except it by "
+		"{ private = \"2001:db8::1\"; public = \"2001:db8::1\"; }\n"));
+	assert_null(load_table(OUTSIDE, "fd00::/48 2001:db8::/48 npt\nfd00::/48 2001:db9::/48 npt part inner",
+		"t:2: private fd00::/48 has a map already, at t:1: remove one of them\n"));
+}
+
 /* What is wrong with a map is said in the same words as in the file. */
 static void table_is_checked(void **state)
 {
@@ -889,6 +921,11 @@ static void table_is_checked(void **state)
 			"t:1: part stands here twice: remove one of them\n"},
 		{"10.0.0.1 192.0.2.1 part inner outside eth0 part outer outside eth0",
 			"t:1: part stands here twice: remove one of them\n"},
+		{"fd00::/48 2001:db8::/48 npt part inner npt",
+			"t:1: npt stands here twice: remove one of them\n"},
+		{"10.0.0.1 192.0.2.1 npt outside eth0 part inner npt npt npt", "t:1: npt stands here twice: remove one of them\n"},
+		{"10.0.0.0/24 192.0.2.0/24 npt\nfd00::1 2001:db8::1 part outer npt\nfd00::/64 2001:db8::1 npt",
+			"t:1" OF_NPT "t:2" OF_NPT "t:3" OF_NPT},
 		{"10.0.0.1 192.0.2.1 part both outside eth1\n10.0.0.0/8 192.0.2.1 part inner",
 			"t:1: part is \"both\": expected \"outer\" or \"inner\"\n"
 			"t:1: outside is \"eth1\": expected one of the interfaces that the setting outside "
@@ -1291,6 +1328,7 @@ int main(void)
 		cmocka_unit_test(only_regular_files_are_read),
 		cmocka_unit_test(long_lists_of_mistakes_end),
 		cmocka_unit_test(table_is_read),
+		cmocka_unit_test(maps_are_npt),
 		cmocka_unit_test(table_is_checked),
 		cmocka_unit_test(table_and_file_are_checked_together),
 		cmocka_unit_test(table_is_found),

@@ -165,8 +165,17 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 /* How many packets there were of each kind: a property of packets that do not
  * occur would say nothing. */
 static struct {
-	unsigned long flow, sctp, rerouted, stripped, public, old, cut, changed, right, invertible;
+	unsigned long flow, sctp, rerouted, stripped, public, old, cut, changed, right, invertible, npt;
 } seen;
+
+static bool has_npt(const struct world *w)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < w->n_maps; i++)
+		has |= w->maps[i].npt;
+	return has;
+}
 
 static void count(const struct trial *t, const uint8_t *bytes, size_t length, unsigned right)
 {
@@ -181,6 +190,7 @@ static void count(const struct trial *t, const uint8_t *bytes, size_t length, un
 	seen.cut += t->layout.sum > t->layout.quote_end;
 	seen.changed += memcmp(bytes, t->input, length) != 0;
 	seen.right += right == (SUM_OUTER | SUM_ICMP | SUM_INNER | SUM_TRANSPORT | SUM_EXTENSION);
+	seen.npt += has_npt(t->world);
 	seen.invertible += t->world->invertible && !t->shape.df && !is_shorter;
 }
 
@@ -260,7 +270,7 @@ static void every_kind_occurs(void **state)
 	assert_true(seen.right > n_packets * 9 / 10 && seen.changed > n_packets / 2);
 	assert_true(seen.flow > n_packets / 10 && seen.invertible > n_packets / 10);
 	assert_true(seen.stripped > n_packets / 20 && seen.old > n_packets / 200);
-	assert_true(seen.cut > n_packets / 50 && seen.public > n_packets / 200);
+	assert_true(seen.cut > n_packets / 50 && seen.public > n_packets / 200 && seen.npt > n_packets / 10);
 	assert_true(seen.sctp > n_packets / 500 && seen.rerouted > n_packets / 500);
 }
 
