@@ -21,7 +21,7 @@ static const struct {
 };
 
 /* Returns the error of an IP version and an ICMP type; ICMP_TYPE_COUNT if it is not translated. */
-static enum icmp_type find_type(uint8_t version, uint8_t type)
+enum icmp_type icmp_error_type(uint8_t version, uint8_t type)
 {
 	unsigned i = 0;
 
@@ -75,7 +75,7 @@ static enum outcome parse_outer(struct icmp_error *error, const uint8_t *bytes, 
 		return OUTCOME_NOT_ERROR;
 	if (!packet_quotes(outer, 0, ICMP_ERROR_HEADER))
 		return OUTCOME_TRUNCATED;
-	error->type = find_type(outer->version, bytes[outer->transport]);
+	error->type = icmp_error_type(outer->version, bytes[outer->transport]);
 	return error->type == ICMP_TYPE_COUNT ? OUTCOME_NOT_ERROR : OUTCOME_UNDECIDED;
 }
 

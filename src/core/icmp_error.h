@@ -32,6 +32,7 @@ struct icmp_error {
 	enum icmp_type type;
 };
 
+enum icmp_type icmp_error_type(uint8_t version, uint8_t type);
 uint16_t icmp_error_length_field(const struct icmp_error *error);
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length);
 

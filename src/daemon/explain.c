@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "core/decide.h"
-#include "io/library.h"
 #include "core/stats.h"
+#include "daemon/frame.h"
+#include "io/library.h"
+#include "io/queue.h"
 
 #define PCAP_FUNCTIONS(F)                                                                                    \
 	F(pcap_open_offline)                                                                                 \
@@ -26,8 +28,12 @@ struct pcap_library {
 	PCAP_FUNCTIONS(LIBRARY_POINTER)
 };
 
-#define ETHERNET_HEADER 14
-#define VLAN_TAG	4
+_Static_assert(FRAME_NULL == DLT_NULL && FRAME_ETHERNET == DLT_EN10MB && FRAME_PPP == DLT_PPP &&
+		       FRAME_RAW == DLT_RAW && FRAME_PPP_SERIAL == DLT_PPP_SERIAL &&
+		       FRAME_PPP_ETHER == DLT_PPP_ETHER && FRAME_LOOP == DLT_LOOP &&
+		       FRAME_LINUX_SLL == DLT_LINUX_SLL && FRAME_IPV4 == DLT_IPV4 && FRAME_IPV6 == DLT_IPV6 &&
+		       FRAME_NFLOG == DLT_NFLOG,
+	"link types have libpcap's numbers");
 
 /* A capture that is being read. */
 struct reading {
@@ -36,47 +42,8 @@ struct reading {
 	const struct config_outside *outside;
 	int link;
 	unsigned long number, errors; /* of packets so far; those that are ICMP errors */
+	unsigned long short_captures; /* ICMP errors of which a part is missing */
 };
-
-/* Returns the length of an Ethernet header with its VLAN tags; 0 if no IP packet follows. */
-static size_t ethernet_header(const uint8_t *bytes, size_t length)
-{
-	size_t at = ETHERNET_HEADER;
-	unsigned type;
-
-	for (; at <= length; at += VLAN_TAG) {
-		type = packet_be16(bytes + at - 2);
-		if (type == 0x0800 || type == 0x86dd)
-			return at;
-		if (type != 0x8100 && type != 0x88a8)
-			return 0;
-	}
-	return 0;
-}
-
-/* Returns the bytes before the IP header; -1 for an unknown link type, length or more if no IP follows. */
-static long link_header(int link, const uint8_t *bytes, size_t length)
-{
-	size_t n;
-
-	switch (link) {
-	case DLT_EN10MB:
-		n = ethernet_header(bytes, length);
-		return (long)(n ? n : length);
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-		return 0;
-	case DLT_NULL:
-	case DLT_LOOP:
-		return 4;
-	case DLT_LINUX_SLL:
-		return 16;
-	case DLT_LINUX_SLL2:
-		return 20;
-	}
-	return -1;
-}
 
 static void print_address(FILE *out, struct address address)
 {
@@ -136,26 +103,21 @@ static void print_decision(const struct reading *reading, const struct decision 
 }
 
 /* Decides about a copy of the packet, so that what it was can be told. */
-static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t length, bool whole)
+static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t length)
 {
 	const struct decide_rules rules = {
 		.maps = reading->outside->maps,
 		.lookup = reading->config->lookup,
 		.extensions = reading->config->extensions,
 	};
-	uint8_t copy[UINT16_MAX];
-	struct decision d;
+	uint8_t copy[QUEUE_PACKET_MAX];
+	struct decision d = {.outcome = OUTCOME_OVERSIZE, .length = length};
 
-	if (!whole || length > sizeof(copy)) {
-		fprintf(reading->out, "#%lu was captured in part: nothing can be said of it\n",
-			reading->number);
-		return;
+	if (length <= sizeof(copy)) {
+		memcpy(copy, bytes, length);
+		decide_begin(&d, &rules, copy, length);
+		decide_finish(&d, NULL, copy);
 	}
-	memcpy(copy, bytes, length);
-	decide_begin(&d, &rules, copy, length);
-	decide_finish(&d, NULL, copy);
-	if (d.outcome == OUTCOME_NOT_ERROR)
-		return;
 	reading->errors++;
 	fprintf(reading->out, "#%lu ", reading->number);
 	if (d.sound)
@@ -168,12 +130,17 @@ static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t
 static void take_packet(uint8_t *context, const struct pcap_pkthdr *header, const uint8_t *bytes)
 {
 	struct reading *reading = (void *)context;
-	long begin = link_header(reading->link, bytes, header->caplen);
+	struct frame frame;
 
 	reading->number++;
-	if (begin >= 0 && (uint32_t)begin < header->caplen)
-		explain_packet(reading, bytes + begin, header->caplen - (size_t)begin,
-			header->caplen == header->len);
+	if (!frame_find_error(&frame, reading->link, bytes, header->caplen, header->len))
+		return;
+	if (!frame.short_capture) {
+		explain_packet(reading, bytes + frame.begin, frame.length);
+		return;
+	}
+	reading->short_captures++;
+	fprintf(reading->out, "#%lu was captured short: nothing can be said of it\n", reading->number);
 }
 
 static const struct config_outside *find_outside(const struct config *config, const char *interface)
@@ -189,18 +156,25 @@ static const struct config_outside *find_outside(const struct config *config, co
 static bool explain_all(
 	struct reading *reading, const struct pcap_library *library, pcap_t *pcap, const char *path)
 {
+	const char *name;
+	char number[16];
+
 	reading->link = library->pcap_datalink(pcap);
-	if (link_header(reading->link, (const uint8_t *)"", 0) < 0) {
-		fprintf(stderr,
-			"icmpnatd: %s: captures of link type %s are not read: capture on eth0 or any\n", path,
-			library->pcap_datalink_val_to_name(reading->link));
+	if (!frame_link_is_known(reading->link)) {
+		name = library->pcap_datalink_val_to_name(reading->link);
+		snprintf(number, sizeof(number), "%d", reading->link);
+		fprintf(stderr, "icmpnatd: %s: link type %s is not read, only " FRAME_LINKS "\n", path,
+			name ? name : number);
 		return false;
 	}
 	if (library->pcap_loop(pcap, -1, take_packet, (uint8_t *)reading) == PCAP_ERROR) {
 		fprintf(stderr, "icmpnatd: %s: %s\n", path, library->pcap_geterr(pcap));
 		return false;
 	}
-	fprintf(reading->out, "%lu packets, %lu ICMP errors\n", reading->number, reading->errors);
+	fprintf(reading->out, "%lu packets, %lu ICMP errors", reading->number, reading->errors);
+	if (reading->short_captures)
+		fprintf(reading->out, ", captured short: %lu", reading->short_captures);
+	fputc('\n', reading->out);
 	return true;
 }
 

@@ -3,12 +3,15 @@
 daemon's path in ICMPNATD."""
 
 import os
+import struct
 import subprocess
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import ARP, CookedLinux, Dot1Q, Ether
+from scapy.layers.ppp import PPP, PPPoE
+from scapy.packet import Raw
 from scapy.utils import wrpcap, wrpcapng
 
 DAEMON = os.environ.get("ICMPNATD", "")
@@ -73,20 +76,86 @@ def test_the_interface_chooses_the_maps(explain, tmp_path):
     assert explain(path, "-i", "eth2", status=1) == ['icmpnatd: f: there is no "eth2" in outside']
 
 
-@pytest.mark.parametrize("wrap", [lambda p: p, lambda p: CookedLinux(proto=0x0800) / p], ids=["raw", "any"])
-def test_other_links(explain, tmp_path, wrap):
+def test_what_is_no_error_is_not_counted(explain, tmp_path):
+    """Not even in a frame that its link has padded, or that is not right."""
     path = str(tmp_path / "c")
-    wrpcap(path, [wrap(TO_CLIENT / QUOTE)])
+    padded = [Raw(bytes(Ether(dst="02:00:00:00:00:01") / p).ljust(60, b"\0")) for p in (
+        IP(proto=2) / b"\x16\0\x09\x04\xe0\0\0\x05", IP(proto=88) / b"eigrp", IP(proto=89) / b"ospf", IP() / ICMP(),
+        IP(proto=2, chksum=1) / b"igmp", IP() / ICMP(type=5) / QUOTE, IPv6() / ICMPv6EchoRequest(), ARP())]
+    wrpcap(path, padded, linktype=1)
+    assert explain(path) == ["8 packets, 0 ICMP errors"]
+
+
+def test_padding_is_not_the_packets(explain, tmp_path):
+    path = str(tmp_path / "c")
+    short = IP(src="192.168.42.1", dst="203.0.113.10") / ICMP(type=3, code=3) / IP(
+        src="203.0.113.10", dst="198.51.100.7", proto=255, len=20)
+    wrpcap(path, [bytes(Ether(dst="02:00:00:00:00:01") / p).ljust(size, b"\xa5")
+                  for p, size in ((short, 64), (TO_CLIENT / QUOTE, 100))], linktype=1)
+    assert [line for line in explain(path) if "(" in line] == [
+        "    outer (rewritten): the outer source was made public; the inner packet was already right",
+        "    both (rewritten): the outer source and the inner packet were made public"]
+
+
+def nflog(packet):
+    payload = struct.pack("=HH", 4 + len(packet), 9) + bytes(packet)
+    return b"\x02\0\0\x05" + struct.pack("=HH", 6, 10) + b"p\0\0\0" + payload + bytes(-len(payload) % 4)
+
+
+PPPOE = PPPoE(sessionid=1) / PPP(proto=0x21)
+LINKS = {
+    "ethernet": (1, lambda p: Ether(dst="02:00:00:00:00:01") / p),
+    "vlan": (1, lambda p: Ether(dst="02:00:00:00:00:01") / Dot1Q(vlan=3) / p),
+    "pppoe": (1, lambda p: Ether(dst="02:00:00:00:00:01") / PPPOE / p),
+    "ppp": (9, lambda p: PPP(proto=0x21) / p),
+    "ppp-serial": (50, lambda p: b"\xff\x03" + bytes(PPP(proto=0x21) / p)),
+    "ppp-ether": (51, lambda p: PPPOE / p),
+    "null": (0, lambda p: struct.pack("=I", 2) + bytes(p)),
+    "loop": (108, lambda p: struct.pack("!I", 2) + bytes(p)),
+    "raw": (101, lambda p: p),
+    "ipv4": (228, lambda p: p),
+    "any": (113, lambda p: CookedLinux(proto=0x0800) / p),
+    "any2": (276, lambda p: struct.pack("!HHIHBB8s", 0x0800, 0, 2, 1, 4, 6, b"\2\0\0\0\0\1") + bytes(p)),
+    "nflog": (239, nflog),
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_links(explain, tmp_path, link):
+    path, (number, wrap) = str(tmp_path / "c"), LINKS[link]
+    wrpcap(path, [bytes(wrap(TO_CLIENT / QUOTE))], linktype=number)
     assert explain(path)[1].startswith("    both (rewritten)")
+    assert explain(path)[-1] == "1 packets, 1 ICMP errors"
 
 
-def test_a_packet_captured_in_part_is_said_to_be(explain, tmp_path):
+def test_other_links_are_refused(explain, tmp_path):
     path = str(tmp_path / "c")
-    whole = Ether(dst="02:00:00:00:00:01") / TO_CLIENT / QUOTE
-    cut = Ether(bytes(whole)[:60])
-    cut.wirelen = len(whole)
-    wrpcap(path, [cut])
-    assert explain(path)[0] == "#1 was captured in part: nothing can be said of it"
+    for number, name in ((105, "IEEE802_11"), (5000, "5000")):
+        wrpcap(path, [b"xx"], linktype=number)
+        line, = explain(path, status=1)
+        assert line.startswith(f"icmpnatd: c: link type {name} is not read, only Ethernet, PPP,")
+
+
+def test_a_short_capture_is_said_to_be(explain, tmp_path):
+    """Of an error; of what is none, and where only padding is missing, it does not matter."""
+    path = str(tmp_path / "c")
+    whole, ping = (Ether(dst="02:00:00:00:00:01") / p for p in (TO_CLIENT / QUOTE, IP() / ICMP() / bytes(99)))
+    cut = [(whole, 60, 0), (ping, 60, 0), (whole, len(whole), 9)]
+    packets = []
+    for packet, size, padding in cut:
+        packets.append(Ether(bytes(packet)[:size]))
+        packets[-1].wirelen = len(packet) + padding
+    wrpcap(path, packets)
+    lines = explain(path)
+    assert lines[0] == "#1 was captured short: nothing can be said of it"
+    assert lines[1].startswith("#3 192.168.42.1 > ")
+    assert lines[-1] == "3 packets, 1 ICMP errors, captured short: 1"
+
+
+def test_what_is_too_large_for_the_queue_passes(explain, tmp_path):
+    path = str(tmp_path / "c")
+    wrpcap(path, [Ether(dst="02:00:00:00:00:01") / TO_CLIENT / QUOTE / bytes(2000)])
+    assert explain(path)[1].startswith("    oversize (passed)")
 
 
 @pytest.mark.parametrize("name, text", [("nowhere", "No such file"), ("f", "unknown file format")])
