@@ -390,10 +390,30 @@ static const char *why_inner(const struct error *error)
 	return NULL;
 }
 
+/* Tells whether NPTv6 is needed for the source; in *alone, whether the rules can have it as an element, the
+ * only address of its range. */
+static bool has_npt_source(const struct error *error, bool *alone)
+{
+	const struct addrmap *table = &outside->maps[ADDRMAP_OUTER];
+	const struct address a = error->version == 4 ? address_from_v4(error->bytes + 12)
+						     : address_from_v6(error->bytes + 8);
+	const uint32_t map = addrmap_find(table, a);
+	struct address before = a, behind = a;
+
+	if (map == ADDRMAP_NONE || !(config->entries[map].parts & ADDRMAP_NPT))
+		return false;
+	before.hi -= before.lo-- == 0;
+	behind.hi += ++behind.lo == 0;
+	*alone = addrmap_find(table, before) != map && addrmap_find(table, behind) != map &&
+		 !address_equal(addrmap_apply(&config->entries[map], a), a);
+	return true;
+}
+
 /* Tells why the rules must leave an error to the daemon; NULL: the kernel must do what is to be done. */
 static const char *why_read(const struct error *error)
 {
 	const char *why = why_inner(error);
+	bool alone;
 
 	if (config->lookup == LOOKUP_ALWAYS)
 		return "always";
@@ -401,6 +421,8 @@ static const char *why_read(const struct error *error)
 		return "extension";
 	if (strips() && error->length > (error->version == 4 ? 160 : 180))
 		return "long";
+	if (has_npt_source(error, &alone) && !alone)
+		return "npt";
 	return why ? why : why_quote(error);
 }
 
@@ -413,6 +435,7 @@ static bool are_many_prefixes(int version)
 	for (size_t i = 0; i < table->n_ranges; i++)
 		n += table->ranges[i].map != ADDRMAP_NONE &&
 		     config->entries[table->ranges[i].map].public.length < 128 &&
+		     !(config->entries[table->ranges[i].map].parts & ADDRMAP_NPT) &&
 		     address_is_v4(table->ranges[i].first) == (version == 4);
 	return n > PREFIXES_MAX;
 }
@@ -448,15 +471,16 @@ static const char *kind_of(const struct error *error, const struct decision *d, 
 #undef OUTCOME
 	};
 	const char *read = why_read(error);
+	bool alone;
 
-	*why = error->special;
+	*why = has_npt_source(error, &alone) ? "npt-alone" : error->special;
 	if (is_for_a_peer(error))
 		return "peer";
 	if (!has_rules(error->version))
 		return "no-rules";
 	if (!read && d->outcome == OUTCOME_OUTER && config->kernel == CONFIG_KERNEL_NEVER)
 		read = "never";
-	*why = read ? read : error->special;
+	*why = read ? read : *why;
 	if (!read && d->outcome == OUTCOME_OUTER && are_many_prefixes(error->version))
 		return "may";
 	return read ? "read" : names[d->outcome];

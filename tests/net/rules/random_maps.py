@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Configurations at random, each of them good: hosts, prefixes one to one, many to one and to pools, nested in each
-other, for one interface or any, for one part or both, and exceptions. What is public never has a map of its own that
-changes it, for that would be refused."""
+"""Configurations at random, each of them good: hosts, prefixes one to one, by NPTv6, many to one and to pools,
+nested in each other, for one interface or any, for one part or both, and exceptions. What is public never has a map of
+its own that changes it, for that would be refused."""
 
 import ipaddress
 
@@ -34,7 +34,7 @@ class RandomMaps:
     def _lines(self):
         """Mostly a few maps of each kind; now and then many of one kind, or of one family only."""
         pick = self._number % 12
-        kinds = [self._host, self._prefix, self._prefix, self._many, self._pool, self._exception]
+        kinds = [self._host, self._prefix, self._prefix, self._many, self._pool, self._npt, self._exception]
         count = self._random.randrange(1, 40)
         if pick == 0:
             kinds, count = [self._prefix, self._pool], 300
@@ -45,6 +45,9 @@ class RandomMaps:
             yield from self._map(self._random.choice(versions), self._random.choice(kinds))
         if pick in (2, 10):
             yield from self._everything(self._random.choice(versions))
+        if pick == 11:
+            for _ in range(20):
+                yield from self._alone()
 
     def _map(self, version, kind):
         """A line, or none if there is one for the same prefix and interface already."""
@@ -90,6 +93,20 @@ class RandomMaps:
     def _pool(self, version, block):
         length = self._random.randint(block.prefixlen, block.max_prefixlen)
         return block, self._public(version, length), self._random.choice(["", " part outer"])
+
+    def _npt(self, version, block):
+        private, public, part = self._prefix(version, block)
+        return private, public, part + " npt" * (version == 6 and block.prefixlen <= 64)
+
+    def _alone(self):
+        """NPTv6 with exceptions around a single address."""
+        block = self._within(ipaddress.ip_network(PRIVATE[6][0]), 64)
+        if (block, "") not in self._taken:
+            self._taken.add((block, ""))
+            first, third = (f"{block.network_address + number}" for number in (0, 2))
+            yield f"{block} {self._public(6, 64)} npt"
+            yield f"{first} {first}"
+            yield f"{third}/127 {third}/127"
 
     def _exception(self, version, block):
         return block, block, self._random.choice(PARTS)

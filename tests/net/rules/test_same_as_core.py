@@ -33,7 +33,7 @@ NOT_SEEN = "peer", "no-rules"
 BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer"}
 COUNTERS = "untouched", "outer", "leaked-outer", "copied"
 READ = ("always", "extension", "long", "inner-mapped", "inner-private", "v4-mapped", "options", "headers", "error",
-        "never")
+        "never", "npt")
 SPECIAL = "outer-options", "zero-before", "zero-after"
 
 
@@ -215,6 +215,7 @@ def assert_often(occurred, done):
     least.update({("read", version): done // 10 for version in (4, 6)})
     least.update({("read", why): done // 500 for why in READ})
     least.update({(kind, special): done // 1000 for kind in ("outer", "already-right") for special in SPECIAL})
+    least["outer", "npt-alone"] = done // 5000
     least.update({("may", by): done // 2000 for by in ("outer", "copied")})
     least.update({kind: done // 100 for kind in NOT_SEEN})
     assert {key: (occurred[key], n) for key, n in least.items() if occurred[key] < n} == {}
