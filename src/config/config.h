@@ -19,6 +19,8 @@
 #define CONFIG_WORKERS_MAX 64
 #define CONFIG_PATH_MAX	   108 /* a unix socket's path, with its NUL */
 
+#define CONFIG_AUDIT_NUMBERS CONFIG_WORKERS_MAX /* by which the queues of an audit are higher */
+
 /* Which program loads the rules that bring packets to the daemon. */
 enum config_rules {
 	CONFIG_RULES_AUTO, /* the daemon, where the kernel can */
@@ -31,7 +33,7 @@ enum config_rules {
 enum config_kernel { CONFIG_KERNEL_NEVER, CONFIG_KERNEL_AUTO, CONFIG_KERNEL_HEEDS_POLICIES };
 
 struct config_queue {
-	uint16_t number;     /* of the first worker's queue; the others follow */
+	uint16_t number;     /* of the first worker's queue, in this mode; the others follow */
 	uint16_t workers;    /* 1 to CONFIG_WORKERS_MAX */
 	uint32_t length;     /* packets that the kernel parks for each queue */
 	bool overload_pass;  /* a packet that finds the queue full leaves as it is; else it is dropped */
@@ -58,6 +60,7 @@ struct config {
 	size_t n_entries;
 	struct addrmap_range *ranges; /* the memory of all tables, once each */
 	struct addrmap_index index;   /* of all tables */
+	bool audit;		      /* decide and count, and change nothing on the wire */
 	struct config_queue queue;
 	struct config_control control;
 	enum decide_lookup lookup;

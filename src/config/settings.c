@@ -39,6 +39,7 @@ static const struct setting settings[] = {
 	{"", "outside", LIST, .read = read_outside},
 	{"", "maps", LIST, .read = config_maps_read},
 	{"", "maps_file", LIST, .read = config_maps_file_read},
+	{"", "mode", CHOICE, FIELD(audit), .choices = {"live", "audit"}, .number = 0, RESTART("mode")},
 	{"queue", "number", INTEGER, FIELD(queue.number), .min = 0, .max = 65535, .number = 0, RESTART("queue.number")},
 	{"queue", "workers", INTEGER, FIELD(queue.workers), .min = 1, .max = 64, .number = 1, RESTART("queue.workers")},
 	{"queue", "length", INTEGER, FIELD(queue.length), .min = 1, .max = 262144, .number = 8192, RESTART("queue.length")},
@@ -218,6 +219,25 @@ static void check_last_queue(const struct config_loader *loader)
 			queue->workers, queue->number, last, UINT16_MAX);
 }
 
+/* In audit, gives the queues other numbers, so that the rules of one mode never meet a daemon of the other,
+ * which would drop the only copy of an error, or let an error go twice. Nothing that finds a queue full
+ * leaves: it has left already. */
+static void apply_mode(const struct config_loader *loader)
+{
+	struct config_queue *queue = &loader->config->queue;
+	const unsigned last = queue->number + CONFIG_AUDIT_NUMBERS + queue->workers - 1u;
+
+	if (!loader->config->audit)
+		return;
+	if (last > UINT16_MAX)
+		config_tree_complain(loader, config_lookup(&loader->tree, "queue.number"),
+			" is %u: an audit has its queues %d numbers further on, and the last one would be "
+			"%u, expected at most %u",
+			queue->number, CONFIG_AUDIT_NUMBERS, last, UINT16_MAX);
+	queue->number = (uint16_t)(queue->number + CONFIG_AUDIT_NUMBERS);
+	queue->overload_pass = false;
+}
+
 static void read_settings(struct config_loader *loader)
 {
 	for (const struct setting *s = settings; s < settings_end; s++) {
@@ -229,6 +249,7 @@ static void read_settings(struct config_loader *loader)
 			read_one_setting(loader, s, found);
 	}
 	check_last_queue(loader);
+	apply_mode(loader);
 	if (!config_lookup(&loader->tree, "outside"))
 		config_complain(loader->errors, (struct config_place){.name = loader->config->files[0]},
 			"outside is missing: expected the interfaces that lead outside, "

@@ -67,6 +67,7 @@ static bool answer_status(struct daemon *daemon, struct control_request *request
 	if (daemon->workers.n > 1)
 		fprintf(out, "-%u", queue->number + daemon->workers.n - 1);
 	fputc('\n', out);
+	fprintf(out, "mode\t%s\n", config->audit ? "audit" : "live");
 	fprintf(out, "rules\t%s\n", own_rules_are_held(&daemon->own_rules) ? "own" : "external");
 	for (size_t i = 0; i < config->n_outside; i++)
 		fprintf(out, "outside\t%s\t%s\n", config->outside[i].name,

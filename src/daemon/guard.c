@@ -157,15 +157,24 @@ static void be_strict(struct guard *guard)
 	guard->patience = PATIENCE;
 }
 
+/* Keeps a descriptor if its name is that of a queue. */
+static bool take_queue(struct guard *guard, const char *name, int fd)
+{
+	struct queue_gate gate;
+
+	if (!handover_is_queue(name, &gate) || guard->n_queues == CONFIG_WORKERS_MAX)
+		return false;
+	if (queue_gate_borrow(&gate, fd))
+		guard->queues[guard->n_queues++].gate = gate;
+	return true;
+}
+
 /* Keeps a descriptor that the daemon gives; its name says what it is. */
 static void take_descriptor(struct guard *guard, const char *name, int fd)
 {
-	unsigned number;
-
-	if (handover_is_queue(name, &number) && guard->n_queues < CONFIG_WORKERS_MAX)
-		guard->n_queues +=
-			queue_gate_borrow(&guard->queues[guard->n_queues].gate, (uint16_t)number, fd);
-	else if (strcmp(name, "counters") == 0)
+	if (take_queue(guard, name, fd))
+		return;
+	if (strcmp(name, "counters") == 0)
 		guard->counters = fd;
 	else if (strcmp(name, "nftables") == 0)
 		guard->nftables = fd;

@@ -32,6 +32,7 @@ static const struct handover_kind {
 	{"control", false, false},
 	{"counters", false, true},
 	{"queue-", true, true},
+	{"spare-", true, true}, /* a queue, of which nothing may leave */
 	{"nftables", true, true},
 	{"state", true, false},
 };
@@ -48,10 +49,17 @@ static const struct handover_kind *find_kind(const char *name)
 	return NULL;
 }
 
-/* Tells whether a name is that of a queue ("queue-3"), and puts its number into *number. */
-bool handover_is_queue(const char *name, unsigned *number)
+/* Writes the name of a queue: "queue-3", or "spare-67" in an audit. */
+void handover_name_queue(char name[GUARD_NAME_MAX], const struct queue_gate *gate)
 {
-	return sscanf(name, "queue-%u", number) == 1;
+	snprintf(name, GUARD_NAME_MAX, "%s-%u", gate->spare ? "spare" : "queue", gate->number);
+}
+
+/* Tells whether a name is that of a queue, and makes a gate of what it says, for queue_gate_borrow(). */
+bool handover_is_queue(const char *name, struct queue_gate *gate)
+{
+	*gate = (struct queue_gate){.spare = strncmp(name, "spare", 5) == 0};
+	return sscanf(name, gate->spare ? "spare-%hu" : "queue-%hu", &gate->number) == 1;
 }
 
 static void set_cloexec(int fd, bool on)
@@ -139,10 +147,10 @@ int handover_take(struct handover *handover, const char *name)
  * handover_take(); NULL if there is none. */
 const char *handover_next_queue(const struct handover *handover)
 {
-	unsigned number;
+	struct queue_gate gate;
 
 	for (unsigned i = 0; i < handover->n; i++)
-		if (is_offered(&handover->items[i]) && handover_is_queue(handover->items[i].name, &number))
+		if (is_offered(&handover->items[i]) && handover_is_queue(handover->items[i].name, &gate))
 			return handover->items[i].name;
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "daemon/guard_client.h"
+#include "io/queue_gate.h"
 
 #define HANDOVER_MAX                                                                                         \
 	256 /* all that a service manager keeps (FileDescriptorStoreMax=), and a queue for each worker */
@@ -29,7 +30,8 @@ struct handover {
 };
 
 void handover_init(struct handover *handover);
-bool handover_is_queue(const char *name, unsigned *number);
+bool handover_is_queue(const char *name, struct queue_gate *gate);
+void handover_name_queue(char name[GUARD_NAME_MAX], const struct queue_gate *gate);
 int handover_take(struct handover *handover, const char *name);
 const char *handover_next_queue(const struct handover *handover);
 bool handover_keep(struct handover *handover, const char *name, int fd);

@@ -130,13 +130,27 @@ static int explain(const struct options *options, const struct config *config)
 #endif
 }
 
+static int print_capture_rules(const struct options *options, const struct config *config)
+{
+	if (rules_can(options->format, config)) {
+		rules_print(stdout, config, options->format);
+		return EXIT_SUCCESS;
+	}
+	fprintf(stderr,
+		"%s: mode is \"audit\": rules of the kind \"%s\" queue the errors themselves, which could "
+		"not "
+		"go on: choose a kind that copies, or mode = \"live\"\n",
+		options->path, rules_kinds[options->format].name);
+	return EXIT_FAILURE;
+}
+
 /* What is done with a good configuration without running the daemon. */
 static int answer(const struct options *options, struct config *config)
 {
 	int status = EXIT_SUCCESS, written;
 
 	if (options->print_rules)
-		rules_print(stdout, config, options->format);
+		status = print_capture_rules(options, config);
 	else if (options->pcap)
 		status = explain(options, config);
 	else

@@ -60,12 +60,13 @@ static bool adopt_queue(struct worker *worker, int socket, const struct queue_op
 	return true;
 }
 
-/* Ends a queue that no worker is going to serve; what waits there leaves as the kernel made it. */
-static void end_queue(unsigned number, int socket, int counters)
+/* Ends a queue that no worker is going to serve; what waits there leaves as the kernel made it, unless it is
+ * spare. */
+static void end_queue(const char *name, int socket, int counters)
 {
 	struct queue_gate gate;
 
-	if (!queue_gate_borrow(&gate, (uint16_t)number, socket)) {
+	if (!handover_is_queue(name, &gate) || !queue_gate_borrow(&gate, socket)) {
 		close(socket);
 		return;
 	}
@@ -85,7 +86,7 @@ static bool open_queue(struct worker *worker, struct handover *handover, const c
 		return adopt_queue(worker, inherited, options, counters);
 	if (inherited >= 0) {
 		handover_forget(handover, name, inherited);
-		end_queue(options->number, inherited, counters);
+		end_queue(name, inherited, counters);
 	}
 	return queue_open(&worker->queue, options, &worker->stats) == 0;
 }
@@ -105,10 +106,11 @@ static bool open_worker(
 	const struct queue_options options = {.number = (uint16_t)(config->queue.number + worker->number),
 		.length = config->queue.length,
 		.overload_pass = config->queue.overload_pass,
+		.spare = config->audit,
 		.attach_flows = config->lookup != LOOKUP_NEVER};
 	char name[GUARD_NAME_MAX];
 
-	snprintf(name, sizeof(name), "queue-%u", options.number);
+	handover_name_queue(name, &(struct queue_gate){.number = options.number, .spare = options.spare});
 	if (!open_flows(worker, config->lookup))
 		return false;
 	if (!open_queue(worker, handover, name, &options, counters)) {
@@ -136,13 +138,11 @@ bool queues_open(struct workers *workers, struct handover *handover, int counter
 void queues_end_rest(struct handover *handover, int counters)
 {
 	const char *name;
-	unsigned number = 0;
 
 	while ((name = handover_next_queue(handover))) {
 		const int socket = handover_take(handover, name);
 
 		handover_forget(handover, name, socket);
-		handover_is_queue(name, &number);
-		end_queue(number, socket, counters);
+		end_queue(name, socket, counters);
 	}
 }

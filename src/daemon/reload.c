@@ -14,8 +14,8 @@ void reload_notify_ready(const struct workers *workers)
 {
 	const struct config *config = workers_config(workers);
 
-	notify_send("READY=1\nSTATUS=queue %u, workers: %u, maps: %zu", config->queue.number, workers->n,
-		config->n_entries);
+	notify_send("READY=1\nSTATUS=%squeue %u, workers: %u, maps: %zu", config->audit ? "audit, " : "",
+		config->queue.number, workers->n, config->n_entries);
 }
 
 /* Loads the rules for another configuration: they hold the outside interfaces and the maps. False, with the

@@ -220,6 +220,8 @@ static bool serve(struct daemon *daemon)
 	settle(daemon);
 	log_info("%s on queue %u, workers: %u, maps: %zu", daemon->handover.upgraded ? "upgraded" : "started",
 		policy->config->queue.number, daemon->workers.n, policy->config->n_entries);
+	if (policy->config->audit)
+		log_info("mode is \"audit\": nothing is changed on the wire");
 	policy_log_missing(policy);
 	reload_notify_ready(&daemon->workers);
 	good = daemon_loop(daemon);

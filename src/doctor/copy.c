@@ -99,6 +99,8 @@ static enum trial try_kind(struct doctor *doctor, size_t kind, const char *prese
 	char *text, *said = NULL;
 	bool same;
 
+	if (!rules_can((enum rules_format)kind, doctor->config))
+		return TRIAL_REFUSED;
 	if (!load_kind(doctor->config, kind, &said)) {
 		if (*complaint)
 			free(said);
@@ -166,9 +168,10 @@ void check_rules(struct doctor *doctor)
 	if (!present)
 		return;
 	rules_heed_policies(doctor->config); /* of which the twin has none */
-	one = *doctor->config;
 	twin_enter(&doctor->twin);
 	try_kinds(doctor, present, &same, &best, &complaint);
+	doctor->config->audit = false; /* the twin shows what would be */
+	one = *doctor->config;
 	used = same < N_KINDS ? same : best;
 	say_rules(doctor, same, best, *present, complaint);
 	one.queue.workers = 1;

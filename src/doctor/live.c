@@ -25,6 +25,17 @@ static bool same_file(const char *a, const char *b)
 	       file_a.st_ino == file_b.st_ino;
 }
 
+/* Says that it is an audit, and what ends it. */
+static void say_audit(struct doctor *doctor)
+{
+	char mend[DOCTOR_MEND_MAX];
+
+	snprintf(mend, sizeof(mend), "editor %s # mode = \"live\"; then systemctl restart icmpnatd",
+		doctor->path);
+	doctor_say(doctor, DOCTOR_NOTE, mend,
+		"the mode is \"audit\": nothing is changed on the wire, and what follows says what would be");
+}
+
 /* Says whether a daemon answers, and with which configuration file it runs. */
 void check_daemon(struct doctor *doctor)
 {
@@ -35,6 +46,8 @@ void check_daemon(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", doctor->running,
 			doctor->path);
 	}
+	if (doctor->config->audit)
+		say_audit(doctor);
 	if (doctor->runs)
 		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", doctor->socket);
 	else

@@ -127,7 +127,9 @@ static void finish_packet(struct worker *worker, const struct batch *batch, unsi
 	const struct decision *d = &batch->decisions[i];
 
 	count(worker, batch->hits, d);
-	if (d->modified) {
+	if (worker->queue.gate.spare) {
+		queue_drop(&worker->queue, packet);
+	} else if (d->modified) {
 		packet->length = (uint32_t)d->length;
 		queue_rewrite(&worker->queue, packet);
 	} else if (outcome_fate(d->outcome) == FATE_MALFORMED &&

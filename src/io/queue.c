@@ -137,7 +137,7 @@ static void count_packets(struct queue *queue, unsigned first)
 		return;
 	if (!queue->numbered) {
 		queue_number(queue, queue->packets[first].id - 1, queue->packets[first].id - 1);
-		queue_gate_accept_up_to(&queue->gate, queue->last_id);
+		queue_gate_let_go_up_to(&queue->gate, queue->last_id);
 	}
 	last = queue->packets[queue->n_packets - 1].id;
 	stats_add(queue->stats, STATS_QUEUE_RECEIVED, received);
@@ -322,6 +322,7 @@ static int set_up_socket(struct queue *queue, const struct queue_options *option
 
 	queue->gate.length = options->length < room ? options->length : room;
 	queue->gate.overload_pass = options->overload_pass;
+	queue->gate.spare = options->spare;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	return setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one));
 }

@@ -30,6 +30,7 @@ struct queue_options {
 	uint16_t number;
 	uint32_t length;    /* packets that the kernel may park */
 	bool overload_pass; /* a full queue passes packets instead of dropping them */
+	bool spare;	    /* packets are copies of errors that have left */
 	bool attach_flows;  /* ask for conntrack entries, where the kernel has them to give */
 };
 

@@ -64,11 +64,11 @@ static void set_limit(const struct queue_gate *gate, uint32_t length, bool pass,
 }
 
 /* Lets no packet enter the queue any more: a length of 0 is always exceeded, and
- * what exceeds it passes as it is, as it will when the queue is closed. When
+ * what exceeds it passes as it is (what is spare is dropped), as it will when the queue is closed. When
  * this returns, the socket has all packets that will ever come. */
 void queue_gate_retire(const struct queue_gate *gate)
 {
-	set_limit(gate, 0, true, NLM_F_ACK);
+	set_limit(gate, 0, !gate->spare, NLM_F_ACK);
 }
 
 /* Lets packets enter the queue again, after queue_gate_retire(). */
@@ -77,13 +77,13 @@ void queue_gate_resume(const struct queue_gate *gate)
 	set_limit(gate, gate->length, gate->overload_pass, 0);
 }
 
-/* Lets every packet up to an id (host order) leave as the kernel made it. */
-void queue_gate_accept_up_to(const struct queue_gate *gate, uint32_t id)
+/* Lets every packet up to an id (host order) leave as the kernel made it; what is spare is dropped. */
+void queue_gate_let_go_up_to(const struct queue_gate *gate, uint32_t id)
 {
 	char buffer[QUEUE_GATE_MESSAGE];
 	struct nlmsghdr *message = queue_gate_message(gate, buffer, NFQNL_MSG_VERDICT_BATCH, 0);
 
-	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
+	nfq_nlmsg_verdict_put(message, (int)id, gate->spare ? NF_DROP : NF_ACCEPT);
 	netlink_send(gate->socket, message, message->nlmsg_len);
 }
 
@@ -96,15 +96,15 @@ void queue_gate_let_go(const struct queue_gate *gate, int counters)
 	struct queue_counters c;
 
 	if (!queue_counters_read(counters, gate->number, &c)) {
-		queue_gate_accept_up_to(gate, INT32_MAX);
-		queue_gate_accept_up_to(gate, UINT32_MAX);
+		queue_gate_let_go_up_to(gate, INT32_MAX);
+		queue_gate_let_go_up_to(gate, UINT32_MAX);
 		return;
 	}
 	for (uint32_t left = c.waiting; left > 0; left -= left < AT_ONCE ? left : AT_ONCE) {
-		queue_gate_accept_up_to(gate, c.id_sequence - left);
+		queue_gate_let_go_up_to(gate, c.id_sequence - left);
 		nanosleep(&pause, NULL);
 	}
-	queue_gate_accept_up_to(gate, c.id_sequence);
+	queue_gate_let_go_up_to(gate, c.id_sequence);
 }
 
 /* Tells whether the socket of a queue belongs to the network namespace of this process.
@@ -122,11 +122,12 @@ bool queue_gate_is_here(int fd)
 	return !known || its == ours;
 }
 
-/* Makes a gate of a queue's socket that another process has opened, fit for queue_gate_retire()
- * and queue_gate_let_go(). fd belongs to the gate then. False if there is no memory. */
-bool queue_gate_borrow(struct queue_gate *gate, uint16_t number, int fd)
+/* Opens a gate, of which the number and what its packets are is known, by the socket that another process
+ * has opened: fit for queue_gate_retire() and queue_gate_let_go(). fd belongs to the gate then. False if
+ * there is no memory. */
+bool queue_gate_borrow(struct queue_gate *gate, int fd)
 {
-	*gate = (struct queue_gate){.number = number, .socket = mnl_socket_fdopen(fd)};
+	gate->socket = mnl_socket_fdopen(fd);
 	return gate->socket;
 }
 

@@ -19,10 +19,11 @@ struct queue_gate {
 	uint16_t number;
 	uint32_t length;	   /* packets that the kernel may park */
 	bool overload_pass;	   /* a full queue passes packets instead of dropping them */
+	bool spare;		   /* its packets are copies of errors that have left: none may leave */
 	struct mnl_socket *socket; /* NULL: none is open */
 };
 
-bool queue_gate_borrow(struct queue_gate *gate, uint16_t number, int fd);
+bool queue_gate_borrow(struct queue_gate *gate, int fd);
 int queue_gate_descriptor(const struct queue_gate *gate);
 bool queue_gate_is_here(int fd);
 void queue_gate_wake(const struct queue_gate *gate);
@@ -34,6 +35,6 @@ void queue_gate_close(struct queue_gate *gate);
 /* For io/queue.c, which sends more than these. */
 struct nlmsghdr *queue_gate_message(const struct queue_gate *gate, char *buffer, int type, uint32_t sequence);
 void queue_gate_put_flag(struct nlmsghdr *message, uint32_t flag, bool on);
-void queue_gate_accept_up_to(const struct queue_gate *gate, uint32_t id);
+void queue_gate_let_go_up_to(const struct queue_gate *gate, uint32_t id);
 
 #endif

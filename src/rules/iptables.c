@@ -75,21 +75,24 @@ static void print_queue(FILE *out, const struct config *config, const struct rul
 	for (const char *type = family->types; *type; type = next_item(type)) {
 		print_match(out, family, outside, type, test);
 		if (first == last)
-			fprintf(out, "NFQUEUE --queue-num %u --queue-bypass\n", first);
+			fprintf(out, "NFQUEUE --queue-num %u", first);
 		else
-			fprintf(out, "NFQUEUE --queue-balance %u:%u --queue-cpu-fanout --queue-bypass\n",
-				first, last);
+			fprintf(out, "NFQUEUE --queue-balance %u:%u --queue-cpu-fanout", first, last);
+		fputs(config->audit ? "\n" : " --queue-bypass\n", out);
 	}
 }
 
 /* Prints the rules that copy what leaves by one interface and passes a test. TEE sends the copy where a
  * packet to its gateway would go. For an address that only the default route leads to, that is the next hop
- * of the moment. */
-static void print_tee(FILE *out, const struct rules_family *family, const char *outside, const char *test)
+ * of the moment. In audit, the error itself goes on. */
+static void print_tee(FILE *out, const struct config *config, const struct rules_family *family,
+	const char *outside, const char *test)
 {
 	for (const char *type = family->types; *type; type = next_item(type)) {
 		print_match(out, family, outside, type, test);
 		fprintf(out, "TEE --gateway %s --oif %s\n", family->far, outside);
+		if (config->audit)
+			continue;
 		print_match(out, family, outside, type, test);
 		fputs("DROP\n", out);
 	}
@@ -118,7 +121,7 @@ static void print_copies(FILE *out, const struct config *config, const struct ru
 	struct span span;
 
 	if (copies_all(config, family, outside)) {
-		print_tee(out, family, outside->name, IS_ERROR);
+		print_tee(out, config, family, outside->name, IS_ERROR);
 		return;
 	}
 	span_union_begin(&walk, &outside->maps[ADDRMAP_OUTER], family);
@@ -126,12 +129,12 @@ static void print_copies(FILE *out, const struct config *config, const struct ru
 		config_prefix_text((struct prefix){span.first, 128}, first);
 		config_prefix_text((struct prefix){span.last, 128}, last);
 		snprintf(test, sizeof(test), IS_ERROR " -m iprange --src-range %s-%s", first, last);
-		print_tee(out, family, outside->name, test);
+		print_tee(out, config, family, outside->name, test);
 	}
 }
 
 /* Prints the shell commands that print the rules for what leaves by one interface: to copy it if the copy has
- * a way, else to queue the errors themselves that belong to no flow. */
+ * a way, else to queue the errors themselves that belong to no flow; in audit, nothing then. */
 static void print_copy(FILE *out, const struct config *config, const struct rules_family *family,
 	const struct config_outside *outside)
 {
@@ -139,10 +142,11 @@ static void print_copy(FILE *out, const struct config *config, const struct rule
 	print_copies(out, config, family, outside);
 	fprintf(out,
 		"END\n"
-		"else echo 'icmpnatd: no IPv%d router by way of %s: errors about flows leave as they are' "
+		"else echo 'icmpnatd: no IPv%d router by way of %s: errors%s leave as they are' "
 		">&2\ncat <<'END'\n",
-		family->version, outside->name);
-	print_queue(out, config, family, outside->name, "-m conntrack --ctstate INVALID,UNTRACKED");
+		family->version, outside->name, config->audit ? ", which are not seen," : " about flows");
+	if (!config->audit)
+		print_queue(out, config, family, outside->name, "-m conntrack --ctstate INVALID,UNTRACKED");
 	fputs("END\nfi\n", out);
 }
 

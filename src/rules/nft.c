@@ -30,24 +30,33 @@ static void print_nft_match(const struct nft_error *error)
  * a pointer. */
 static const struct {
 	const char *set, *missing, *clear;
+	const char *restore; /* of an error that has been copied, and goes on */
+	const char *drop;    /* of a copy that no rule has queued */
 } mark[] = {
 	{"ip frag-off set ip frag-off | 0x8000", "ip frag-off & 0x8000 == 0",
-		"ip frag-off set ip frag-off & 0x3fff" /* and the bit that dup sets: don't fragment */},
-	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0"},
+		"ip frag-off set ip frag-off & 0x3fff" /* and the bit that dup sets: don't fragment */,
+		"ip frag-off set ip frag-off & 0x7fff goto checksum",
+		"ip protocol icmp ip frag-off & 0x8000 != 0 drop"},
+	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0", "@th,40,8 set 0 accept",
+		"meta l4proto ipv6-icmp icmpv6 type < 128 @th,40,8 0x80 drop"},
 };
 
 /* Prints the chain that replaces an error by a copy, which goes to the router to which the error would have
  * gone, so that it needs no route of its own. Without a router, in IPv6, the route of the error may be one
  * for its source alone; links without neighbours (ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _IP6GRE,
- * _NONE) take any other, and each has one for all nodes. */
-static void print_copy_chain(FILE *out, const struct rules_family *family)
+ * _NONE) take any other, and each has one for all nodes. In audit, the error itself goes on. */
+static void print_copy_chain(FILE *out, const struct rules_family *family, bool audit)
 {
+	const bool v6 = family->version == 6;
+	const char *then = audit ? mark[v6].restore : "drop";
+
 	fputs("\tchain copy {\n", out);
-	if (family->version == 6)
-		fputs("\t\tmeta oiftype { 512, 768, 769, 776, 778, 823, 65534 } dup to ff02::1 device oif "
-		      "drop\n",
-			out);
-	fputs("\t\tdup to rt nexthop device oif drop\n\t}\n", out);
+	if (v6)
+		fprintf(out,
+			"\t\tmeta oiftype { 512, 768, 769, 776, 778, 823, 65534 } dup to ff02::1 device oif "
+			"%s\n",
+			then);
+	fprintf(out, "\t\tdup to rt nexthop device oif %s\n\t}\n", then);
 }
 
 /* Prints the chain for errors that must be read: a copy takes the place of each. Without copies, they were
@@ -94,7 +103,7 @@ static void print_postrouting(
 		"\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
 		family->version == 4 ? "ip" : family->icmp, family->version == 4 ? "ip" : family->icmp);
 	if (copies)
-		print_copy_chain(out, family);
+		print_copy_chain(out, family, config->audit);
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const struct nft_error error = error_of(out, config, family, i);
 
@@ -122,13 +131,14 @@ static void print_postrouting(
 static void print_queue_rule(const struct nft_error *error, const char *test, bool queues)
 {
 	const unsigned first = error->config->queue.number, last = first + error->config->queue.workers - 1;
+	const bool audit = error->config->audit; /* then nothing passes by the queue */
 	char name[NFT_NAME_MAX];
 
 	fprintf(error->out, "\t\t%scounter name \"%s\"", test, nft_name(name, "queued", error->outside));
 	if (queues && first == last)
-		fprintf(error->out, " queue flags bypass to %u", first);
+		fprintf(error->out, " queue %sto %u", audit ? "" : "flags bypass ", first);
 	else if (queues)
-		fprintf(error->out, " queue flags bypass,fanout to %u-%u", first, last);
+		fprintf(error->out, " queue flags %sfanout to %u-%u", audit ? "" : "bypass,", first, last);
 	fputc('\n', error->out);
 }
 
@@ -186,6 +196,8 @@ static void print_output(FILE *out, const struct config *config, const struct ru
 		print_nft_match(&error);
 		fprintf(out, "goto %s\n", nft_name(name, kind->copies ? "queue" : "direct", error.outside));
 	}
+	if (config->audit) /* while an interface is taken out of the rules, for instance */
+		fprintf(out, "\t\t%s\n", mark[family->version == 6].drop);
 	fputs("\t}\n", out);
 }
 

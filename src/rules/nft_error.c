@@ -296,12 +296,28 @@ static void print_prefixes(const struct nft_error *error)
 	}
 }
 
-/* Ends a rule about some sources, for which nothing is done: they are counted. */
+/* Ends a rule about some sources, which are counted, and left as they are. */
 static void print_counted(const struct nft_error *error, const char *counter)
 {
 	char name[NFT_NAME_MAX];
 
 	fprintf(error->out, " } counter name \"%s\" accept\n", nft_name(name, counter, error->outside));
+}
+
+/* Prints the rule for sources that the kernel would make public, in audit. */
+static void print_changes(const struct nft_error *error)
+{
+	struct source_walk walk = {.rules = 0};
+	bool any = false;
+
+	while (next_source(&walk, error)) {
+		if (walk.by == BY_DAEMON)
+			continue;
+		print_source_span(error, &walk.span, !any);
+		any = true;
+	}
+	if (any)
+		print_counted(error, "outer");
 }
 
 /* Prints the rules for sources without a map: public ones, and private ones. */
@@ -334,8 +350,12 @@ void nft_print_source(const struct nft_error *error, const char *read)
 	if (is_blind(error))
 		return;
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "source", error->outside));
-	print_elements(error);
-	print_prefixes(error);
+	if (error->config->audit) {
+		print_changes(error);
+	} else {
+		print_elements(error);
+		print_prefixes(error);
+	}
 	print_unmapped(error);
 	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }

@@ -35,6 +35,10 @@ static const char policies[] =
 	"# There are IPsec policies: the kernel changes no source in place, which would pass them by; load\n"
 	"# the rules again when there are none.\n";
 
+static const char audit[] =
+	"# mode = \"audit\": errors are counted, and leave as the kernel makes them. A copy of what must be\n"
+	"# read goes to the daemon, and no further.\n";
+
 /* Prints what people read first: how to load the rules, and what to mind. */
 static void print_header(
 	FILE *out, const struct config *config, const struct rules_kind *kind, bool heeds_policies)
@@ -45,6 +49,8 @@ static void print_header(
 		"# Capture rules of icmpnatd for %s; load with: icmpnatd --print-rules%s%s | %s\n"
 		"# Loading them again replaces them; no other table is touched.\n",
 		config->files[0], is_default ? "" : "=", is_default ? "" : kind->name, kind->loader);
+	if (config->audit)
+		fputs(audit, out);
 	if (heeds_policies)
 		fputs(policies, out);
 	if (kind->copies)
@@ -53,19 +59,20 @@ static void print_header(
 		fputs(loss, out);
 }
 
-/* Prints a script for sh, with nft's within it. */
+/* Prints a script for sh, with nft's within it: what queues comes before what copies, for in audit no copy
+ * may pass by. */
 static void print_script(
 	FILE *out, const struct config *config, const struct rules_kind *kind, bool heeds_policies)
 {
 	fputs("#!/bin/sh\n", out);
 	print_header(out, config, kind, heeds_policies);
 	fputs("set -e\n", out);
+	rules_iptables.print(out, config, kind);
 	if (kind->copies == NFT) {
 		fputs("nft -f - <<'END'\n", out);
 		rules_nft.print(out, config, kind);
 		fputs("END\n", out);
 	}
-	rules_iptables.print(out, config, kind);
 }
 
 /* Prints a script for sh that removes the rules of every kind. */
@@ -95,6 +102,13 @@ bool rules_are_needed(const struct config *config, const struct rules_family *fa
 	return needed;
 }
 
+/* Tells whether rules of a kind can do what the mode asks for: without copies, errors themselves are queued,
+ * and could not go on as they are. */
+bool rules_can(enum rules_format format, const struct config *config)
+{
+	return !config->audit || rules_kinds[format].copies;
+}
+
 /* Finds the kind of rules that has a name. Returns false if there is none. */
 bool rules_format_parse(enum rules_format *format, const char *text)
 {
@@ -117,7 +131,7 @@ bool rules_heed_policies(struct config *config)
 	return has;
 }
 
-/* Prints the rules, with comments for people if the kind has a name. RULES_NONE
+/* Prints the rules, with comments for people if the kind has a name; rules_can() must hold. RULES_NONE
  * needs no configuration. The caller looks at ferror(out). */
 void rules_print(FILE *out, const struct config *config, enum rules_format format)
 {

@@ -150,7 +150,7 @@ static void check_all(const struct bad *cases, size_t n)
 	": expected a number of at most 9 digits without leading zeros; text and addresses stand between "   \
 	"quotes\n"
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
-#define KNOWN	   "expected outside, maps, maps_file, queue, lookup, extensions, rules, kernel or control"
+#define KNOWN	   "expected outside, maps, maps_file, mode, queue, lookup, extensions, rules, kernel or control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
 #define OF_NPT	   ": npt is for IPv6: expected prefixes of equal length, of 64 bits at most\n"
 #define OF_MAP	   "expected private, public, outside, part or npt"
@@ -303,6 +303,10 @@ static void settings_are_checked(void **state)
 		{OUTSIDE "queue = { workers = 2; number = 65535; };",
 			"f:2: queue.workers is 2: with queue.number 65535 the last queue would be 65536, "
 			"expected at most 65535\n"},
+		{OUTSIDE "mode = \"test\";", "f:2: mode is \"test\": expected \"live\" or \"audit\"\n"},
+		{OUTSIDE "mode = \"audit\"; queue = { workers = 2;\n number = 65471; };",
+			"f:3: queue.number is 65471: an audit has its queues 64 numbers further on, and the "
+			"last one would be 65536, expected at most 65535\n"},
 		{OUTSIDE "queue = { overload = \"pas\"; malformed = true; };",
 			"f:2: queue.overload is \"pas\": expected \"drop\" or \"pass\"\n"
 			"f:2: queue.malformed: expected a string, found true or false without quotes\n"},
@@ -1132,6 +1136,23 @@ static void choices_have_their_numbers(void **state)
 	}
 }
 
+static void an_audit_has_queues_of_its_own(void **state)
+{
+	struct config *config = load_text(
+		OUTSIDE "mode = \"audit\"; queue = { number = 65471; overload = \"pass\"; };", "");
+
+	(void)state;
+	assert_true(config->audit);
+	assert_int_equal(config->queue.number, 65535);
+	assert_false(config->queue.overload_pass);
+	config_free(config);
+	config = load_text(OUTSIDE "mode = \"live\"; queue = { number = 65535; };", "");
+	assert_false(config->audit);
+	assert_int_equal(config->queue.number, 65535);
+	assert_true(config->queue.overload_pass);
+	config_free(config);
+}
+
 static void restart_is_asked_for(void **state)
 {
 	static const struct {
@@ -1141,6 +1162,7 @@ static void restart_is_asked_for(void **state)
 		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; }") "lookup = \"never\"; queue = { "
 									    "malformed = \"drop\"; };",
 			NULL},
+		{OUTSIDE "mode = \"audit\";", "mode can only be changed by a restart"},
 		{OUTSIDE "rules = \"own\";", "rules can only be changed by a restart"},
 		{OUTSIDE "queue = { number = 1; };", "queue.number can only be changed by a restart"},
 		{OUTSIDE "queue = { workers = 2; };", "queue.workers can only be changed by a restart"},
@@ -1338,6 +1360,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_printed_without_out),
 		cmocka_unit_test(own_addresses_are_watched),
 		cmocka_unit_test(choices_have_their_numbers),
+		cmocka_unit_test(an_audit_has_queues_of_its_own),
 		cmocka_unit_test(restart_is_asked_for),
 		cmocka_unit_test(prefixes_as_text),
 		cmocka_unit_test(libconfig_is_not_called_without_memory),

@@ -100,6 +100,25 @@ static void another_number_is_the_same_descriptor(void **state)
 	close(moved);
 }
 
+static void a_name_says_whether_packets_are_spare(void **state)
+{
+	static const struct queue_gate gates[] = {{.number = 7}, {.number = 65535, .spare = true}};
+	static const char *const names[] = {"queue-7", "spare-65535"};
+	struct queue_gate gate;
+	char name[GUARD_NAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		handover_name_queue(name, &gates[i]);
+		assert_string_equal(name, names[i]);
+		assert_true(handover_is_queue(name, &gate));
+		assert_int_equal(gate.number, gates[i].number);
+		assert_int_equal(gate.spare, gates[i].spare);
+	}
+	assert_false(handover_is_queue("spare", &gate));
+	assert_false(handover_is_queue("nftables", &gate));
+}
+
 static void a_name_is_taken_once(void **state)
 {
 	const int fd = new_descriptor();
@@ -246,6 +265,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(another_number_is_the_same_descriptor),
+		TEST(a_name_says_whether_packets_are_spare),
 		TEST(a_name_is_taken_once),
 		TEST(what_is_forgotten_is_not_handed_on),
 		TEST(two_of_one_name_are_not_confused),
