@@ -62,8 +62,8 @@ def paused(*pids):
 def configuration(maps=MAPS, queue="", control=None, rules="external", outside='"eth0"', kernel="never",
                   more=""):
     """The text of a file; queue is what stands in its group, more are other settings. The kernel does nothing, so
-    that every error that needs something passes the queue."""
-    lines = ",\n         ".join(f'{{ private = "{a}"; public = "{b}"; }}' for a, b in maps)
+    that every error that needs something passes the queue. What follows the sides of a map are its other members."""
+    lines = ",\n         ".join(f'{{ private = "{a}"; public = "{b}"; {" ".join(members)} }}' for a, b, *members in maps)
     return (f'outside = [ {outside} ];\nmaps = ( {lines} );\nrules = "{rules}";\nkernel = "{kernel}";\n{more}'
             f'queue = {{ {queue} }};\ncontrol = {{ socket = "{control}"; group = ""; }};\n')
 
