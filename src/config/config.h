@@ -65,6 +65,7 @@ struct config {
 	struct config_control control;
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
+	bool forwarded; /* errors of other hosts that are forwarded outside are our business, too */
 	enum config_rules rules;
 	enum config_kernel kernel;
 };

@@ -3,8 +3,8 @@
  * The rules as nft has them: a chain that sees every error after the kernel's own NAT, changes in place what
  * it can and copies what must be read, and a chain that queues. In output, a copy is told by its socket: the
  * kernel emits an error from one, and a copy has none. In postrouting, what this host emits has no input
- * interface, but dup has given a copy one (ip_output, Linux 5.7). So nothing here makes the kernel track
- * connections.
+ * interface, but dup has given a copy one (ip_output, Linux 5.7), its output interface; what is forwarded
+ * has another. So nothing here makes the kernel track connections.
  */
 #include "rules/nft_error.h"
 
@@ -74,6 +74,12 @@ static void print_read_chain(const struct nft_error *error, bool copies)
 	fputs("\t}\n", error->out);
 }
 
+static void print_policies_rule(const struct nft_error *error)
+{
+	if (error->config->kernel == CONFIG_KERNEL_HEEDS_POLICIES)
+		fputs("\t\trt ipsec exists accept # a policy wants it as it is\n", error->out);
+}
+
 /* Prints the chain for errors that have no input interface. What a bridge forwards has none either
  * (br_netfilter), and no socket; nor have errors of this host that another program's queue gave back, which
  * are rare on a bridge. */
@@ -83,13 +89,37 @@ static void print_emitted_chain(const struct nft_error *error)
 
 	nft_name(outside, "outside", error->outside);
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "emitted", error->outside));
-	if (error->config->kernel == CONFIG_KERNEL_HEEDS_POLICIES)
-		fputs("\t\trt ipsec exists accept # a policy wants it as it is\n", error->out);
+	print_policies_rule(error);
 	fprintf(error->out,
 		"\t\t" HAS_SOCKET " goto %s\n"
 		"\t\tmeta oifkind \"bridge\" accept\n"
 		"\t\tgoto %s\n\t}\n",
 		outside, outside);
+}
+
+/* Prints the chain for errors of other hosts. One that is a fragment of a packet stays as its others are. */
+static void print_forwarded_chain(const struct nft_error *error)
+{
+	char name[NFT_NAME_MAX];
+
+	fprintf(error->out, "\tchain %s {\n", nft_name(name, "forwarded", error->outside));
+	print_policies_rule(error);
+	fprintf(error->out, "\t\t%s accept\n\t\tgoto %s\n\t}\n",
+		error->family->version == 4 ? "ip frag-off & 0x3fff != 0" : "exthdr frag exists",
+		nft_name(name, "outside", error->outside));
+}
+
+/* Prints the rule that leads there what came in by an interface that does not lead outside. */
+static void print_forwarded_rule(const struct nft_error *error)
+{
+	const struct config *config = error->config;
+	char name[NFT_NAME_MAX];
+
+	fputs("\t\tiif != 0 ", error->out);
+	print_nft_match(error);
+	for (size_t i = 0; i < config->n_outside; i++)
+		fprintf(error->out, "iifname != \"%s\" ", config->outside[i].name);
+	fprintf(error->out, "goto %s\n", nft_name(name, "forwarded", error->outside));
 }
 
 /* Prints the chain with the hook behind the kernel's own NAT, and those that it leads to. */
@@ -113,6 +143,8 @@ static void print_postrouting(
 		nft_print_source(&error, read);
 		nft_print_sight(&error, "outside", source, read);
 		print_emitted_chain(&error);
+		if (config->forwarded)
+			print_forwarded_chain(&error);
 	}
 	fputs("\tchain postrouting {\n"
 	      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n",
@@ -123,6 +155,8 @@ static void print_postrouting(
 		fputs("\t\tiif 0 ", out);
 		print_nft_match(&error);
 		fprintf(out, "goto %s\n", nft_name(name, "emitted", error.outside));
+		if (config->forwarded)
+			print_forwarded_rule(&error);
 	}
 	fputs("\t}\n", out);
 }

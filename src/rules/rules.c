@@ -31,6 +31,8 @@ static const char loss[] =
 	"# the kernel makes them: a rejected first packet and every probe of traceroute are\n"
 	"# answered from a private address, unless the kernel's own NAT makes it public.\n";
 
+static const char local[] = "# errors = \"all\" is in vain: iptables sees no error that is forwarded.\n";
+
 static const char policies[] =
 	"# There are IPsec policies: the kernel changes no source in place, which would pass them by; load\n"
 	"# the rules again when there are none.\n";
@@ -53,6 +55,8 @@ static void print_header(
 		fputs(audit, out);
 	if (heeds_policies)
 		fputs(policies, out);
+	if (config->forwarded && kind->copies != NFT && kind->queues != NFT)
+		fputs(local, out);
 	if (kind->copies)
 		kind->copies->print_advice(out);
 	else

@@ -150,7 +150,9 @@ static void check_all(const struct bad *cases, size_t n)
 	": expected a number of at most 9 digits without leading zeros; text and addresses stand between "   \
 	"quotes\n"
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
-#define KNOWN	   "expected outside, maps, maps_file, mode, queue, lookup, extensions, rules, kernel or control"
+#define KNOWN                                                                                                \
+	"expected outside, maps, maps_file, mode, queue, lookup, extensions, errors, rules, kernel or "       \
+	"control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
 #define OF_NPT	   ": npt is for IPv6: expected prefixes of equal length, of 64 bits at most\n"
 #define OF_MAP	   "expected private, public, outside, part or npt"
@@ -312,6 +314,8 @@ static void settings_are_checked(void **state)
 			"f:2: queue.malformed: expected a string, found true or false without quotes\n"},
 		{OUTSIDE "lookup = \"sometimes\";",
 			"f:2: lookup is \"sometimes\": expected \"auto\", \"always\" or \"never\"\n"},
+		{OUTSIDE "errors = \"forwarded\";",
+			"f:2: errors is \"forwarded\": expected \"local\" or \"all\"\n"},
 		{OUTSIDE "rules = \"mine\";",
 			"f:2: rules is \"mine\": expected \"auto\", \"own\" or \"external\"\n"},
 		{OUTSIDE "queue = 5;", "f:2: queue: expected a group { }, found an integer\n"},

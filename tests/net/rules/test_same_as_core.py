@@ -3,9 +3,9 @@
 the core's bytes where the kernel must do its part, and as they were emitted where nothing is to be done or the daemon
 must read them. No daemon runs, so that what the rules leave to it leaves as it is.
 
-   random_errors ----> firewall's raw socket ----> rules ----> border (listening here)
-         |  SEED repeats a run, PACKETS says how many errors                |
-         +---- the core's bytes, and what the rules must do ----> the same ---- nft's counters: the same
+   random_errors ----> firewall's raw socket, or the dmz host ----> rules ----> border (listening here)
+         |  SEED repeats a run, PACKETS says how many errors                        |
+         +------- the core's bytes, and what the rules must do ---------> the same ---- nft's counters: the same
 """
 
 import contextlib
@@ -24,11 +24,12 @@ import pytest
 from lab.client import ping
 from lab.daemon import Rules, kernel_has_nft_queue, program
 from lab.network import FAMILIES
-from lab.traffic import ETHERNET, SO_RCVBUFFORCE
+from lab.traffic import ETHERNET, SO_RCVBUFFORCE, send_frames
 from random_maps import INTERFACES, RandomMaps
 
 ERRORS = 600  # under each configuration
 BATCH = 200   # on their way at once: less than any queue on it holds
+FIREWALL_MAC = "02:00:00:00:00:05"  # towards the dmz
 NOT_SEEN = "peer", "no-rules"
 BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer"}
 COUNTERS = "untouched", "outer", "leaked-outer", "copied"
@@ -101,14 +102,17 @@ class Wire:
 
     def through(self, cases):
         """What leaves of these errors, as [(number, packet)], each as often as it does."""
-        for case in cases:
-            with contextlib.suppress(PermissionError):  # a copy leaves in its place
-                self._raw[case.version].sendto(case.emitted, case.destination())
+        self._emit(cases)
         left, deadline = [], time.monotonic() + 30
         while len(left) < len(cases) and time.monotonic() < deadline:
             select.select([self._border], [], [], 0.1)
             left += self._arrived()
         return left
+
+    def _emit(self, cases):
+        for case in cases:
+            with contextlib.suppress(PermissionError):  # a copy leaves in its place
+                self._raw[case.version].sendto(case.emitted, case.destination())
 
     def _arrived(self):
         with contextlib.suppress(BlockingIOError):
@@ -117,6 +121,36 @@ class Wire:
                 packet = frame[ETHERNET:]
                 if kind != socket.PACKET_OUTGOING and is_error(packet):
                     yield number(packet), packet
+
+
+class ForwardingWire(Wire):
+    """Has the dmz host send them, so that the firewall forwards them as they were to be emitted."""
+
+    def __init__(self, network):
+        super().__init__(network)
+        self._inside = network.dmz
+
+    def _emit(self, cases):
+        send_frames(self._inside, "eth0", FIREWALL_MAC, [one_hop_before(case.emitted) for case in cases])
+
+
+def one_hop_before(packet):
+    """As the last router has received it (RFC 1624, equation 3, of the IPv4 header's sum)."""
+    packet = bytearray(packet)
+    if packet[0] >> 4 == 6:
+        packet[7] += 1
+        return bytes(packet)
+    packet[8] += 1
+    total = (~int.from_bytes(packet[10:12], "big") & 0xffff) + 0x100
+    packet[10:12] = (~((total & 0xffff) + (total >> 16)) & 0xffff).to_bytes(2, "big")
+    return bytes(packet)
+
+
+def is_forwarded(case):
+    """No router forwards what has a source like this (martians; link-local, loopback and mapped ones of IPv6)."""
+    if case.version == 4:
+        return case.emitted[12] not in (0, 127) and case.emitted[12] < 224
+    return case.emitted[8] not in (0, 0xfe, 0xff)
 
 
 def is_error(packet):
@@ -145,7 +179,7 @@ class Firewall:
                 file.write(text)
         rules = self.host.run(program("icmpnatd"), "--config", self.path, "--print-rules=" + self.kind).stdout
         if self.kind == "mixed":  # iptables does nothing without a daemon
-            rules = rules.partition("<<'END'\n")[2].partition("END\n")[0]
+            rules = rules.partition("nft -f - <<'END'\n")[2].partition("END\n")[0]
         self.host.nft(rules)
 
     def load_listing(self):
@@ -166,11 +200,16 @@ def firewall(network):
     return Firewall(network)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def wire(network):
-    wire = Wire(network)
-    yield wire
-    wire.close()
+    with contextlib.closing(Wire(network)) as wire:
+        yield wire
+
+
+@pytest.fixture
+def forwarding_wire(network):
+    with contextlib.closing(ForwardingWire(network)) as wire:
+        yield wire
 
 
 def once(left, context):
@@ -193,12 +232,12 @@ def compare(cases, left, context):
     return counted
 
 
-def run(firewall, wire, maps, seed, context):
+def run(firewall, wire, maps, seed, context, chosen=lambda case: True):
     """One configuration, which is loaded; returns what compare() counts, which nft has counted, too."""
     firewall.configure(maps)
     if "listing" in context:
         firewall.load_listing()
-    before, counted, cases = firewall.rules.counted(), Counter(), firewall.errors(seed, ERRORS)
+    before, counted, cases = firewall.rules.counted(), Counter(), list(filter(chosen, firewall.errors(seed, ERRORS)))
     for first in range(0, len(cases), BATCH):
         batch = cases[first:first + BATCH]
         counted += compare(batch, wire.through(batch), context)
@@ -232,6 +271,18 @@ def test_random_errors_under_random_maps(firewall, wire):
     print(f"{done} errors: " + ", ".join(f"{key} {n}" for key, n in occurred.items() if isinstance(key, str)))
     if done >= 20000:
         assert_often(occurred, done)
+
+
+def test_random_errors_that_are_forwarded(firewall, forwarding_wire):
+    chosen, occurred = seed(), Counter()
+    choose = random.Random(chosen)
+    for number in range(count() // 3 // ERRORS):
+        maps, context = RandomMaps(choose, number), f"SEED={chosen}, forwarded errors of configuration {number}"
+        maps.errors = "all"
+        if "eth1" not in maps.outside:  # by which they come
+            _, by = run(firewall, forwarding_wire, maps, choose.getrandbits(63) | 1, context, is_forwarded)
+            occurred += by
+    print(", ".join(f"{key} {n}" for key, n in occurred.items() if isinstance(key, str)))
 
 
 def test_rules_that_were_loaded_from_their_own_listing(firewall, wire):
