@@ -123,11 +123,18 @@ def cut(error, size):
 
 def with_extension(error, size):
     """The same, padded to 128 bytes, and an RFC 4884 extension with one MPLS object behind it."""
+    return with_objects(error, size, (1, 1, struct.pack("!I", 0x00064140)))
+
+
+def with_objects(error, size, *objects):
+    """The same with an extension of objects: (class, c-type, payload)."""
     begin = (error[0] & 15) * 4 if error[0] >> 4 == 4 else 40
-    icmp = bytearray(error[begin:begin + 8 + size] + bytes(128 - size))
+    icmp = bytearray(error[begin:begin + 8 + min(size, 128)] + bytes(max(0, 128 - size)))
     field, unit = (5, 4) if error[0] >> 4 == 4 else (4, 8)
     icmp[field] = 128 // unit
-    extension = bytearray(struct.pack("!BBHHBBI", 0x20, 0, 0, 8, 1, 1, 0x00064140))
+    extension = bytearray(struct.pack("!BBH", 0x20, 0, 0))
+    for kind, parts, payload in objects:
+        extension += struct.pack("!HBB", 4 + len(payload), kind, parts) + payload
     put_sum(extension, 2)
     return _finish(error[:begin], bytes(icmp + extension))
 
