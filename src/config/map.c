@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/map.h"
+#include "core/npt.h"
 
 /* Tells whether the host bits of the private side have a place on the public one. */
 static bool is_one_to_one(const struct addrmap_entry *entry)

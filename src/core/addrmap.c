@@ -6,6 +6,8 @@
  */
 #include "core/addrmap.h"
 
+#include "core/npt.h"
+
 /* For every length, a general map and one of the interface's own. */
 #define NESTING_MAX (2 * (128 + 1))
 
@@ -181,4 +183,11 @@ uint32_t addrmap_find_other(const struct addrmap *table, struct address a)
 	for (uint32_t n = slot >> ADDRMAP_SLOT_BITS; n > 0; n--)
 		reached += reaches(a, &range[n]);
 	return range[reached].map;
+}
+
+/* Returns the public address of an address that a map of NPTv6 covers. It is no part of addrmap_apply(), so
+ * that this costs other maps nothing but to ask for it. */
+struct address addrmap_apply_npt(const struct addrmap_entry *entry, struct address a)
+{
+	return npt_translate(&entry->private, &entry->public, a);
 }

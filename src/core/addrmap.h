@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "core/address.h"
-#include "core/npt.h"
 
 #define ADDRMAP_NONE UINT32_MAX /* no map covers the address */
 #define ADDRMAP_ANY  UINT8_MAX	/* a map for every outside interface */
@@ -83,6 +82,7 @@ void addrmap_build(struct addrmap *table, const struct addrmap_entry *entries, s
 void addrmap_index(struct addrmap *table, struct addrmap_index *index);
 size_t addrmap_search(const struct addrmap *table, struct address a);
 uint32_t addrmap_find_other(const struct addrmap *table, struct address a);
+struct address addrmap_apply_npt(const struct addrmap_entry *entry, struct address a);
 
 /* Returns the first of the ranges that a slot leads to. */
 static inline const struct addrmap_range *addrmap_slot_range(const struct addrmap *table, uint32_t slot)
@@ -133,10 +133,12 @@ static inline uint32_t addrmap_find(const struct addrmap *table, struct address 
  * stays, but for what NPTv6 does to it. */
 static inline struct address addrmap_apply(const struct addrmap_entry *entry, struct address a)
 {
-	const struct address base = entry->public.base, mask = prefix_host_mask(entry->public.length);
+	struct address base, mask;
 
 	if (entry->parts & ADDRMAP_NPT)
-		return npt_translate(&entry->private, &entry->public, a);
+		return addrmap_apply_npt(entry, a);
+	base = entry->public.base;
+	mask = prefix_host_mask(entry->public.length);
 	return (struct address){base.hi | (a.hi & mask.hi), base.lo | (a.lo & mask.lo)};
 }
 
