@@ -143,13 +143,16 @@ static bool has_columns(const struct report_counter *counter)
 	return text.all && counter->n > 1;
 }
 
-/* Returns the headline of a counter's group. Two of them say what became of errors, and who did it. */
+/* Returns the headline of a counter's group. Two of them say what became of errors, and who did it; that of
+ * the mode, that it became of none. */
 static const char *headline(const struct report_counter *counter)
 {
 	if (strcmp(counter->group, "rules") == 0)
 		return "rules: by the kernel";
 	if (strcmp(counter->group, "outcome") == 0)
 		return "outcome: by the daemon";
+	if (strcmp(counter->group, "mode") == 0 && counter->total)
+		return REPORT_AUDIT;
 	return counter->group;
 }
 

@@ -66,7 +66,8 @@ enum report_instances report_instances(const struct report_counter *counter)
 	static const struct {
 		const char *group;
 		enum report_instances instances;
-	} groups[] = {{"kernel", REPORT_QUEUES}, {"rules", REPORT_INTERFACES}, {"host", REPORT_HOST}};
+	} groups[] = {{"kernel", REPORT_QUEUES}, {"rules", REPORT_INTERFACES}, {"host", REPORT_HOST},
+		{"mode", REPORT_HOST}};
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (strcmp(counter->group, groups[i].group) == 0)
@@ -77,7 +78,8 @@ enum report_instances report_instances(const struct report_counter *counter)
 /* Tells whether the value goes down as well as up. */
 bool report_is_gauge(const struct report_counter *counter)
 {
-	return report_instances(counter) == REPORT_QUEUES && strcmp(counter->name, "waiting") == 0;
+	return (report_instances(counter) == REPORT_QUEUES && strcmp(counter->name, "waiting") == 0) ||
+	       strcmp(counter->group, "mode") == 0;
 }
 
 /* Finds a counter. Returns NULL if there is none of that name. */
@@ -88,6 +90,14 @@ struct report_counter *report_find(struct report_counters *counters, const char 
 			strcmp(counters->counter[i].name, name) == 0)
 			return &counters->counter[i];
 	return NULL;
+}
+
+/* Tells whether this is an audit. */
+bool report_is_audit(struct report_counters *counters)
+{
+	const struct report_counter *audit = report_find(counters, "mode", "audit");
+
+	return audit && audit->total;
 }
 
 /* Copies text to an array of so many bytes. Returns false if it is too long. */

@@ -28,6 +28,8 @@ struct report_finding {
 	const char *check, *state, *sentence, *mend;
 };
 
+#define REPORT_AUDIT "audit: nothing is changed on the wire; the counters say what would have been"
+
 #define REPORT_INSTANCES_MAX 64	 /* workers, queues of the kernel, or interfaces */
 #define REPORT_INSTANCE_SIZE 16	 /* of the longest name of one, with its NUL */
 #define REPORT_COUNTERS_MAX  256 /* many times what any daemon has */
@@ -60,5 +62,6 @@ bool report_ask_counters(struct report_counters *counters, const char *socket);
 struct report_counter *report_find(struct report_counters *counters, const char *group, const char *name);
 enum report_instances report_instances(const struct report_counter *counter);
 bool report_is_gauge(const struct report_counter *counter);
+bool report_is_audit(struct report_counters *counters);
 
 #endif

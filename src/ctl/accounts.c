@@ -46,6 +46,7 @@ struct account {
 	bool copies;
 	bool has_kernel;
 	bool has_host;
+	bool audit;
 };
 
 /* The counters that make each amount. */
@@ -128,6 +129,7 @@ static void add_counters(struct account *account, struct report_counters *counte
 	account->copies = report_find(counters, "rules", "copied");
 	account->has_kernel = report_find(counters, "kernel", "waiting");
 	account->has_host = report_find(counters, "host", "icmp-out-errors");
+	account->audit = report_is_audit(counters);
 	for (size_t i = 0; i < counters->n; i++)
 		add_counter(account->amount, &counters->counter[i]);
 	if (account->sees && !account->copies)
@@ -343,6 +345,8 @@ bool command_accounts(const struct options *options)
 
 	if (!read_twice(&first, &last, options->socket))
 		return false;
+	if (last.audit)
+		puts(REPORT_AUDIT);
 	print_rules(&first, &last);
 	print_account(&last);
 	if (!check_accounts(&first, &last))

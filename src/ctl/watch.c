@@ -82,6 +82,8 @@ static void put_interval(struct sample *first, struct sample *before, const stru
 		put_row(counter, old, seconds, screen);
 		rows++;
 	}
+	if (screen && report_is_audit(&first->counters))
+		puts(REPORT_AUDIT);
 	if (screen && rows == 0)
 		puts("nothing has changed yet");
 }
@@ -104,6 +106,8 @@ bool command_watch(const struct options *options)
 	if (!take_sample(&samples[0], options))
 		return false;
 	first = samples[0];
+	if (!screen && report_is_audit(&first.counters))
+		puts(REPORT_AUDIT);
 	for (unsigned long i = 0; options->count == 0 || i < options->count; i++) {
 		struct sample *before = &samples[i % 2], *now = &samples[1 - i % 2];
 

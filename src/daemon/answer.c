@@ -17,6 +17,8 @@
 
 #define MAPS_PER_PIECE 512
 
+#define AUDIT_SENTENCE "1 in audit: nothing is changed on the wire, counters say what would have been; else 0"
+
 static const char *const host_counter_names[] = {
 #define HOST_COUNTER(name, text, sentence) text,
 #include "io/host_counters.def"
@@ -67,7 +69,7 @@ static bool answer_status(struct daemon *daemon, struct control_request *request
 	if (daemon->workers.n > 1)
 		fprintf(out, "-%u", queue->number + daemon->workers.n - 1);
 	fputc('\n', out);
-	fprintf(out, "mode\t%s\n", config->audit ? "audit" : "live");
+	fprintf(out, "mode\t%s\n", config->audit ? "audit\t(nothing is changed on the wire)" : "live");
 	fprintf(out, "rules\t%s\n", own_rules_are_held(&daemon->own_rules) ? "own" : "external");
 	for (size_t i = 0; i < config->n_outside; i++)
 		fprintf(out, "outside\t%s\t%s\n", config->outside[i].name,
@@ -115,6 +117,7 @@ static bool answer_stats(struct daemon *daemon, struct control_request *request,
 	struct queue_counters counters;
 
 	(void)request;
+	fprintf(out, "mode\taudit\t-\t%d\n", workers_config(&daemon->workers)->audit);
 	print_rule_counters(out, daemon->rule_counters);
 	for (unsigned w = 0; w < daemon->workers.n; w++)
 		for (unsigned c = 0; c < STATS_COUNT; c++)
@@ -146,6 +149,7 @@ static bool answer_explain(struct daemon *daemon, struct control_request *reques
 {
 	(void)daemon;
 	(void)request;
+	fputs("mode\taudit\t" AUDIT_SENTENCE "\n", out);
 	explain_stats(out, 0, STATS_OUTCOME);
 #define FATE_FIELD_REWRITTEN "\trewritten"
 #define FATE_FIELD_PASSED    "\tpassed"

@@ -251,6 +251,31 @@ total by the daemon: 42 packets: 30 rewritten, 9 passed, 3 leaked, 0 malformed
     assert ["copied", "42", "40", "2"] in columns
 
 
+def of_audit(audit):
+    return {"explain": EXPLAIN.replace("queue\t", "mode\taudit\t1 in audit\nqueue\t", 1),
+            "stats": f"mode\taudit\t-\t{audit}\n" + stats()}
+
+
+AUDIT = "audit: nothing is changed on the wire; the counters say what would have been\n"
+
+
+def test_stats_of_an_audit(daemon):
+    live = ask(daemon, "stats")
+    daemon.answers.update(of_audit(0))
+    assert ask(daemon, "stats") == live
+    assert ask(daemon, "stats", "--all").startswith("mode\n")
+    daemon.answers.update(of_audit(1))
+    assert ask(daemon, "stats") == AUDIT + f"  {'audit':26} {1:12}\n\n" + live
+    types, samples = read_prometheus(ask(daemon, "stats", "--prometheus"))
+    assert types["icmpnatd_mode_audit"] == "gauge" and samples["icmpnatd_mode_audit", ()] == 1
+
+
+def test_watch_of_an_audit(daemon):
+    daemon.answers.update(of_audit(1))
+    assert ask(daemon, "watch", "-n1", "-i0.1") == AUDIT
+    assert on_terminal(daemon, "watch", "-n", "2", "-i", "0.1").count(AUDIT.strip()) == 2
+
+
 def test_interfaces_with_strange_names_stay_in_their_column(daemon):
     daemon.answers["stats"] = "rules\tcopied\té\t1\nrules\tcopied\t\x1b[2J\t2\nok\n"
     lines = [line for line in ask(daemon, "stats", "--all").splitlines() if line.startswith(("rules", "  copied"))]

@@ -23,11 +23,11 @@ def test_status(stopped):
     passed = time.time() - began
     status = {row[0]: row[1] for row in rows}
     assert list(status) == ["version", "pid", "uptime", "started", "upgrades", "file", "loaded", "maps", "lookup",
-                            "attached-flows", "workers", "queues", "rules", "outside"]
+                            "attached-flows", "workers", "queues", "mode", "rules", "outside"]
     assert status["pid"] == str(daemon.process.pid)
     assert status["file"] == str(daemon.file)
     assert status["maps"] == str(len(MAPS))
-    assert status["rules"] == "external"
+    assert status["rules"] == "external" and status["mode"] == "live"
     assert status["queues"] == "0" and status["workers"] == "1" and status["lookup"] == "auto"
     assert int(began) <= int(status["started"]) <= int(status["loaded"]) <= began + passed
     assert int(status["uptime"]) <= passed + 1
@@ -60,7 +60,7 @@ def test_stats_and_explain_name_the_same(daemon):
         assert len(fate) == (group == "outcome" or group == "rules" and name not in ("copied", "unread", "queued"))
         assert not fate or fate[0] in ("rewritten", "passed", "leaked", "malformed")
     groups = list(dict.fromkeys(row[0] for row in explained))
-    assert sorted(groups) == ["flow", "host", "kernel", "outcome", "queue", "rules", "type", "verdict"]
+    assert sorted(groups) == ["flow", "host", "kernel", "mode", "outcome", "queue", "rules", "type", "verdict"]
     names = [row[1] for row in explained if row[0] == "type"]
     assert names == ["destination-unreachable", "time-exceeded", "parameter-problem", "destination-unreachable-v6",
                      "packet-too-big-v6", "time-exceeded-v6", "parameter-problem-v6"]

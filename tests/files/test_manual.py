@@ -113,6 +113,7 @@ def test_every_private_range_is_described():
 
 def counters():
     """(group, name, sentence) of every counter that is no outcome and no ICMP type."""
+    yield "mode", "audit", re.search(rf"^#define AUDIT_SENTENCE +{STRING}$", source("src/daemon/answer.c"), re.M)[1]
     for group, _, name, sentence in entries("src/core/stats.def", "STAT", "wwss"):
         yield group.lower(), name, sentence
     kernel = entries("src/io/queue_counters.def", "QUEUE_COUNTER", "ss")

@@ -241,3 +241,30 @@ def test_a_restart_changes_it(network, first):
                 see_more()
             assert_each_once(border, flood)
             assert border.errors(flood.sent)[-1].source == (V4.public if first else V4.firewall)
+
+
+# --- what is said of it
+
+
+def test_it_is_said(network, daemon):
+    said = "nothing is changed on the wire"
+    assert said in daemon.log()
+    for arguments in (["status"], ["stats"], ["stats", "--check"], ["watch", "--count", "1", "--interval", "0.1"]):
+        assert said in daemon.ctl(*arguments).stdout
+    assert json.loads(daemon.ctl("status", "--json").stdout)["mode"] == "audit"
+    counters = json.loads(daemon.ctl("stats", "--json").stdout)["counters"]
+    assert {"group": "mode", "name": "audit", "value": 1} in counters
+    assert "\nicmpnatd_mode_audit 1\n" in daemon.ctl("stats", "--prometheus").stdout
+    findings = json.loads(daemon.ctl("doctor", "--json", check=False).stdout)
+    about, = [f for f in findings if said in f["sentence"]]
+    assert (about["check"], about["state"]) == ("daemon", "note")
+
+
+def test_the_doctor_says_what_would_be(network, daemon):
+    """The host's rules are those of an audit; in the twin, errors leave as when live."""
+    findings = json.loads(daemon.ctl("doctor", "--json", check=False).stdout)
+    seen = {f["check"]: f for f in findings if f["state"] == "ok"}
+    assert "are in force" in seen["rules"]["sentence"]
+    sentences = [f["sentence"] for f in findings if f["check"] == "new-flow"]
+    for family in FAMILIES:
+        assert any(s.endswith(f"leaves by eth0 from {family.public}") for s in sentences), sentences
