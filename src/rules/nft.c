@@ -26,18 +26,16 @@ static void print_nft_match(const struct nft_error *error)
 }
 
 /* The bit by which a copy is told from those that other programs make (TEE to a sensor, for instance), until
- * it is queued: the reserved one of IPv4's flags; in ICMPv6, one that is not used, or too high for an MTU or
- * a pointer. */
+ * it is queued: the first behind the ICMP checksum, which is not used, or too high for a pointer; in ICMPv6,
+ * where the length of the quote stands there, one that is too high for an MTU, too. (Linux 7.2 lets nft write
+ * neither flags nor length of an IPv4 header.) What ^ says is listed as it was loaded; what & says is not. */
 static const struct {
 	const char *set, *missing, *clear;
-	const char *restore; /* of an error that has been copied, and goes on */
-	const char *drop;    /* of a copy that no rule has queued */
+	const char *drop; /* of a copy that no rule has queued */
 } mark[] = {
-	{"ip frag-off set ip frag-off | 0x8000", "ip frag-off & 0x8000 == 0",
-		"ip frag-off set ip frag-off & 0x3fff" /* and the bit that dup sets: don't fragment */,
-		"ip frag-off set ip frag-off & 0x7fff goto checksum",
-		"ip protocol icmp ip frag-off & 0x8000 != 0 drop"},
-	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0", "@th,40,8 set 0 accept",
+	{"@th,32,8 < 0x80 @th,32,8 set @th,32,8 ^ 0x80", "@th,32,8 < 0x80", "@th,32,8 set @th,32,8 ^ 0x80",
+		"icmp type 3 @th,32,8 >= 0x80 drop\n\t\ticmp type 11-12 @th,32,8 >= 0x80 drop"},
+	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0",
 		"meta l4proto ipv6-icmp icmpv6 type < 128 @th,40,8 0x80 drop"},
 };
 
@@ -48,8 +46,9 @@ static const struct {
 static void print_copy_chain(FILE *out, const struct rules_family *family, bool audit)
 {
 	const bool v6 = family->version == 6;
-	const char *then = audit ? mark[v6].restore : "drop";
+	char then[64];
 
+	snprintf(then, sizeof(then), "%s%s", audit ? mark[v6].clear : "", audit ? " accept" : "drop");
 	fputs("\tchain copy {\n", out);
 	if (v6)
 		fprintf(out,
@@ -185,8 +184,10 @@ static void print_copies_chain(const struct nft_error *error, bool queues)
 
 	fprintf(error->out, "\tchain %s {\n\t\t%s return\n\t\t%s\n", nft_name(name, "queue", error->outside),
 		mark[v6].missing, mark[v6].clear);
-	if (!v6)
-		fputs("\t\tip checksum 0xffff ip checksum set 0\n", error->out);
+	if (!v6) /* clears the bit that dup sets, where the kernel lets it: don't fragment */
+		fputs("\t\tip frag-off set ip frag-off & 0xbfff\n"
+		      "\t\tip checksum 0xffff ip checksum set 0\n",
+			error->out);
 	print_queue_rule(error, "", queues);
 	fputs("\t}\n", error->out);
 }

@@ -175,6 +175,7 @@ class Generator:
             icmp += self._bytes(self._random.randrange(200))
 
     def _outer4(self, icmp, number):
+        icmp[4] &= 0x7f  # as in all that the kernel emits: what has no room for the rules' mark is not copied
         if not self._chance(5):
             put_sum(icmp, 2)
         else:
@@ -187,7 +188,7 @@ class Generator:
         return bytes(head + icmp)
 
     def _outer6(self, icmp, number):
-        icmp[5] = 0  # as in all that the kernel emits: what has no room for the rules' mark is not copied
+        icmp[5] = 0  # likewise
         head = bytearray(struct.pack("!IHBB16s16s", 6 << 28 | number, len(icmp), ICMPV6, 64,
                                      self._source(V6), packed(V6.client)))
         if not self._chance(5):
