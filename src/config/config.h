@@ -66,6 +66,7 @@ struct config {
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
 	bool forwarded; /* errors of other hosts that are forwarded outside are our business, too */
+	bool leaves_peers; /* errors to private neighbours are left alone, whatever they quote */
 	enum config_rules rules;
 	enum config_kernel kernel;
 };

@@ -48,6 +48,7 @@ static const struct setting settings[] = {
 	{"", "lookup", CHOICE, FIELD(lookup), .choices = {"auto", "always", "never"}, .number = 0, RESTART_FROM_NEVER("lookup")},
 	{"", "extensions", CHOICE, FIELD(extensions), .choices = {"translate", "translate-addresses", "pass", "strip-private", "strip"}, .number = 0},
 	{"", "errors", CHOICE, FIELD(forwarded), .choices = {"local", "all"}, .number = 0},
+	{"", "private_peers", CHOICE, FIELD(leaves_peers), .choices = {"auto", "leave"}, .number = 0},
 	{"", "rules", CHOICE, FIELD(rules), .choices = {"auto", "own", "external"}, .number = 0, RESTART("rules")},
 	{"", "kernel", CHOICE, FIELD(kernel), .choices = {"never", "auto"}, .number = 1},
 	{"control", "socket", PATH, FIELD(control.socket), .text = ICMPNATD_SOCKET, RESTART("control.socket")},

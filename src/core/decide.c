@@ -26,13 +26,29 @@ void decide_begin(struct decision *d, const struct decide_rules *rules, const ui
 	d->sound = d->outcome == OUTCOME_UNDECIDED;
 	if (d->sound && !rules->maps)
 		d->outcome = OUTCOME_NOT_OUTSIDE;
-	else if (d->sound && address_is_private(d->error.outer.destination))
+	d->for_peer = d->sound && address_is_private(d->error.outer.destination);
+	if (d->for_peer && rules->leaves_peers && d->outcome == OUTCOME_UNDECIDED)
 		d->outcome = OUTCOME_PRIVATE_PEER;
 	if (d->outcome != OUTCOME_UNDECIDED)
 		return;
 	d->extensions = rules->extensions;
 	translate_find_maps(d, rules->maps);
+	if (d->for_peer && address_equal(d->error.inner.source, d->error.outer.destination))
+		d->source_map = ADDRMAP_NONE; /* nobody is known to himself by another name */
 	d->wants_flow = should_look_up(d, rules->lookup) && flow_tuple_read(&d->seen, &d->error, bytes);
+}
+
+/* Returns the destination of the quoted packet as the private neighbour who gets the error knows it: from the
+ * tuple that it was sent with, if a flow tells; else by the maps, unless it is this host that answers. */
+static struct address known_destination(const struct decision *d, const struct flow *flow)
+{
+	const struct flow_tuple *sent = flow && d->wants_flow ? flow_as_sent(flow, &d->seen) : NULL;
+
+	if (sent)
+		return sent->destination;
+	if (address_equal(d->error.inner.destination, d->error.outer.source))
+		return d->error.outer.source;
+	return translate_destination(d);
 }
 
 /* Decides about the packet that decide_begin() read, and edits it in place; it
@@ -43,6 +59,10 @@ void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
 
 	if (d->outcome != OUTCOME_UNDECIDED)
 		return;
+	if (d->for_peer && address_is_private(known_destination(d, flow))) {
+		d->outcome = OUTCOME_PRIVATE_PEER;
+		return;
+	}
 	if (flow && d->wants_flow && flow_has_nat(flow))
 		sent = flow_as_sent(flow, &d->seen);
 	translate(d, sent, bytes);

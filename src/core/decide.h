@@ -20,6 +20,7 @@ struct decide_rules {
 	const struct addrmap *maps; /* one of each part; NULL: the packet does not leave outside */
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
+	bool leaves_peers; /* errors to private neighbours are left alone, whatever they quote */
 };
 
 void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length);

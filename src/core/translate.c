@@ -225,13 +225,20 @@ static void finish_sums(struct edit *edit, const struct icmp_error *error)
 		checksum_update(edit->bytes + outer->begin + 10, edit->outer_header);
 }
 
+/* Tells whether the inner source is a private one that those who get the error should not see: it is not
+ * their own. */
+static bool leaks_source(struct address inner_source, const struct packet *outer)
+{
+	return address_is_private(inner_source) && !address_equal(inner_source, outer->destination);
+}
+
 /* Returns the outcome: a private address that is still there, or what was changed. */
-static enum outcome outcome_of(const struct edit *edit, struct address outer_source,
-	struct address inner_source, struct address inner_destination)
+static enum outcome outcome_of(const struct edit *edit, const struct packet *outer,
+	struct address outer_source, struct address inner_source, struct address inner_destination)
 {
 	if (address_is_private(outer_source))
 		return OUTCOME_LEAKED_OUTER;
-	if (address_is_private(inner_source) || address_is_private(inner_destination))
+	if (leaks_source(inner_source, outer) || address_is_private(inner_destination))
 		return OUTCOME_LEAKED_INNER;
 	if (edit->extension_leaks)
 		return OUTCOME_LEAKED_EXTENSION;
@@ -260,6 +267,12 @@ void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_P
 	d->destination_map = addrmap_find(inner, d->error.inner.destination);
 }
 
+/* Returns what the maps make of the inner destination, after translate_find_maps(). */
+struct address translate_destination(const struct decision *d)
+{
+	return apply_map(d, d->destination_map, d->error.inner.destination);
+}
+
 /* Translates the sound error d->error in place, after translate_find_maps(). sent is the tuple that the inner
  * packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome, d->modified and d->length; sets
  * maps that turn out not to be needed to ADDRMAP_NONE. */
@@ -269,8 +282,7 @@ void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes
 	struct edit edit = {.bytes = bytes};
 	const struct address outer_source = apply_map(d, d->outer_map, outer->source);
 	const struct address source = sent ? sent->source : apply_map(d, d->source_map, inner->source);
-	const struct address destination =
-		sent ? sent->destination : apply_map(d, d->destination_map, inner->destination);
+	const struct address destination = sent ? sent->destination : translate_destination(d);
 
 	if (sent)
 		d->source_map = d->destination_map = ADDRMAP_NONE;
@@ -283,5 +295,5 @@ void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes
 	finish_sums(&edit, &d->error);
 	d->translated = true;
 	d->modified = edit.outer_changed || edit.inner_changed || edit.df_cleared || edit.extension_changed;
-	d->outcome = outcome_of(&edit, outer_source, source, destination);
+	d->outcome = outcome_of(&edit, outer, outer_source, source, destination);
 }

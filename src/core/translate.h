@@ -18,6 +18,7 @@ struct decision {
 	enum outcome outcome; /* OUTCOME_UNDECIDED between the two halves of a decision */
 	size_t length;	      /* of the packet now: less than it was if things of an extension were removed */
 	bool sound;	      /* it is a sound ICMP error, and error is filled in */
+	bool for_peer;	      /* it is sound, and goes to a private address */
 	bool wants_flow;      /* the flow of seen would help to decide, and seen is filled in */
 	bool translated;      /* translate() has run: the maps are those that it used */
 	bool modified;	      /* its bytes were changed */
@@ -30,6 +31,7 @@ struct decision {
 };
 
 void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS]);
+struct address translate_destination(const struct decision *d);
 void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes);
 
 #endif

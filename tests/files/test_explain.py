@@ -26,6 +26,7 @@ maps = ( { private = "192.168.42.1"; public = "1.2.3.1"; },
 """
 TO_CLIENT = IP(src="192.168.42.1", dst="203.0.113.10") / ICMP(type=3, code=3)
 TO_PEER = IP(src="192.168.42.1", dst="192.168.42.254") / ICMP(type=11)
+PEERS = IP(src="192.168.42.254", dst="192.168.42.1") / UDP(sport=1, dport=2)
 QUOTE = IP(src="203.0.113.10", dst="192.168.1.20") / UDP(sport=1, dport=2) / b"xx"
 
 
@@ -52,15 +53,16 @@ def test_every_error_has_its_explanation(explain, tmp_path):
         src="2001:db8:c::10", dst="2001:db8:1::20") / UDP()
     path = str(tmp_path / "c")
     wrpcap(path, [Ether(dst="02:00:00:00:00:01") / p for p in (
-        TO_CLIENT / QUOTE, Dot1Q(vlan=3) / TO_PEER / QUOTE, no_map, damaged(TO_CLIENT / QUOTE), ARP(), IP() / ICMP())])
+        TO_CLIENT / QUOTE, Dot1Q(vlan=3) / TO_PEER / PEERS, no_map, damaged(TO_CLIENT / QUOTE), ARP(), IP() / ICMP())])
     assert explain(path) == [
         "#1 192.168.42.1 > 203.0.113.10, destination-unreachable, code 3, about 203.0.113.10 > 192.168.1.20, protocol 17",
         "    both (rewritten): the outer source and the inner packet were made public",
         "    outer source 192.168.42.1 becomes 1.2.3.1 by the map at f:2",
         "    inner destination 192.168.1.20 becomes 1.2.3.20 by the map at f:4",
         "    the daemon would ask conntrack for its flow; none is known here",
-        "#2 192.168.42.1 > 192.168.42.254, time-exceeded, code 0, about 203.0.113.10 > 192.168.1.20, protocol 17",
-        "    private-peer (passed): goes to a private neighbour, who must see the private addresses",
+        "#2 192.168.42.1 > 192.168.42.254, time-exceeded, code 0, about 192.168.42.254 > 192.168.42.1, protocol 17",
+        "    private-peer (passed): goes to a private neighbour that knows the destination by its private address",
+        "    the daemon would ask conntrack for its flow; none is known here",
         "#3 fd42::1 > 2001:db8:c::10, destination-unreachable-v6, code 0, "
         "about 2001:db8:c::10 > 2001:db8:1::20, protocol 17",
         "    leaked-outer (leaked): leaves with a private source: no map covers it",

@@ -11,10 +11,11 @@ import flows
 import headers
 import npt
 import outcomes
+import peers
 import protocols
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOMS = protocols, headers, npt, flows, extensions, outcomes
+ROOMS = protocols, headers, npt, flows, extensions, peers, outcomes
 
 
 def dump(data):
@@ -29,6 +30,8 @@ def text_of(golden):
     head += f"flow: {golden.flow}\nextensions: {golden.extensions}\n"
     if golden.lookup != "auto":
         head += f"lookup: {golden.lookup}\n"
+    if golden.private_peers != "auto":
+        head += f"private_peers: {golden.private_peers}\n"
     if golden.leaves != "outside":
         head += f"leaves: {golden.leaves}\n"
     expected = dump(golden.expected) if golden.expected != golden.input else "  same\n"

@@ -62,10 +62,6 @@ def not_ours():
     for version in 4, 6:
         yield untouched(f"ipv{version}-not-outside", "It leaves by an interface that is not outside (RFC 5508, 4.2, "
                         "REQ-7).", version, plain(version), "not-outside", leaves="inside")
-        neighbour = {4: "192.168.42.254", 6: "fd42::fe"}[version]
-        quote = packet(version, neighbour, PRIVATE[version].firewall, craft.udp())
-        yield untouched(f"ipv{version}-private-peer", "A private neighbour must see the private address that it sent to.",
-                        version, error(version, PRIVATE[version].firewall, quote, neighbour), "private-peer")
     reason = "Not an error that quotes a packet (RFC 1122, 3.2.2; RFC 4443, 2.1)."
     for kind, name in (0, "echo-reply"), (4, "source-quench"), (5, "redirect"), (8, "echo"), (13, "timestamp"):
         yield untouched(f"ipv4-not-error-{name}", reason, 4, plain(4, kind=kind, code=0), "not-error")

@@ -26,6 +26,7 @@ class Golden:
     flow: str = "none"
     extensions: str = "pass"
     lookup: str = "auto"
+    private_peers: str = "auto"
     leaves: str = "outside"
 
 

@@ -30,6 +30,7 @@ struct reader {
 static const char *const policy_names[] = {
 	"translate", "translate-addresses", "pass", "strip-private", "strip", NULL};
 static const char *const lookup_names[] = {"auto", "always", "never", NULL};
+static const char *const peers_names[] = {"auto", "leave", NULL};
 static const char *const side_names[] = {"inside", "outside", NULL};
 
 const char *golden_outcome_name(enum outcome outcome)
@@ -172,6 +173,8 @@ static void read_field(struct reader *reader, const char *name, const char *valu
 		golden->extensions = (enum extension_policy)find_name(golden, policy_names, value);
 	else if (strcmp(name, "lookup") == 0)
 		golden->lookup = (enum decide_lookup)find_name(golden, lookup_names, value);
+	else if (strcmp(name, "private_peers") == 0)
+		golden->leaves_peers = find_name(golden, peers_names, value);
 	else if (strcmp(name, "leaves") == 0)
 		golden->outside = find_name(golden, side_names, value);
 	else if (strcmp(name, "outcome") == 0)
@@ -252,6 +255,7 @@ void golden_decide(struct decision *d, const struct golden *golden, uint8_t *byt
 		.maps = golden->outside ? golden->maps : NULL,
 		.lookup = golden->lookup,
 		.extensions = golden->extensions,
+		.leaves_peers = golden->leaves_peers,
 	};
 
 	decide_begin(d, &rules, bytes, length);

@@ -24,6 +24,7 @@ struct golden {
 	bool has_flow, outside;
 	enum extension_policy extensions;
 	enum decide_lookup lookup;
+	bool leaves_peers;
 	uint8_t input[GOLDEN_ROOM], expected[GOLDEN_ROOM];
 	size_t input_length, expected_length;
 	enum outcome outcome;

@@ -410,13 +410,14 @@ static void remove_extension(struct trial *t, struct shape *to)
 	to->quote = t->layout.quote_end - t->layout.inner;
 }
 
-static bool is_private(const struct object *o)
+/* Whether an address is private, of those that occur here; version 0: there is none. */
+static bool is_private(int version, const struct ip *ip)
 {
-	const uint8_t *b = o->ip.bytes;
+	const uint8_t *b = ip->bytes;
 
-	if (o->address == 4)
+	if (version == 4)
 		return b[0] == 10 || (b[0] == 172 && b[1] >> 4 == 1) || (b[0] == 192 && b[1] == 168);
-	return o->address == 6 && b[0] >> 1 == 0xfc >> 1;
+	return version == 6 && b[0] >> 1 == 0xfc >> 1;
 }
 
 /* Does to an object what the policy says; false: it goes. */
@@ -427,10 +428,10 @@ static bool is_kept(const struct trial *t, struct object *o)
 	if (o->class == OBJECT_MPLS || o->class == OBJECT_OTHER)
 		return true;
 	if (t->policy == EXTENSION_STRIP_PRIVATE)
-		return !o->name && !is_private(o);
+		return !o->name && !is_private(o->address, &o->ip);
 	o->ip = mapped(t->world, ADDRMAP_OUTER, o->address, o->ip);
-	if (is_private(o) || t->policy == EXTENSION_TRANSLATE_ADDRESSES)
-		return !is_private(o);
+	if (is_private(o->address, &o->ip) || t->policy == EXTENSION_TRANSLATE_ADDRESSES)
+		return !is_private(o->address, &o->ip);
 	o->index = o->name = false;
 	return !told || o->address || o->mtu;
 }
@@ -459,6 +460,20 @@ static struct shape without_private(struct trial *t)
 	return to;
 }
 
+/* Whether a private neighbour sent to a private address: as its flow says, with NAT or
+ * without, else the maps; but to the one that answers by its own address. */
+static bool sent_to_private(const struct trial *t)
+{
+	const int version = t->shape.version;
+	struct ip to = mapped(t->world, ADDRMAP_INNER, version, t->ends.inner_destination);
+
+	if (memcmp(&t->ends.inner_destination, &t->ends.outer_source, size_of(version)) == 0)
+		to = t->ends.inner_destination;
+	if (has_tuple(t) && t->kind != FLOW_NONE && t->kind != FLOW_FOREIGN)
+		to = t->sent.inner_destination;
+	return is_private(version, &to);
+}
+
 static struct ends expected_ends(const struct trial *t)
 {
 	struct ends to = trial_uses_flow(t) ? t->sent : t->ends;
@@ -467,7 +482,8 @@ static struct ends expected_ends(const struct trial *t)
 	to.outer_destination = t->ends.outer_destination;
 	if (trial_uses_flow(t))
 		return to;
-	to.inner_source = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_source);
+	if (!t->for_peer || memcmp(&t->ends.inner_source, &t->ends.outer_destination, size_of(t->shape.version)))
+		to.inner_source = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_source);
 	to.inner_destination = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_destination);
 	return to;
 }
@@ -488,6 +504,24 @@ static void keep_unknowable(struct trial *t)
 	generator_sum_icmp(t->expected, &t->expected_layout);
 }
 
+/* Now and then sends it to a private neighbour, who mostly is the quoted packet's source. */
+static void make_peer(struct trial *t)
+{
+	t->for_peer = false;
+	if (random_below(8))
+		return;
+	t->ends.outer_destination = private_base(t->shape.version);
+	if (random_below(8) == 0)
+		t->ends.inner_destination = t->ends.outer_source;
+	if (random_below(4)) {
+		t->ends.inner_source = random_end(t->world, t->shape.version);
+		t->ends.outer_destination = t->ends.inner_source;
+		if (memcmp(&t->ends.inner_source, &t->ends.inner_destination, size_of(t->shape.version)) == 0)
+			t->ends.inner_destination = stranger(t->shape.version);
+	}
+	t->for_peer = is_private(t->shape.version, &t->ends.outer_destination);
+}
+
 /* A packet at random, and what must become of it in this world. */
 void trial_make(struct trial *t, const struct world *world)
 {
@@ -497,6 +531,7 @@ void trial_make(struct trial *t, const struct world *world)
 	t->world = world;
 	t->shape = random_shape(world->version);
 	t->ends = random_ends(world, &t->shape);
+	make_peer(t);
 	t->policy = (enum extension_policy)random_below(5);
 	for (unsigned i = 0; i < t->shape.n_objects; i++)
 		if (t->shape.objects[i].address && random_below(4))
@@ -505,6 +540,12 @@ void trial_make(struct trial *t, const struct world *world)
 	generator_build(t->input, &t->layout, &t->shape, &t->ends);
 	shape = without_private(t);
 	shape.df = false;
+	t->left_alone = t->for_peer && sent_to_private(t);
+	if (t->left_alone) {
+		memcpy(t->expected, t->input, t->layout.length);
+		t->expected_layout = t->layout;
+		return;
+	}
 	ends = expected_ends(t);
 	generator_build(t->expected, &t->expected_layout, &shape, &ends);
 	keep_unknowable(t);

@@ -51,6 +51,8 @@ struct trial {
 	enum extension_policy policy;
 	uint8_t input[GENERATOR_ROOM], expected[GENERATOR_ROOM];
 	struct layout layout, expected_layout;
+	bool for_peer;	 /* it goes to a private address */
+	bool left_alone; /* .. which sent to a private one */
 };
 
 void world_make(struct world *world, bool invertible);

@@ -151,8 +151,8 @@ static void check_all(const struct bad *cases, size_t n)
 	"quotes\n"
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
 #define KNOWN                                                                                                \
-	"expected outside, maps, maps_file, mode, queue, lookup, extensions, errors, rules, kernel or "       \
-	"control"
+	"expected outside, maps, maps_file, mode, queue, lookup, extensions, errors, private_peers, rules, "     \
+	"kernel or control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
 #define OF_NPT	   ": npt is for IPv6: expected prefixes of equal length, of 64 bits at most\n"
 #define OF_MAP	   "expected private, public, outside, part or npt"

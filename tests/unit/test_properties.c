@@ -151,7 +151,7 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 	struct flow flow = trial_flow_backwards(t);
 	uint8_t *bytes;
 
-	if (!t->world->invertible || t->shape.df || !has_same_extension(t, there, length) ||
+	if (!t->world->invertible || t->for_peer || t->shape.df || !has_same_extension(t, there, length) ||
 		(trial_uses_flow(t) && t->kind != FLOW_NAT))
 		return;
 	bytes = exact_copy(there, length);
@@ -165,7 +165,7 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 /* How many packets there were of each kind: a property of packets that do not
  * occur would say nothing. */
 static struct {
-	unsigned long flow, sctp, rerouted, stripped, public, old, cut, changed, right, invertible, npt;
+	unsigned long peer, left_alone, flow, sctp, rerouted, stripped, public, old, cut, changed, right, invertible, npt;
 } seen;
 
 static bool has_npt(const struct world *w)
@@ -181,6 +181,8 @@ static void count(const struct trial *t, const uint8_t *bytes, size_t length, un
 {
 	bool is_shorter = length < t->layout.length;
 
+	seen.peer += t->for_peer;
+	seen.left_alone += t->left_alone;
 	seen.flow += trial_uses_flow(t);
 	seen.sctp += trial_uses_flow(t) && t->shape.protocol == IPPROTO_SCTP && t->layout.sum;
 	seen.rerouted += t->shape.rerouted && t->layout.sum;
@@ -271,6 +273,7 @@ static void every_kind_occurs(void **state)
 	assert_true(seen.flow > n_packets / 10 && seen.invertible > n_packets / 10);
 	assert_true(seen.stripped > n_packets / 20 && seen.old > n_packets / 200);
 	assert_true(seen.cut > n_packets / 50 && seen.public > n_packets / 200 && seen.npt > n_packets / 10);
+	assert_true(seen.left_alone > n_packets / 50 && seen.peer > seen.left_alone + n_packets / 50);
 	assert_true(seen.sctp > n_packets / 500 && seen.rerouted > n_packets / 500);
 }
 
