@@ -17,7 +17,8 @@
 #define READINGS 20 /* until nothing moves between two */
 
 enum amount {
-	UNTOUCHED, /* by anybody: these four the rules saw, and did not copy */
+	PEERS,	   /* left alone: these five the rules saw, and did not copy */
+	UNTOUCHED, /* by anybody */
 	CHANGED,   /* by the kernel */
 	LEAKED,
 	UNREAD,
@@ -54,6 +55,7 @@ static const struct {
 	enum amount amount;
 	const char *group, *name; /* NULL: all of the group */
 } parts[] = {
+	{PEERS, "rules", "private-peer"},
 	{UNTOUCHED, "rules", "untouched"},
 	{CHANGED, "rules", "outer"},
 	{LEAKED, "rules", "leaked-outer"},
@@ -273,7 +275,8 @@ static void print_seen(const struct account *account)
 
 	if (account->sees) {
 		print_amount("seen by the capture rules",
-			a[UNTOUCHED] + a[CHANGED] + a[LEAKED] + a[UNREAD] + a[COPIED]);
+			a[PEERS] + a[UNTOUCHED] + a[CHANGED] + a[LEAKED] + a[UNREAD] + a[COPIED]);
+		print_amount("  to private neighbours, as it was", a[PEERS]);
 		print_amount("  untouched: needed nothing", a[UNTOUCHED]);
 		print_amount("  changed by the kernel: the outer source", a[CHANGED]);
 		print_amount("  left with a private source: no map covers it", a[LEAKED]);

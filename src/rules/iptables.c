@@ -27,7 +27,8 @@ static int item_length(const char *item)
 	return (int)strcspn(item, ",");
 }
 
-/* Prints the rules for errors to private neighbours and groups. */
+/* Prints the rules for errors to private neighbours, whose quotes iptables cannot see, and groups. What nft
+ * has copied, is for those who know public addresses. */
 static void print_peers(FILE *out, const struct rules_family *family)
 {
 	char text[CONFIG_RANGE_TEXT];
@@ -48,7 +49,8 @@ static void print_returns(FILE *out, const struct rules_family *family, const st
 	fprintf(out, "-A ICMPNATD ! -p %s -j RETURN\n", family->protocol);
 	if (kind->copies == &rules_nft)
 		fputs("# What is no copy\n-A ICMPNATD " IS_ERROR " -j RETURN\n", out);
-	print_peers(out, family);
+	else
+		print_peers(out, family);
 	if (kind->copies == &rules_iptables)
 		fputs("# What the kernel's own NAT makes public, outer source and inner packet\n"
 		      "-A ICMPNATD -m conntrack --ctstate SNAT,DNAT -j RETURN\n",

@@ -140,6 +140,7 @@ static void print_postrouting(
 		snprintf(read, sizeof(read), "goto %s", nft_name(name, "read", error.outside));
 		print_read_chain(&error, copies);
 		nft_print_source(&error, read);
+		nft_print_peers(&error, "outside", true);
 		nft_print_sight(&error, "outside", source, read);
 		print_emitted_chain(&error);
 		if (config->forwarded)
@@ -203,6 +204,7 @@ static void print_direct_chains(const struct nft_error *error)
 	print_queue_rule(error, "ct state { invalid, untracked } ", true);
 	fputs("\t}\n", error->out);
 	snprintf(queue, sizeof(queue), "goto %s", name);
+	nft_print_peers(error, "direct", false);
 	nft_print_sight(error, "direct", "return", queue);
 }
 
@@ -239,8 +241,8 @@ static void print_output(FILE *out, const struct config *config, const struct ru
 /* Prints the counters, which have names so that they stay when the rules are replaced. */
 static void print_counters(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
-	const char *const names[] = {
-		"untouched", "outer", "leaked-outer", kind->copies ? "copied" : "unread", "queued"};
+	const char *const names[] = {"private-peer", "untouched", "outer", "leaked-outer",
+		kind->copies ? "copied" : "unread", "queued"};
 	char name[NFT_NAME_MAX];
 
 	for (size_t i = 0; i < config->n_outside; i++)

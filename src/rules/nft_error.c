@@ -11,8 +11,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "rules/span.h"
-
 #define RANGES_MAX   65536 /* of the maps of one part, for all interfaces; with more, the daemon reads all */
 #define PREFIXES_MAX 64 /* with host bits that stay: each is a rule of its own, the daemon has the others */
 
@@ -78,7 +76,7 @@ static void print_host_mask(const struct nft_error *error, uint8_t length)
 }
 
 /* Tells whether the maps of a part are too many for a set of each interface. */
-static bool are_too_many(const struct nft_error *error)
+bool nft_are_too_many(const struct nft_error *error)
 {
 	const struct addrmap *maps = error->outside->maps;
 	const size_t most = RANGES_MAX / error->config->n_outside;
@@ -139,21 +137,28 @@ static void print_source_span(const struct nft_error *error, const struct span *
 	print_span(error->out, span);
 }
 
-/* Prints, as a set for a raw field, the inner addresses that need nothing. */
-static void print_inner_set(const struct nft_error *error)
+/* Prints what is left in a walk, which is something, as a set of numbers for a raw field. */
+void nft_print_numbers(const struct nft_error *error, struct span_rest *walk)
 {
 	const char *between = "{ ";
-	struct span_rest walk;
 	struct span span;
 
-	span_rest_of_all(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
-	for (; span_rest_next(&walk, &span); between = ", ") {
+	for (; span_rest_next(walk, &span); between = ", ") {
 		fputs(between, error->out);
 		print_number(error, span.first);
 		fputc('-', error->out);
 		print_number(error, span.last);
 	}
 	fputs(" }", error->out);
+}
+
+/* Prints the set of inner addresses that need nothing. */
+static void print_inner_set(const struct nft_error *error)
+{
+	struct span_rest walk;
+
+	span_rest_of_all(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	nft_print_numbers(error, &walk);
 }
 
 /* Tells whether there is an inner address that needs nothing. */
@@ -221,7 +226,7 @@ static void print_quoted_chain(
 /* Tells whether the rules need not look at an error, for the daemon reads each. */
 static bool is_blind(const struct nft_error *error)
 {
-	return error->config->lookup == LOOKUP_ALWAYS || are_too_many(error) || !some_need_nothing(error);
+	return error->config->lookup == LOOKUP_ALWAYS || nft_are_too_many(error) || !some_need_nothing(error);
 }
 
 /* Prints the chain by which nft sees what an error needs, if it goes to somebody outside: it ends with the
@@ -236,7 +241,6 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 	nft_name(name, quoted, error->outside);
 	if (!blind)
 		print_quoted_chain(error, name, sound, read);
-	nft_print_peers(error, chain);
 	fprintf(error->out, "\tchain %s {\n", nft_name(quoted, chain, error->outside));
 	nft_print_peer_look(error, chain);
 	if (!blind) {
@@ -247,7 +251,7 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 		fputs(v4 ? " @th,192,32 " : " @th,256,128 ", error->out);
 		print_inner_set(error);
 		fprintf(error->out, " goto %s\n", name);
-	} else if (are_too_many(error)) {
+	} else if (nft_are_too_many(error)) {
 		fputs("\t\t# too many maps: the daemon reads every error\n", error->out);
 	} else if (error->config->lookup == LOOKUP_ALWAYS) {
 		fputs("\t\t# lookup = \"always\": the daemon reads every error\n", error->out);

@@ -9,12 +9,13 @@
 
 #include <stdio.h>
 
-/* Fills in and returns the name of the chain with the comparisons that belongs to another chain. */
-static const char *peer_name(char name[NFT_NAME_MAX], const char *chain, const struct nft_error *error)
+/* Fills in and returns the name of a chain that belongs to another one. */
+static const char *peer_name(
+	char name[NFT_NAME_MAX], const char *chain, const char *which, const struct nft_error *error)
 {
 	char what[NFT_NAME_MAX];
 
-	snprintf(what, sizeof(what), "%.32s-peer", chain);
+	snprintf(what, sizeof(what), "%.16s-%.16s", chain, which);
 	return nft_name(name, what, error->outside);
 }
 
@@ -35,15 +36,15 @@ static void print_first_octets(FILE *out)
 	}
 }
 
-/* Prints the rules with which a chain begins that is about errors to anybody: one to a private neighbour
- * leaves as it is. */
+/* Prints the rules with which a chain begins that is about errors to anybody: those to private neighbours
+ * first meet the chains of nft_print_peers(). */
 void nft_print_peer_look(const struct nft_error *error, const char *chain)
 {
 	const struct prefix global = {{ADDRESS_V6_GLOBAL, 0}, ADDRESS_V6_GLOBAL_BITS},
 			    protocols = {{ADDRESS_V6_PROTOCOLS, 0}, ADDRESS_V6_PROTOCOLS_BITS};
 	char name[NFT_NAME_MAX], text[CONFIG_PREFIX_TEXT];
 
-	peer_name(name, chain, error);
+	peer_name(name, chain, "peer", error);
 	if (error->family->version == 4) {
 		fputs("\t\tip daddr & 255.0.0.0 { ", error->out);
 		print_first_octets(error->out);
@@ -56,17 +57,47 @@ void nft_print_peer_look(const struct nft_error *error, const char *chain)
 	fprintf(error->out, "\t\tip6 daddr %s jump %s\n", text, name);
 }
 
-/* Prints the chain that belongs to another one, and lets errors to private neighbours leave. */
-void nft_print_peers(const struct nft_error *error, const char *chain)
+/* Prints the rule for private neighbours that know the destination of the quoted packet by a private address:
+ * it is private, and no inner map is about it. What cannot be seen is left to be read. */
+static void print_private(const struct nft_error *error, const char *verdict)
 {
-	char name[NFT_NAME_MAX], text[CONFIG_RANGE_TEXT];
+	struct span_rest walk, ahead;
+	struct span span;
 
-	fprintf(error->out, "\tchain %s {\n", peer_name(name, chain, error));
+	if (error->config->leaves_peers) {
+		fprintf(error->out, "\t\t%s # private_peers = \"leave\"\n", verdict);
+		return;
+	}
+	span_rest_of_private(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
+	ahead = walk;
+	if (nft_are_too_many(error) || !span_rest_next(&ahead, &span))
+		return;
+	fputs(error->family->version == 4 ? "\t\t@th,192,32 " : "\t\t@th,256,128 ", error->out);
+	nft_print_numbers(error, &walk);
+	fprintf(error->out, " %s\n", verdict);
+}
+
+/* Prints the chains that belong to another one: what is for private neighbours leaves as it is, or returns
+ * there, counted or not; what is for a group leaves as it is. */
+void nft_print_peers(const struct nft_error *error, const char *chain, bool counts)
+{
+	char name[NFT_NAME_MAX], private[NFT_NAME_MAX], text[CONFIG_RANGE_TEXT], verdict[NFT_NAME_MAX + 32];
+
+	peer_name(private, chain, "private", error);
+	snprintf(verdict, sizeof(verdict), counts ? "counter name \"%s\" accept" : "accept",
+		nft_name(name, "private-peer", error->outside));
+	fprintf(error->out, "\tchain %s {\n", private);
+	print_private(error, verdict);
+	fprintf(error->out, "\t}\n\tchain %s {\n", peer_name(name, chain, "peer", error));
 	for (const struct address_range *r = address_ranges(error->family->version); r->name; r++) {
 		if (r->kind == ADDRESS_MAPPED)
 			continue;
 		config_range_text(r->first, r->last, text);
-		fprintf(error->out, "\t\t%s daddr %s accept\n", error->family->table, text);
+		fprintf(error->out, "\t\t%s daddr %s ", error->family->table, text);
+		if (r->kind == ADDRESS_MULTICAST)
+			fputs("accept\n", error->out);
+		else
+			fprintf(error->out, "goto %s\n", private);
 	}
 	fputs("\t}\n", error->out);
 }

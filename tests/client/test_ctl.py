@@ -60,7 +60,7 @@ MAPS = (
 
 
 RULES = {"untouched": {"eth0": 5, "wan.7": 1}, "outer": {"eth0": 12, "wan.7": 0}, "copied": {"eth0": 40, "wan.7": 2}}
-COPIED = {"untouched": 5, "outer": 12, "leaked-outer": 1, "copied": 52, "queued": 52}  # goes with BALANCED
+COPIED = {"private-peer": 3, "untouched": 5, "outer": 12, "leaked-outer": 1, "copied": 52, "queued": 52}  # goes with BALANCED
 
 
 def stats(values=VALUES, *kernel, rules=None, host=None):
@@ -348,8 +348,9 @@ def amounts(text):
 def test_check_begins_at_what_the_rules_saw(daemon):
     daemon.answers["stats"] = balanced(COPIED, {"icmp-out-errors": 3, "icmp6-out-errors": 4})
     said = ask(daemon, "stats", "--check")
-    assert said.splitlines()[:7] == [f"{what:<54} {amount:12}" for what, amount in [
-        ("seen by the capture rules", 70), ("  untouched: needed nothing", 5),
+    assert said.splitlines()[:8] == [f"{what:<54} {amount:12}" for what, amount in [
+        ("seen by the capture rules", 73), ("  to private neighbours, as it was", 3),
+        ("  untouched: needed nothing", 5),
         ("  changed by the kernel: the outer source", 12), ("  left with a private source: no map covers it", 1),
         ("  copied, to be read", 52), ("    vanished before the queue", 0), ("handed over by the capture rules", 52)]]
     assert amounts(said)["ICMP that the kernel could not send (OutErrors)"] == "7"
@@ -379,7 +380,7 @@ def test_check_of_rules_that_do_not_copy(daemon):
     rules = {name: n for name, n in COPIED.items() if name != "copied"}
     daemon.answers["stats"] = balanced({**rules, "unread": 9})
     said = ask(daemon, "stats", "--check")
-    assert amounts(said)["seen by the capture rules"] == "27"
+    assert amounts(said)["seen by the capture rules"] == "30"
     assert amounts(said)["left unread: these rules do not copy"] == "9"
     assert amounts(said)["handed over by the capture rules"] == "52"
     assert "copied" not in said and said.splitlines()[-1] == "every packet is accounted for"

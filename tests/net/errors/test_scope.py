@@ -19,10 +19,11 @@ def refused_by(host, address, family, offender):
 
 
 def test_private_neighbour(network, daemon, family):
-    """The router sent its packet to the firewall's private address, and must see that."""
+    """The router sent its packet to the firewall's private address, and must see that. Its map is about what is quoted,
+    too, so that the daemon has to read it."""
     account = daemon.account()
     refused_by(network.router, family.firewall, family, family.firewall)
-    account.expect()
+    account.expect(private_peer=1)
 
 
 def test_inside_host(network, daemon, family):

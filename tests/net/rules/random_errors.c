@@ -313,7 +313,7 @@ static void decide(struct decision *d, const struct error *error, uint8_t *bytes
 {
 	const bool sees = announces_extension(error) || strips();
 	const struct decide_rules rules = {
-		outside->maps, config->lookup, sees ? config->extensions : EXTENSION_PASS};
+		outside->maps, config->lookup, sees ? config->extensions : EXTENSION_PASS, config->leaves_peers};
 
 	memcpy(bytes, error->bytes, error->length);
 	decide_begin(d, &rules, bytes, error->length);
@@ -447,10 +447,18 @@ static void print_hex(const uint8_t *bytes, size_t length)
 		printf("%02x", bytes[i]);
 }
 
+/* Tells whether an error is for a private neighbour that sent to a private address without a map. */
 static bool is_for_a_peer(const struct error *error)
 {
-	return address_is_private(error->version == 4 ? address_from_v4(error->bytes + 16)
-						      : address_from_v6(error->bytes + 24));
+	const uint8_t *bytes = error->bytes, *inner = bytes + error->icmp + 8;
+	const bool v4 = error->version == 4;
+	const struct address sent = v4 ? address_from_v4(inner + 16) : address_from_v6(inner + 24);
+
+	if (!address_is_private(v4 ? address_from_v4(bytes + 16) : address_from_v6(bytes + 24)))
+		return false;
+	if (config->leaves_peers)
+		return true;
+	return address_is_v4(sent) == v4 && address_is_private(sent) && !is_mapped(ADDRMAP_INNER, sent);
 }
 
 /* Tells whether there is anything to do in a family: without, it has no rules. */
@@ -474,10 +482,10 @@ static const char *kind_of(const struct error *error, const struct decision *d, 
 	bool alone;
 
 	*why = has_npt_source(error, &alone) ? "npt-alone" : error->special;
-	if (is_for_a_peer(error))
-		return "peer";
 	if (!has_rules(error->version))
 		return "no-rules";
+	if (is_for_a_peer(error))
+		return "peer";
 	if (!read && d->outcome == OUTCOME_OUTER && config->kernel == CONFIG_KERNEL_NEVER)
 		read = "never";
 	*why = read ? read : *why;

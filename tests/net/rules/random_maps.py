@@ -23,6 +23,7 @@ class RandomMaps:
         self.outside = ["eth0", *random.sample(INTERFACES, number % 4)]
         self.lookup = {3: "always", 9: "never"}.get(number % 12, "auto")
         self.extensions = {1: "strip-private", 2: "pass", 4: "strip", 5: "translate-addresses"}.get(number % 6, "translate")
+        self.private_peers = {2: "leave"}.get(number % 7, "auto")
         self.kernel = {5: "never"}.get(number % 12, "auto")
         self.errors = {2: "all", 7: "all"}.get(number % 12, "local")
         self.table = "".join(line + "\n" for line in self._lines())
@@ -31,7 +32,7 @@ class RandomMaps:
         names = ", ".join(f'"{name}"' for name in self.outside)
         return (f'outside = [ {names} ];\nmaps_file = "{table}";\nlookup = "{self.lookup}";\n'
                 f'extensions = "{self.extensions}";\nkernel = "{self.kernel}";\nerrors = "{self.errors}";\n'
-                'rules = "external";\n')
+                f'private_peers = "{self.private_peers}";\nrules = "external";\n')
 
     def _lines(self):
         """Mostly a few maps of each kind; now and then many of one kind, or of one family only."""

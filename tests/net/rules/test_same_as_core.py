@@ -30,9 +30,10 @@ from random_maps import INTERFACES, RandomMaps
 ERRORS = 600  # under each configuration
 BATCH = 200   # on their way at once: less than any queue on it holds
 FIREWALL_MAC = "02:00:00:00:00:05"  # towards the dmz
-NOT_SEEN = "peer", "no-rules"
-BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer"}
-COUNTERS = "untouched", "outer", "leaked-outer", "copied"
+NOT_SEEN = "no-rules",
+BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer",
+             "peer": "private-peer"}
+COUNTERS = "private-peer", "untouched", "outer", "leaked-outer", "copied"
 READ = ("always", "extension", "long", "inner-mapped", "inner-private", "v4-mapped", "options", "headers", "error",
         "never", "npt")
 SPECIAL = "outer-options", "zero-before", "zero-after"
@@ -250,12 +251,13 @@ def run(firewall, wire, maps, seed, context, chosen=lambda case: True):
 
 def assert_often(occurred, done):
     """Each kind has occurred, in both families, and by each reason; those of the kernel's part at least so often."""
-    least = {(kind, version): done // 50 for kind in BY_KERNEL if kind != "may" for version in (4, 6)}
+    least = {(kind, version): done // 50 for kind in BY_KERNEL if kind not in ("may", "peer") for version in (4, 6)}
     least.update({("read", version): done // 10 for version in (4, 6)})
     least.update({("read", why): done // 500 for why in READ})
     least.update({(kind, special): done // 1000 for kind in ("outer", "already-right") for special in SPECIAL})
     least["outer", "npt-alone"] = done // 5000
     least.update({("may", by): done // 2000 for by in ("outer", "copied")})
+    least.update({("peer", version): done // 500 for version in (4, 6)})
     least.update({kind: done // 100 for kind in NOT_SEEN})
     assert {key: (occurred[key], n) for key, n in least.items() if occurred[key] < n} == {}
 
