@@ -26,13 +26,14 @@ class RandomMaps:
         self.private_peers = {2: "leave"}.get(number % 7, "auto")
         self.kernel = {5: "never"}.get(number % 12, "auto")
         self.errors = {2: "all", 7: "all"}.get(number % 12, "local")
+        self.mode = "live"
         self.table = "".join(line + "\n" for line in self._lines())
 
     def settings(self, table):
         names = ", ".join(f'"{name}"' for name in self.outside)
         return (f'outside = [ {names} ];\nmaps_file = "{table}";\nlookup = "{self.lookup}";\n'
                 f'extensions = "{self.extensions}";\nkernel = "{self.kernel}";\nerrors = "{self.errors}";\n'
-                f'private_peers = "{self.private_peers}";\nrules = "external";\n')
+                f'private_peers = "{self.private_peers}";\nmode = "{self.mode}";\nrules = "external";\n')
 
     def _lines(self):
         """Mostly a few maps of each kind; now and then many of one kind, or of one family only."""

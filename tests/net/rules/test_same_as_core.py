@@ -179,6 +179,9 @@ class Firewall:
             with open(path, "w") as file:
                 file.write(text)
         rules = self.host.run(program("icmpnatd"), "--config", self.path, "--print-rules=" + self.kind).stdout
+        if self.kind == "mixed" and maps.mode == "audit":
+            self.host.run("/bin/sh", "-", input=rules)
+            return
         if self.kind == "mixed":  # iptables does nothing without a daemon
             rules = rules.partition("nft -f - <<'END'\n")[2].partition("END\n")[0]
         self.host.nft(rules)
@@ -285,6 +288,28 @@ def test_random_errors_that_are_forwarded(firewall, forwarding_wire):
             _, by = run(firewall, forwarding_wire, maps, choose.getrandbits(63) | 1, context, is_forwarded)
             occurred += by
     print(", ".join(f"{key} {n}" for key, n in occurred.items() if isinstance(key, str)))
+
+
+@pytest.mark.parametrize("errors, way, chosen_ones", [("local", "wire", bool), ("all", "forwarding_wire", is_forwarded)],
+                         ids=["emitted", "forwarded"])
+def test_random_errors_in_audit(firewall, request, errors, way, chosen_ones):
+    """They leave as they came, and each counter is what it is when live."""
+    wire, chosen = request.getfixturevalue(way), seed()
+    choose = random.Random(chosen)
+    for number in range(count() // 6 // ERRORS):
+        maps, context = RandomMaps(choose, number), f"SEED={chosen}, audit of configuration {number}"
+        of_errors, before, maps.errors = choose.getrandbits(63) | 1, firewall.rules.counted(), errors
+        if errors == "all" and "eth1" in maps.outside:  # by which they come
+            continue
+        cases, _ = run(firewall, wire, maps, of_errors, context, chosen_ones)
+        live, maps.mode = firewall.rules.counted() - before, "audit"
+        firewall.configure(maps)
+        before = firewall.rules.counted()
+        for first in range(0, len(cases), BATCH):
+            batch = cases[first:first + BATCH]
+            assert once(wire.through(batch), context) == {case.number: case.emitted for case in batch}, context
+        assert firewall.rules.counted() - before == live, context
+        firewall.rules.unload()
 
 
 def test_rules_that_were_loaded_from_their_own_listing(firewall, wire):
