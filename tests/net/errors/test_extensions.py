@@ -33,8 +33,9 @@ NAME, MTU = "eth0", 1500
 class Emitter:
     """Takes from the firewall the packets that would expire there, and answers each by an error with an extension."""
 
-    def __init__(self, network, address=None):
+    def __init__(self, network, address=None, has_public_source=False):
         self.firewall, self._address, self._ends = network.firewall, address, threading.Event()
+        self._has_public_source = has_public_source
         with self.firewall.here():
             self._raw = {v: socket.socket(f, socket.SOCK_RAW, socket.IPPROTO_RAW)
                          for v, f in ((4, socket.AF_INET), (6, socket.AF_INET6))}
@@ -66,7 +67,8 @@ class Emitter:
 
     def _emit(self, packet):
         family = V4 if packet[0] >> 4 == 4 else V6
-        error = expired(family, packet, self._address or family.firewall)
+        source = family.public if self._has_public_source else family.firewall
+        error = expired(family, source, packet, self._address or family.firewall)
         with contextlib.suppress(PermissionError):  # a copy leaves in its place
             self._raw[family.version].sendto(error, (family.client, 0))
 
@@ -81,9 +83,9 @@ def interface(address):
     return 2, 0x0f, parts
 
 
-def expired(family, packet, address):
+def expired(family, source, packet, address):
     """What the kernel would say, with the interface's address in its extension."""
-    source, client = packed(family.firewall), packed(family.client)
+    source, client = packed(source), packed(family.client)
     if family is V4:
         head = struct.pack("!BBHHHBBH", 0x45, 0xc0, 0, 0x4242, 0, 64, socket.IPPROTO_ICMP, 0)
     else:
@@ -124,9 +126,9 @@ def told(error):
     return {f: text for f, text in zip(FIELDS, parts) if text} if status == "1" else None
 
 
-def traceroute_tells(network, family):
+def traceroute_tells(network, destination):
     """What traceroute shows of the firewall: (address, its extension as "class/c-type:words")."""
-    out = network.client.run("traceroute", "-n", "-q1", "-w2", "-e", "-f2", "-m2", family.plain).stdout
+    out = network.client.run("traceroute", "-n", "-q1", "-w2", "-e", "-f2", "-m2", destination).stdout
     _, hop, *more = out.splitlines()[-1].split()
     return hop, next((word.strip("<>") for word in more if word.startswith("<")), None)
 
@@ -137,12 +139,12 @@ def shown(family, address):
     return "2/5:" + ",".join(data[i:i + 4].hex() for i in range(0, len(data), 4))
 
 
-def expired_hop(network, family, daemon, outcome):
+def expired_hop(network, family, daemon, outcome, destination=None):
     """The one error that a traceroute of the firewall has provoked, and what the traceroute showed."""
     account = daemon.account()
     with Capture(network.client, "eth0") as capture:
-        hop, extension = traceroute_tells(network, family)
-        assert hop == family.public
+        hop, extension = traceroute_tells(network, destination or family.plain)
+        assert hop == (destination or family.public)
         account.expect(**{outcome: 1})
         error, = capture.errors()
     assert bad_checksums([error.packet]) == []
@@ -193,13 +195,30 @@ def test_the_maps_of_both_families_hold(network, family, other):
     assert told(error) == {f"ipv{other.version}": other.public, "mtu": str(MTU)}
 
 
+def test_nothing_else_must_become_public(network, family):
+    """Without its extension, the rules would leave the error alone."""
+    network.forget()
+    with Emitter(network, has_public_source=True), Daemon(network, kernel="auto") as daemon:
+        error, extension = expired_hop(network, family, daemon, "stripped")
+        assert daemon.rules.counted() == Counter(copied=1, queued=1)
+    assert extension == shown(family, family.public)
+
+
+def test_the_kernel_translates_the_flow(network, family):
+    """And gives the error the address of its target; the extension is left to the daemon."""
+    network.forget()
+    with kernel_emits(network), Daemon(network, kernel="auto") as daemon:
+        _, extension = expired_hop(network, family, daemon, "stripped", family.nat)
+    assert extension == shown(family, family.public)
+
+
 def test_quote_and_extension_become_public(network, family):
     """Behind stateless NAT; only the kernel's own errors quote what was sent there."""
     network.forget()
     with kernel_emits(network), Daemon(network, kernel="auto") as daemon:
         account = daemon.account()
         with Capture(network.client, "eth0") as capture:
-            assert udp(network.client, family.stateless).answer == "refused"
+            assert udp(network.client, family.stateless, size=32).answer == "refused"
             account.expect(both=1)
             error, = capture.errors()
     assert told(error.packet) == {f"ipv{family.version}": family.public, "mtu": str(MTU)}
