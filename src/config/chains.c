@@ -33,12 +33,6 @@ static bool changes_init(struct changes *changes, const struct addrmap *table)
 	return true;
 }
 
-/* Tells whether a map leaves every address of the prefix p as it is: its public side has them all. */
-static bool keeps(const struct addrmap_entry *entry, struct prefix p)
-{
-	return entry->public.length <= p.length && prefix_contains(entry->public, p.base);
-}
-
 /* Returns a map that changes an address of the prefix p, or NULL. */
 static const struct addrmap_entry *find_change(const struct changes *changes, struct prefix p)
 {
@@ -49,7 +43,7 @@ static const struct addrmap_entry *find_change(const struct changes *changes, st
 	while (i < table->n_ranges && address_compare(table->ranges[i].first, last) <= 0) {
 		const struct addrmap_entry *entry = &table->entries[table->ranges[i].map];
 
-		if (!keeps(entry, p))
+		if (!config_map_keeps(entry, p))
 			return entry;
 		i = i + 1 < table->n_ranges ? changes->next[i + 1] : i + 1;
 	}

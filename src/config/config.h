@@ -45,10 +45,19 @@ struct config_control {
 	char group[32]; /* name; empty: the group that the daemon runs as */
 };
 
-/* One outside interface and the maps for errors that leave by it. */
+/* What this host is called in errors about connections that the kernel's NAT translates. */
+struct config_hop_name {
+	struct address address;
+	bool all;      /* types of error; else time exceeded alone */
+	uint16_t file; /* where it was configured */
+	uint32_t line; /* 0: nowhere */
+};
+
+/* One outside interface, and the maps and the names for errors that leave by it. */
 struct config_outside {
 	char name[IFNAMSIZ];
 	struct addrmap maps[ADDRMAP_PARTS];
+	struct config_hop_name hop_names[2]; /* of IPv4, IPv6 */
 };
 
 struct config {

@@ -23,7 +23,9 @@ static void finish_maps(struct config *config, struct config_errors *errors)
 		return;
 	if (!config_tables_build(config) || !config_chains_check(config, errors))
 		config_complain_memory(errors, config->files[0]);
-	else if (errors->errors == 0)
+	else
+		config_hop_names_check(config, errors);
+	if (errors->errors == 0)
 		config_local_check(config, errors);
 }
 

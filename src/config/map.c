@@ -20,32 +20,35 @@ bool config_map_is_identity(const struct addrmap_entry *entry)
 	return prefix_equal(entry->private, entry->public);
 }
 
+/* Tells whether a map leaves every address of the prefix p as it is: its public side has them all. */
+bool config_map_keeps(const struct addrmap_entry *entry, struct prefix p)
+{
+	return entry->public.length <= p.length && prefix_contains(entry->public, p.base);
+}
+
 /* Returns where a map was configured. */
 struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry)
 {
 	return (struct config_place){config->files[entry->file], entry->file, entry->line};
 }
 
-/* Complains about a public side that is not public: an error from there is dropped on its way,
- * or tells outsiders what it should not (RFC 6791, section 3). A map that changes nothing is good.
- * True if there is no complaint. */
-static bool check_public(
-	const struct addrmap_entry *entry, const struct config_value *value, struct config_errors *errors)
+/* Complains about a source that is not public: an error from there is dropped on its way, or tells outsiders
+ * what it should not (RFC 6791, section 3). True if there is no complaint. */
+bool config_map_check_public(
+	struct prefix public, const struct config_value *value, struct config_errors *errors)
 {
-	const struct address first = entry->public.base, last = prefix_last(entry->public);
+	const struct address first = public.base, last = prefix_last(public);
 	const struct address_range *range = address_ranges(address_is_v4(first) ? 4 : 6);
 	char text[CONFIG_RANGE_TEXT];
 
-	if (config_map_is_identity(entry))
-		return true;
 	while (range->name && address_compare(range->last, first) < 0)
 		range++;
 	if (!range->name || address_compare(last, range->first) < 0)
 		return true;
 	config_range_text(range->first, range->last, text);
 	config_complain(errors, value->place,
-		"public %s overlaps %s (%s): expected addresses that are routed on the Internet", value->text,
-		text, range->name);
+		"%s %s overlaps %s (%s): expected addresses that are routed on the Internet", value->name,
+		value->text, text, range->name);
 	return false;
 }
 
@@ -65,7 +68,8 @@ static bool check_sides(
 			"a longer one",
 			entry->private.length - left_out, entry->public.length - left_out);
 	else
-		return check_public(entry, &map->public, errors);
+		return config_map_is_identity(entry) ||
+		       config_map_check_public(entry->public, &map->public, errors);
 	return false;
 }
 
@@ -78,16 +82,19 @@ uint8_t config_map_interface(const struct config *config, const char *name)
 	return ADDRMAP_ANY;
 }
 
-/* Finds the interface that a map holds for, or complains. */
-static void parse_outside(struct addrmap_entry *entry, const struct config_value *value,
-	const struct config *config, struct config_errors *errors)
+/* Returns the index of the interface that a map holds for; ADDRMAP_ANY if none is named, or after a
+ * complaint. */
+uint8_t config_map_outside(
+	const struct config_value *value, const struct config *config, struct config_errors *errors)
 {
-	entry->outside = value->text ? config_map_interface(config, value->text) : ADDRMAP_ANY;
-	if (value->text && entry->outside == ADDRMAP_ANY)
+	const uint8_t outside = value->text ? config_map_interface(config, value->text) : ADDRMAP_ANY;
+
+	if (value->text && outside == ADDRMAP_ANY)
 		config_complain(errors, value->place,
 			"outside is \"%s\": expected one of the interfaces that the setting "
 			"outside of the file lists",
 			value->text);
+	return outside;
 }
 
 /* Reads the parts that a map holds for. A map of many to one, or to a pool, cannot be undone by those who
@@ -141,7 +148,7 @@ static bool parse_map(struct addrmap_entry *entry, const struct config_map *map,
 		parse_part(entry, &map->part, errors);
 		parse_npt(entry, &map->npt, errors);
 	}
-	parse_outside(entry, &map->outside, config, errors);
+	entry->outside = config_map_outside(&map->outside, config, errors);
 	return errors->errors == before;
 }
 

@@ -26,6 +26,11 @@ bool config_prefix_parse(
 
 bool config_map_add(struct config *config, const struct config_map *map, struct config_errors *errors);
 uint8_t config_map_interface(const struct config *config, const char *name);
+uint8_t config_map_outside(
+	const struct config_value *value, const struct config *config, struct config_errors *errors);
+bool config_map_check_public(
+	struct prefix public, const struct config_value *value, struct config_errors *errors);
+bool config_map_keeps(const struct addrmap_entry *entry, struct prefix p);
 bool config_map_is_identity(const struct addrmap_entry *entry);
 struct config_place config_map_place(const struct config *config, const struct addrmap_entry *entry);
 
@@ -34,6 +39,7 @@ bool config_tables_build(struct config *config);
 const struct addrmap *config_table_shared(
 	const struct config *config, const struct config_outside *outside, enum addrmap_part part);
 bool config_chains_check(const struct config *config, struct config_errors *errors);
+void config_hop_names_check(const struct config *config, struct config_errors *errors);
 void config_local_check(const struct config *config, struct config_errors *errors);
 
 #endif

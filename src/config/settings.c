@@ -39,6 +39,7 @@ static const struct setting settings[] = {
 	{"", "outside", LIST, .read = read_outside},
 	{"", "maps", LIST, .read = config_maps_read},
 	{"", "maps_file", LIST, .read = config_maps_file_read},
+	{"", "hop_names", LIST, .read = config_hop_names_read},
 	{"", "mode", CHOICE, FIELD(audit), .choices = {"live", "audit"}, .number = 0, RESTART("mode")},
 	{"queue", "number", INTEGER, FIELD(queue.number), .min = 0, .max = 65535, .number = 0, RESTART("queue.number")},
 	{"queue", "workers", INTEGER, FIELD(queue.workers), .min = 1, .max = 64, .number = 1, RESTART("queue.workers")},

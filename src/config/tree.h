@@ -31,9 +31,10 @@ bool config_tree_choice(const struct config_loader *loader, const config_setting
 void config_tree_check_names(
 	const struct config_loader *loader, const config_setting_t *group, const char *const *names);
 
-/* The readers of maps: each adds to loader->config what it has read, or complains. */
+/* The readers of lists: each adds to loader->config what it has read, or complains. */
 void config_maps_read(struct config_loader *loader, const config_setting_t *setting);
 void config_maps_file_read(struct config_loader *loader, const config_setting_t *setting);
+void config_hop_names_read(struct config_loader *loader, const config_setting_t *setting);
 
 void config_settings_read(const struct config_text *text);
 

@@ -17,9 +17,10 @@
 #define READINGS 20 /* until nothing moves between two */
 
 enum amount {
-	PEERS,	   /* left alone: these five the rules saw, and did not copy */
+	PEERS,	   /* left alone: these six the rules saw, and did not copy */
 	UNTOUCHED, /* by anybody */
 	CHANGED,   /* by the kernel */
+	NAMED,
 	LEAKED,
 	UNREAD,
 	COPIED,
@@ -58,6 +59,7 @@ static const struct {
 	{PEERS, "rules", "private-peer"},
 	{UNTOUCHED, "rules", "untouched"},
 	{CHANGED, "rules", "outer"},
+	{NAMED, "rules", "named"},
 	{LEAKED, "rules", "leaked-outer"},
 	{UNREAD, "rules", "unread"},
 	{COPIED, "rules", "copied"},
@@ -275,10 +277,12 @@ static void print_seen(const struct account *account)
 
 	if (account->sees) {
 		print_amount("seen by the capture rules",
-			a[PEERS] + a[UNTOUCHED] + a[CHANGED] + a[LEAKED] + a[UNREAD] + a[COPIED]);
+			a[PEERS] + a[UNTOUCHED] + a[CHANGED] + a[NAMED] + a[LEAKED] + a[UNREAD] + a[COPIED]);
 		print_amount("  to private neighbours, as it was", a[PEERS]);
 		print_amount("  untouched: needed nothing", a[UNTOUCHED]);
 		print_amount("  changed by the kernel: the outer source", a[CHANGED]);
+		if (a[NAMED] > 0)
+			print_amount("  named this host: hop_names", a[NAMED]);
 		print_amount("  left with a private source: no map covers it", a[LEAKED]);
 	}
 	if (a[UNREAD] > 0)

@@ -121,16 +121,45 @@ static void print_forwarded_rule(const struct nft_error *error)
 	fprintf(error->out, "goto %s\n", nft_name(name, "forwarded", error->outside));
 }
 
+/* Prints the chain that mends a sum after a change. */
+static void print_checksum_chain(FILE *out, const struct rules_family *family)
+{
+	const char *header = family->version == 4 ? "ip" : family->icmp;
+
+	fprintf(out,
+		"\tchain checksum {\n\t\t# as 0, not as 0xffff, which nft writes (RFC 1624)\n"
+		"\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
+		header, header);
+}
+
+/* Prints the chain with the hook behind the kernel's own NAT. */
+static void print_postrouting_hook(
+	FILE *out, const struct config *config, const struct rules_family *family, bool forwarded)
+{
+	char name[NFT_NAME_MAX];
+
+	fputs("\tchain postrouting {\n"
+	      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n",
+		out);
+	for (size_t i = 0; i < config->n_outside; i++) {
+		const struct nft_error error = error_of(out, config, family, i);
+
+		fputs("\t\tiif 0 ", out);
+		print_nft_match(&error);
+		fprintf(out, "goto %s\n", nft_name(name, "emitted", error.outside));
+		if (forwarded)
+			print_forwarded_rule(&error);
+	}
+	fputs("\t}\n", out);
+}
+
 /* Prints the chain with the hook behind the kernel's own NAT, and those that it leads to. */
 static void print_postrouting(
 	FILE *out, const struct config *config, const struct rules_family *family, bool copies)
 {
 	char source[NFT_NAME_MAX + 8], read[NFT_NAME_MAX + 8], name[NFT_NAME_MAX];
 
-	fprintf(out,
-		"\tchain checksum {\n\t\t# as 0, not as 0xffff, which nft writes (RFC 1624)\n"
-		"\t\t%s checksum 0xffff %s checksum set 0\n\t}\n",
-		family->version == 4 ? "ip" : family->icmp, family->version == 4 ? "ip" : family->icmp);
+	print_checksum_chain(out, family);
 	if (copies)
 		print_copy_chain(out, family, config->audit);
 	for (size_t i = 0; i < config->n_outside; i++) {
@@ -141,24 +170,25 @@ static void print_postrouting(
 		print_read_chain(&error, copies);
 		nft_print_source(&error, read);
 		nft_print_peers(&error, "outside", true);
-		nft_print_sight(&error, "outside", source, read);
+		nft_print_sight(&error, "outside", true, source, read);
 		print_emitted_chain(&error);
 		if (config->forwarded)
 			print_forwarded_chain(&error);
 	}
-	fputs("\tchain postrouting {\n"
-	      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n",
-		out);
+	print_postrouting_hook(out, config, family, config->forwarded);
+}
+
+/* Prints the same for a family of which nothing but hops' names is wanted. */
+static void print_hop_names(FILE *out, const struct config *config, const struct rules_family *family)
+{
+	print_checksum_chain(out, family);
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const struct nft_error error = error_of(out, config, family, i);
 
-		fputs("\t\tiif 0 ", out);
-		print_nft_match(&error);
-		fprintf(out, "goto %s\n", nft_name(name, "emitted", error.outside));
-		if (config->forwarded)
-			print_forwarded_rule(&error);
+		nft_print_hop_chain(&error, "outside");
+		print_emitted_chain(&error);
 	}
-	fputs("\t}\n", out);
+	print_postrouting_hook(out, config, family, false);
 }
 
 /* Prints the rule that counts what is queued and, if nft does that, queues it; with a test in front. */
@@ -205,7 +235,7 @@ static void print_direct_chains(const struct nft_error *error)
 	fputs("\t}\n", error->out);
 	snprintf(queue, sizeof(queue), "goto %s", name);
 	nft_print_peers(error, "direct", false);
-	nft_print_sight(error, "direct", "return", queue);
+	nft_print_sight(error, "direct", false, "return", queue);
 }
 
 /* Prints the chain with the hook in output, and those that it leads to. Where iptables queues, in its mangle
@@ -241,7 +271,7 @@ static void print_output(FILE *out, const struct config *config, const struct ru
 /* Prints the counters, which have names so that they stay when the rules are replaced. */
 static void print_counters(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
-	const char *const names[] = {"private-peer", "untouched", "outer", "leaked-outer",
+	const char *const names[] = {"private-peer", "untouched", "outer", "named", "leaked-outer",
 		kind->copies ? "copied" : "unread", "queued"};
 	char name[NFT_NAME_MAX];
 
@@ -271,6 +301,9 @@ static void nft_print(FILE *out, const struct config *config, const struct rules
 			print_counters(out, config, kind);
 			print_postrouting(out, config, f, kind->copies);
 			print_output(out, config, f, kind);
+		} else if (rules_name_hops(config, f)) {
+			print_counters(out, config, kind);
+			print_hop_names(out, config, f);
 		}
 		fputs("}\n", out);
 	}

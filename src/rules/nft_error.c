@@ -229,9 +229,10 @@ static bool is_blind(const struct nft_error *error)
 	return error->config->lookup == LOOKUP_ALWAYS || nft_are_too_many(error) || !some_need_nothing(error);
 }
 
-/* Prints the chain by which nft sees what an error needs, if it goes to somebody outside: it ends with the
- * statement sound if nothing need be read, else with read. */
-void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read)
+/* Prints the chain by which nft sees what an error needs, before or after the kernel's own NAT, if it goes to
+ * somebody outside: it ends with the statement sound if nothing need be read, else with read. */
+void nft_print_sight(
+	const struct nft_error *error, const char *chain, bool after_nat, const char *sound, const char *read)
 {
 	const bool v4 = error->family->version == 4;
 	const bool blind = is_blind(error);
@@ -243,6 +244,8 @@ void nft_print_sight(const struct nft_error *error, const char *chain, const cha
 		print_quoted_chain(error, name, sound, read);
 	fprintf(error->out, "\tchain %s {\n", nft_name(quoted, chain, error->outside));
 	nft_print_peer_look(error, chain);
+	if (after_nat)
+		nft_print_hop_name(error);
 	if (!blind) {
 		print_extension_rules(error, read);
 		print_left_sources(error, read);
@@ -354,6 +357,7 @@ void nft_print_source(const struct nft_error *error, const char *read)
 	if (is_blind(error))
 		return;
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "source", error->outside));
+	nft_print_hop_named(error);
 	if (error->config->audit) {
 		print_changes(error);
 	} else {

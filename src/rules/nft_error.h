@@ -18,11 +18,15 @@ struct nft_error {
 };
 
 const char *nft_name(char name[NFT_NAME_MAX], const char *what, const struct config_outside *outside);
-void nft_print_sight(const struct nft_error *error, const char *chain, const char *sound, const char *read);
+void nft_print_sight(const struct nft_error *error, const char *chain, bool after_nat, const char *sound,
+	const char *read);
 bool nft_are_too_many(const struct nft_error *error);
 void nft_print_numbers(const struct nft_error *error, struct span_rest *walk);
 void nft_print_peers(const struct nft_error *error, const char *chain, bool counts);
 void nft_print_peer_look(const struct nft_error *error, const char *chain);
+void nft_print_hop_name(const struct nft_error *error);
+void nft_print_hop_named(const struct nft_error *error);
+void nft_print_hop_chain(const struct nft_error *error, const char *chain);
 void nft_print_source(const struct nft_error *error, const char *read);
 
 #endif

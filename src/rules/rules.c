@@ -33,6 +33,8 @@ static const char loss[] =
 
 static const char local[] = "# errors = \"all\" is in vain: iptables sees no error that is forwarded.\n";
 
+static const char names[] = "# hop_names is in vain: iptables changes no source.\n";
+
 static const char policies[] =
 	"# There are IPsec policies: the kernel changes no source in place, which would pass them by; load\n"
 	"# the rules again when there are none.\n";
@@ -40,6 +42,17 @@ static const char policies[] =
 static const char audit[] =
 	"# mode = \"audit\": errors are counted, and leave as the kernel makes them. A copy of what must be\n"
 	"# read goes to the daemon, and no further.\n";
+
+/* Prints which settings rules of iptables alone do not heed. */
+static void print_vain(FILE *out, const struct config *config, const struct rules_kind *kind)
+{
+	if (kind->copies == NFT || kind->queues == NFT)
+		return;
+	if (config->forwarded)
+		fputs(local, out);
+	if (rules_name_hops(config, &rules_families[0]) || rules_name_hops(config, &rules_families[1]))
+		fputs(names, out);
+}
 
 /* Prints what people read first: how to load the rules, and what to mind. */
 static void print_header(
@@ -55,8 +68,7 @@ static void print_header(
 		fputs(audit, out);
 	if (heeds_policies)
 		fputs(policies, out);
-	if (config->forwarded && kind->copies != NFT && kind->queues != NFT)
-		fputs(local, out);
+	print_vain(out, config, kind);
 	if (kind->copies)
 		kind->copies->print_advice(out);
 	else
@@ -104,6 +116,17 @@ bool rules_are_needed(const struct config *config, const struct rules_family *fa
 	for (size_t i = 0; i < config->n_entries && !needed; i++)
 		needed = address_is_v4(config->entries[i].private.base) == (family->version == 4);
 	return needed;
+}
+
+/* Tells whether this host has a name in a family for errors about connections that the kernel's NAT
+ * translates. */
+bool rules_name_hops(const struct config *config, const struct rules_family *family)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < config->n_outside && !any; i++)
+		any = config->outside[i].hop_names[family->version == 6].line;
+	return any;
 }
 
 /* Tells whether rules of a kind can do what the mode asks for: without copies, errors themselves are queued,

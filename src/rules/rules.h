@@ -56,6 +56,7 @@ extern const struct rules_program rules_nft, rules_iptables; /* nft.c, iptables.
 
 bool rules_strip_extensions(const struct config *config);
 bool rules_are_needed(const struct config *config, const struct rules_family *family);
+bool rules_name_hops(const struct config *config, const struct rules_family *family);
 bool rules_can(enum rules_format format, const struct config *config);
 bool rules_format_parse(enum rules_format *format, const char *text);
 bool rules_differ(const struct config *a, const struct config *b);

@@ -178,6 +178,24 @@ static void check_maps(const struct config *config)
 	}
 }
 
+/* A name is an address outside, of the family that it stands for. */
+static void check_hop_names(const struct config *config)
+{
+	for (size_t i = 0; i < 2 * config->n_outside; i++) {
+		const struct config_outside *outside = &config->outside[i / 2];
+		const struct config_hop_name *name = &outside->hop_names[i % 2];
+		const uint32_t map = addrmap_find(&outside->maps[ADDRMAP_OUTER], name->address);
+
+		if (!name->line)
+			continue;
+		EXPECT(name->file < config->n_files);
+		EXPECT(address_is_v4(name->address) == (i % 2 == 0));
+		EXPECT(!address_is_in_private_range(name->address));
+		EXPECT(map == ADDRMAP_NONE ||
+			address_equal(addrmap_apply(&config->entries[map], name->address), name->address));
+	}
+}
+
 static void print_rules(const struct config *config)
 {
 	char *text = NULL;
@@ -224,6 +242,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (config) {
 		check_values(config);
 		check_maps(config);
+		check_hop_names(config);
 		check_tables(config);
 		print_rules(config);
 		EXPECT(!config_reload_refusal(config, again));

@@ -466,6 +466,10 @@ CONFIGS = {
                        '{ private = "10.1.0.0/16"; public = "21.1.0.0/16"; outside = "a"; },\n'
                        '{ private = "10.1.1.0/24"; public = "22.1.1.0/24"; },\n'
                        '{ private = "10.1.1.1"; public = "23.1.1.1"; outside = "b"; part = "outer"; } );\n',
+    "hop-names": 'outside = [ "a", "b" ];\n'
+                 'hop_names = ( { address = "1.2.3.1"; }, { address = "2001:db8::1"; outside = "b"; errors = "all"; } );\n'
+                 'errors = "all";\n'
+                 'maps = ( { private = "10.0.0.0/8"; public = "1.2.3.0/28"; } );\n',
     "whole-families": 'outside = [ "a" ];\nmaps = ( { private = "0.0.0.0/0"; public = "1.1.1.1"; part = "outer"; },\n'
                       '{ private = "::/0"; public = "2001:db8::1"; part = "outer"; } );\n',
     "chain": 'outside = [ "a" ];\nmaps = ( { private = "10.0.0.1"; public = "1.1.1.1"; },\n'

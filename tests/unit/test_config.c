@@ -151,8 +151,8 @@ static void check_all(const struct bad *cases, size_t n)
 	"quotes\n"
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
 #define KNOWN                                                                                                \
-	"expected outside, maps, maps_file, mode, queue, lookup, extensions, errors, private_peers, rules, "     \
-	"kernel or control"
+	"expected outside, maps, maps_file, hop_names, mode, queue, lookup, extensions, errors, "                \
+	"private_peers, rules, kernel or control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
 #define OF_NPT	   ": npt is for IPv6: expected prefixes of equal length, of 64 bits at most\n"
 #define OF_MAP	   "expected private, public, outside, part or npt"
@@ -526,6 +526,64 @@ static void scope_is_checked(void **state)
 			"that are routed on the Internet\n"
 			"f:2: outside is \"x\": expected one of the interfaces that the setting outside of "
 			"the file lists\n"},
+	};
+
+	(void)state;
+	check_all(cases, COUNT(cases));
+}
+
+/* Of the interface that is named, or of all; of a family one each. */
+static void hop_names_are_read(void **state)
+{
+	struct config *config = load_text(
+		"outside = [ \"a\", \"b\" ];\n"
+		"hop_names = ( { address = \"192.0.2.1\"; },\n"
+		"{ address = \"2001:db8::1\"; outside = \"b\"; errors = \"all\"; } );\n"
+		"maps = ( { private = \"0.0.0.0/0\"; public = \"192.0.2.0/29\"; } );",
+		"");
+	const struct config_outside *a = &config->outside[0], *b = &config->outside[1];
+
+	(void)state;
+	assert_true(address_equal(a->hop_names[0].address, (struct address){0, 0xffffc0000201}));
+	assert_true(address_equal(b->hop_names[0].address, a->hop_names[0].address));
+	assert_true(address_equal(b->hop_names[1].address, (struct address){UINT64_C(0x20010db8) << 32, 1}));
+	assert_int_equal(a->hop_names[0].line, 2);
+	assert_int_equal(a->hop_names[1].line, 0);
+	assert_int_equal(b->hop_names[1].line, 3);
+	assert_true(b->hop_names[1].all && !b->hop_names[0].all);
+	config_free(config);
+}
+
+static void hop_names_are_checked(void **state)
+{
+#define NAMES(names) OUTSIDE "hop_names = ( " names " );\n"
+	static const struct bad cases[] = {
+		{OUTSIDE "hop_names = \"192.0.2.1\";", "f:2: hop_names: expected a list ( ) of groups "
+						       "{ address = \"A\"; }, found a string\n"},
+		{NAMES("\"192.0.2.1\""), "f:2: an element of hop_names: expected a group { address = \"A\"; }, "
+					 "found a string\n"},
+		{NAMES("{ }"), "f:2: a hop name without address: expected { address = \"A\"; }\n"},
+		{NAMES("{ address = 5; }"), "f:2: address: expected a string, found an integer\n"},
+		{NAMES("{ address = \"host\"; }"), "f:2: address is \"host\"" SIDE},
+		{NAMES("{ address = \"192.0.2.0/24\"; }"),
+			"f:2: address is \"192.0.2.0/24\": expected a single address\n"},
+		{NAMES("{ address = \"10.0.0.1\"; }"),
+			"f:2: address 10.0.0.1 overlaps 10.0.0.0/8 (private, RFC 1918): expected addresses that "
+			"are routed on the Internet\n"},
+		{NAMES("{ address = \"192.0.2.1\"; outside = \"eth1\"; errors = \"some\"; name = \"x\"; }"),
+			"f:2: unknown setting \"name\": expected outside, address or errors\n"
+			"f:2: outside is \"eth1\": expected one of the interfaces that the setting outside of the "
+			"file lists\n"
+			"f:2: errors is \"some\": expected \"time-exceeded\" or \"all\"\n"},
+		{NAMES("{ address = \"192.0.2.1\"; },\n{ address = \"2001:db8::1\"; },\n"
+		       "{ address = \"192.0.2.1\"; outside = \"eth0\"; }"),
+			"f:4: eth0 has a hop name for IPv4 already, at f:2: remove one of them\n"},
+		{NAMES("{ address = \"192.0.2.1\"; }") "maps = ( { private = \"192.0.0.0/16\"; "
+						       "public = \"198.51.100.1\"; } );",
+			"f:2: address 192.0.2.1 would be translated by the map at f:3: except it by "
+			"{ private = \"192.0.2.1\"; public = \"192.0.2.1\"; }\n"},
+		{"outside = 5;\nhop_names = ( { address = \"192.0.2.1\"; outside = \"eth0\"; } );",
+			"f:1: outside: expected an array of interfaces like [ \"eth0\" ], found an integer\n"},
 	};
 
 	(void)state;
@@ -1343,6 +1401,8 @@ int main(void)
 		cmocka_unit_test(sides_are_checked),
 		cmocka_unit_test(public_side_is_public),
 		cmocka_unit_test(scope_is_checked),
+		cmocka_unit_test(hop_names_are_read),
+		cmocka_unit_test(hop_names_are_checked),
 		cmocka_unit_test(clashes_name_both_lines),
 		cmocka_unit_test(chains_name_both_lines),
 		cmocka_unit_test(tables_hold_what_is_configured),

@@ -147,7 +147,9 @@ def fragments(family, source):
 
 @pytest.mark.parametrize("kind", ["nft", "mixed", "direct", "iptables", "iptables-direct"])
 def test_rules_that_do_not_see_them_say_so(network, kind):
-    with daemon_for(network) as daemon:
+    with Daemon(network, more='errors = "all";\nhop_names = ( { address = "1.2.3.1"; } );\n') as daemon:
         printed = network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules=" + kind).stdout
         assert ("goto forwarded.eth0" in printed) == (not kind.startswith("iptables"))
+        assert ("saddr set 1.2.3.1" in printed) == (not kind.startswith("iptables"))
         assert ('# errors = "all" is in vain' in printed) == kind.startswith("iptables")
+        assert ("# hop_names is in vain" in printed) == kind.startswith("iptables")

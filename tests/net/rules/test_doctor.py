@@ -125,6 +125,18 @@ def test_the_kernel_does_it(patient):
         patient.reconfigure(configuration(control=patient.daemon.socket))
 
 
+def test_names_of_hops(patient):
+    """The firewall's name in errors about connections of the kernel's NAT is nothing to complain of, nor are errors of
+    others that it forwards."""
+    more = 'hop_names = ( { address = "1.2.3.1"; }, { address = "2001:db8:1::1"; errors = "all"; } );\nerrors = "all";\n'
+    patient.reconfigure(configuration(kernel="auto", control=patient.daemon.socket, more=more))
+    try:
+        findings = patient.examine()
+        assert {f["state"] for f in findings} == {"ok"}, findings
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
 def test_rules_missing(patient):
     patient.daemon.rules.unload()
     patient.mend(patient.expect("rules", "not loaded"))

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The setting hop_names: by which address an outside interface names this host in errors about connections
+ * that the kernel's NAT translates.
+ */
+#include "config/map.h"
+#include "config/tree.h"
+
+/* Returns the place of a name. */
+static struct config_place place_of(const struct config *config, const struct config_hop_name *name)
+{
+	return (struct config_place){config->files[name->file], name->file, name->line};
+}
+
+/* Gives an interface a name, or complains if it has one of that family. */
+static void name_interface(
+	struct config_loader *loader, struct config_outside *outside, const struct config_hop_name *name)
+{
+	const bool v4 = address_is_v4(name->address);
+	struct config_hop_name *here = &outside->hop_names[!v4];
+
+	if (here->line)
+		config_complain(loader->errors, place_of(loader->config, name),
+			"%s has a hop name for IPv%d already, at %s:%u: remove one of them", outside->name,
+			v4 ? 4 : 6, loader->config->files[here->file], here->line);
+	else
+		*here = *name;
+}
+
+/* Reads a member that is a string; its text is NULL if it is not there, or after a complaint. */
+static struct config_value read_member(
+	const struct config_loader *loader, const config_setting_t *setting, const char *name)
+{
+	const config_setting_t *member = config_setting_get_member(setting, name);
+	struct config_value value = {.name = name};
+
+	if (member)
+		value = (struct config_value){
+			name, config_tree_string(loader, member), config_tree_place(loader, member)};
+	return value;
+}
+
+/* Reads the address of a name, which must be a public one, or complains. */
+static void read_address(
+	const struct config_loader *loader, const config_setting_t *setting, struct config_hop_name *name)
+{
+	const struct config_value value = read_member(loader, setting, "address");
+	struct prefix p;
+
+	if (!config_setting_get_member(setting, "address"))
+		config_complain(loader->errors, config_tree_place(loader, setting),
+			"a hop name without address: expected { address = \"A\"; }");
+	if (!value.text || !config_prefix_parse(&p, &value, loader->errors))
+		return;
+	name->address = p.base;
+	if (p.length < 128)
+		config_complain(loader->errors, value.place, "address is \"%s\": expected a single address",
+			value.text);
+	else
+		config_map_check_public(p, &value, loader->errors);
+}
+
+/* Reads one group of the list, and gives its interfaces the name. */
+static void read_name(struct config_loader *loader, const config_setting_t *setting)
+{
+	static const char *const names[] = {"outside", "address", "errors", NULL};
+	static const char *const errors[] = {"time-exceeded", "all", NULL};
+	const config_setting_t *member = config_setting_get_member(setting, "errors");
+	const struct config_place place = config_tree_place(loader, setting);
+	const unsigned before = loader->errors->errors;
+	struct config_hop_name name = {.file = place.file, .line = place.line};
+	struct config_value outside = read_member(loader, setting, "outside");
+	unsigned all = 0;
+	uint8_t one;
+
+	config_tree_check_names(loader, setting, names);
+	read_address(loader, setting, &name);
+	if (!loader->outside_is_good)
+		outside.text = NULL;
+	one = config_map_outside(&outside, loader->config, loader->errors);
+	if (member && config_tree_choice(loader, member, errors, &all))
+		name.all = all;
+	for (uint8_t i = 0; i < loader->config->n_outside && loader->errors->errors == before; i++)
+		if (one == ADDRMAP_ANY || one == i)
+			name_interface(loader, &loader->config->outside[i], &name);
+}
+
+/* Reads the list of names. */
+void config_hop_names_read(struct config_loader *loader, const config_setting_t *setting)
+{
+	if (!config_setting_is_list(setting)) {
+		config_tree_complain_type(loader, setting, "a list ( ) of groups { address = \"A\"; }");
+		return;
+	}
+	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++) {
+		const config_setting_t *element = config_setting_get_elem(setting, i);
+
+		if (config_setting_is_group(element))
+			read_name(loader, element);
+		else
+			config_tree_complain_type(loader, element, "a group { address = \"A\"; }");
+	}
+}
+
+/* Complains about every name that a map of its interface would change. The tables are there. */
+void config_hop_names_check(const struct config *config, struct config_errors *errors)
+{
+	for (size_t i = 0; i < 2 * config->n_outside; i++) {
+		const struct config_outside *outside = &config->outside[i / 2];
+		const struct config_hop_name *name = &outside->hop_names[i % 2];
+		const uint32_t map = addrmap_find(&outside->maps[ADDRMAP_OUTER], name->address);
+		char text[CONFIG_PREFIX_TEXT];
+
+		if (!name->line || map == ADDRMAP_NONE ||
+			config_map_keeps(&config->entries[map], (struct prefix){name->address, 128}))
+			continue;
+		config_prefix_text((struct prefix){name->address, 128}, text);
+		config_complain(errors, place_of(config, name),
+			"address %s would be translated by the map at %s:%u: except it by "
+			"{ private = \"%s\"; public = \"%s\"; }",
+			text, config->files[config->entries[map].file], config->entries[map].line, text,
+			text);
+	}
+}
