@@ -556,3 +556,15 @@ struct flow trial_flow_backwards(const struct trial *t)
 {
 	return (struct flow){inverse_of(t, t->flow.reply), inverse_of(t, t->flow.original)};
 }
+
+/* Somebody whom no map knows. */
+struct ip world_stranger(int version)
+{
+	return stranger(version);
+}
+
+/* An address that a map of the world covers, or another one. */
+struct ip world_end(const struct world *w, int version)
+{
+	return random_end(w, version);
+}

@@ -56,6 +56,8 @@ struct trial {
 };
 
 void world_make(struct world *world, bool invertible);
+struct ip world_stranger(int version);
+struct ip world_end(const struct world *world, int version);
 void trial_make(struct trial *trial, const struct world *world);
 bool trial_uses_flow(const struct trial *trial);
 struct flow trial_flow_backwards(const struct trial *trial);
