@@ -13,22 +13,16 @@ from expected import EXPIRED, REFUSED
 from lab.client import Reaction, udp
 from lab.daemon import MAPS, Daemon, configuration
 from lab.network import V4, V6
+from peers import a_customer
 from test_scope import refused_by
 
-CUSTOMER = {4: ("100.64.0.10", "100.64.0.1", 10, "1.2.3.0/24"), 6: ("fd64::10", "fd64::1", 64, "2001:db8:1::/64")}
 INSIDE = [(family.firewall_dmz, family.public2) for family in (V4, V6)]
 
 
 @pytest.fixture
 def customer(network, family):
-    """The client uses a private address towards the firewall's network, and nobody translates it."""
-    own, router, length, public = CUSTOMER[family.version]
-    route = f"{public} via {family.router} src {own}"
-    network.router.run(f"ip addr add {router}/{length} dev cli")
-    network.client.run(f"ip addr add {own}/{length} dev eth0; ip -{family.version} route add {route}")
-    yield
-    network.client.run(f"ip -{family.version} route del {route}; ip addr del {own}/{length} dev eth0")
-    network.router.run(f"ip addr del {router}/{length} dev cli")
+    with a_customer(network, family):
+        yield
 
 
 @pytest.fixture(params=["auto", "never"])

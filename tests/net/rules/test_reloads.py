@@ -12,9 +12,11 @@ import pytest
 
 from lab.client import udp
 from lab.daemon import Daemon, kernel_has_nft_queue
+from lab.flood import Flood, assert_each_once
 from lab.network import FAMILIES, V4
 from lab.traffic import Capture
 from many import Flooded, configure
+from peers import a_customer
 from test_own_rules import NO_QUEUE, Own
 
 # As firewalld has it: one transaction in which its table goes and comes.
@@ -150,3 +152,22 @@ def test_under_load(network, site, prepare):
     for family in FAMILIES:
         assert udp(network.client, family.plain_rejected).offender == family.public
         assert udp(network.client, family.stateless).offender == family.public
+
+
+@pytest.mark.parametrize("peers", ["auto", "leave"])
+def test_private_neighbours_are_left_alone_meanwhile(network, peers):
+    """Our own rules are replaced: none of the errors that private neighbours must see as they are slips through. Where
+    their quotes say so, some may be read for a moment, which comes to the same."""
+    address = {"auto": V4.seed_rejected, "leave": V4.plain_rejected}[peers]
+    with Daemon(network, kernel="auto", more=f'private_peers = "{peers}";\n') as daemon, a_customer(network, V4):
+        account, before = daemon.account(), daemon.rules.counted()
+        with Capture(network.router, "fwl", buffer=256 << 20) as border:
+            with Flood(network, 2000, address) as flood:
+                while flood.sent < 6000:
+                    daemon.rules.load()
+            assert_each_once(border, flood)
+            assert {error.source for error in border.errors()} == {V4.firewall}
+        counted = daemon.rules.counted() - before
+        read = account.expect(private_peer=counted["queued"])["outcome", "private-peer"]
+        assert counted["private-peer"] + read == flood.sent
+        assert peers == "auto" or read == 0
