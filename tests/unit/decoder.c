@@ -102,8 +102,7 @@ bool decoder_is_private(int version, const uint8_t *address)
 /* The part of a message that is being read: a header's, with all that follows it. */
 struct reader {
 	struct decoded *decoded;
-	const uint8_t *peer; /* the destination of the error: its reader, who knows himself */
-	int version;	     /* of the peer */
+	const uint8_t *peer; /* the destination of the error, of the same version as what it quotes */
 	const uint8_t *at, *end;
 };
 
@@ -117,7 +116,8 @@ static unsigned get16(const uint8_t *p)
 	return (unsigned)(p[0] << 8 | p[1]);
 }
 
-/* Counts the address at an offset, if all of it is there. */
+/* Counts the address at an offset, if all of it is there. Nobody hears a secret who reads that he himself has
+ * sent the packet. */
 static void see(const struct reader *r, enum place place, int version, size_t offset)
 {
 	const size_t size = version == 4 ? 4 : 16;
@@ -126,7 +126,7 @@ static void see(const struct reader *r, enum place place, int version, size_t of
 	if (left(r) < offset + size)
 		return;
 	r->decoded->addresses[place]++;
-	if (version == r->version && memcmp(address, r->peer, size) == 0)
+	if (place == PLACE_QUOTE && offset == (version == 4 ? 12 : 8) && memcmp(address, r->peer, size) == 0)
 		return;
 	r->decoded->private[place] += decoder_is_private(version, address);
 }
@@ -347,8 +347,7 @@ void decoder_look(struct decoded *decoded, const uint8_t *bytes, size_t length)
 	static const struct places outer = {PLACE_OUTER, PLACE_OUTER_OPTION, PLACE_OUTER_ROUTING},
 				   inner = {PLACE_QUOTE, PLACE_QUOTE_OPTION, PLACE_QUOTE_ROUTING};
 	const bool is_v4 = bytes[0] >> 4 == 4;
-	struct reader r = {decoded, bytes + (is_v4 ? 16 : 24), is_v4 ? 4 : 6, bytes, bytes + length},
-		      extension;
+	struct reader r = {decoded, bytes + (is_v4 ? 16 : 24), bytes, bytes + length}, extension;
 
 	*decoded = (struct decoded){.addresses = {0}};
 	if (read_ip(&r, &outer, true) != (is_v4 ? 1 : 58) || left(&r) < 8)

@@ -21,7 +21,7 @@
 #define PACKETS_PER_WORLD 16
 
 static uint64_t seed;
-static unsigned long n_packets = 10000, number;
+static unsigned long n_packets = 10000, number, alarms;
 
 /* How many packets had a private address in a place; have addresses there, and are said to be right; had a
  * private one there, and are right now; have one, and are said to be right nevertheless. */
@@ -47,6 +47,15 @@ static const struct {
 #undef OUTCOME
 };
 
+static bool finds_private(const struct decoded *found)
+{
+	bool any = false;
+
+	for (unsigned place = 0; place < PLACES; place++)
+		any |= found->private[place] > 0;
+	return any;
+}
+
 static bool says_right(enum outcome outcome)
 {
 	return outcomes[outcome].fate == FATE_REWRITTEN || outcome == OUTCOME_ALREADY_RIGHT;
@@ -59,6 +68,15 @@ static void print_bytes(const uint8_t *bytes, size_t length)
 	print_error("\n");
 }
 
+static void show(
+	const struct decision *d, const char *what, const uint8_t *input, size_t length, const uint8_t *bytes)
+{
+	print_error("packet %lu, %s, %s: SEED=%" PRIu64 " PACKETS=%lu shows it\n", number,
+		outcomes[d->outcome].name, what, seed, number + 1);
+	print_bytes(input, length);
+	print_bytes(bytes, d->length);
+}
+
 /* Counts a private address in what is said to be right, and shows the first one of each place. */
 static void judge(const struct decision *d, const struct decoded *found, const uint8_t *input, size_t length,
 	const uint8_t *bytes)
@@ -66,11 +84,8 @@ static void judge(const struct decision *d, const struct decoded *found, const u
 	for (unsigned place = 0; place < PLACES; place++) {
 		if (!found->private[place] || lies[place]++ || is_blind[place])
 			continue;
-		print_error("packet %lu is said to be %s, and has a private address, %s: SEED=%" PRIu64
-			    " PACKETS=%lu shows it\n",
-			number, outcomes[d->outcome].name, decoder_places[place], seed, number + 1);
-		print_bytes(input, length);
-		print_bytes(bytes, d->length);
+		print_error("a private address (%s): ", decoder_places[place]);
+		show(d, "is said to be right", input, length, bytes);
 	}
 }
 
@@ -132,6 +147,8 @@ static void try_one(const struct world *world)
 	decoder_look(&after, bytes, d.length);
 	if (says_right(d.outcome))
 		judge(&d, &after, input, length, bytes);
+	if (outcomes[d.outcome].fate == FATE_LEAKED && !finds_private(&after) && !alarms++)
+		show(&d, "is said to leak, and has no private address", input, length, bytes);
 	count(&before, &after, d.outcome);
 	free(bytes);
 }
@@ -157,6 +174,12 @@ static void what_is_said_to_be_right_is_public(void **state)
 		assert_true(lies[place] == 0 || is_blind[place]);
 }
 
+static void what_is_said_to_leak_does(void **state)
+{
+	(void)state;
+	assert_int_equal(alarms, 0);
+}
+
 static void every_place_occurs(void **state)
 {
 	(void)state;
@@ -176,6 +199,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_said_to_be_right_is_public),
+		cmocka_unit_test(what_is_said_to_leak_does),
 		cmocka_unit_test(every_place_occurs),
 	};
 	const char *wanted = getenv("SEED"), *packets = getenv("PACKETS");
