@@ -6,6 +6,7 @@
 #ifndef CORE_DECIDE_H
 #define CORE_DECIDE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct decide_rules {
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
 	bool leaves_peers; /* errors to private neighbours are left alone, whatever they quote */
+	bool drop_malformed; /* what is malformed will be dropped */
 };
 
 void decide_begin(struct decision *d, const struct decide_rules *rules, const uint8_t *bytes, size_t length);

@@ -129,6 +129,13 @@ static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
+/* Tells whether the checksum of a quoted header is right or tells nothing. A router has written into options
+ * (RFC 791, 3.1) before it renews the sum, and Linux quotes such a header (ip_forward). */
+static bool quote_verifies(const struct packet *inner, const uint8_t *bytes)
+{
+	return (bytes[inner->begin] & 0xf) > 5 || header_verifies(inner, bytes);
+}
+
 static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 {
 	struct packet *inner = &error->inner;
@@ -141,7 +148,7 @@ static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)
 		return OUTCOME_INNER_VERSION;
 	if (packet_parse(inner, bytes, begin, end) != PACKET_OK)
 		return OUTCOME_INNER_HEADER;
-	if (!header_verifies(inner, bytes))
+	if (!quote_verifies(inner, bytes))
 		return OUTCOME_INNER_CHECKSUM;
 	return quotes_error(inner, bytes) ? OUTCOME_ERROR_ABOUT_ERROR : OUTCOME_UNDECIDED;
 }
@@ -155,9 +162,17 @@ static bool has_mapped_address(const struct icmp_error *error)
 		       address_is_v4(error->inner.source) || address_is_v4(error->inner.destination));
 }
 
+/* Tells whether an outcome says that all but the quote of an error is sound. */
+bool icmp_error_blames_quote(enum outcome outcome)
+{
+	return outcome == OUTCOME_QUOTE_LENGTH || outcome == OUTCOME_INNER_VERSION ||
+	       outcome == OUTCOME_INNER_HEADER || outcome == OUTCOME_INNER_CHECKSUM;
+}
+
 /* Reads a packet of length bytes (at most 65535) that starts with its outer IP
  * header. Returns OUTCOME_UNDECIDED if it is a sound ICMP error, with all of
- * *error filled in; else another outcome, with *error undefined. */
+ * *error filled in; else another outcome, with *error undefined, but for outer
+ * where icmp_error_blames_quote(). */
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length)
 {
 	enum outcome outcome = parse_outer(error, bytes, length);

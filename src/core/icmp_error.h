@@ -34,6 +34,7 @@ struct icmp_error {
 
 enum icmp_type icmp_error_type(uint8_t version, uint8_t type);
 uint16_t icmp_error_length_field(const struct icmp_error *error);
+bool icmp_error_blames_quote(enum outcome outcome);
 enum outcome icmp_error_parse(struct icmp_error *error, const uint8_t *bytes, size_t length);
 
 #endif

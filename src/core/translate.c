@@ -273,6 +273,28 @@ struct address translate_destination(const struct decision *d)
 	return apply_map(d, d->destination_map, d->error.inner.destination);
 }
 
+/* Looks up the map for the source of an error whose quote is not sound. */
+void translate_find_outer_map(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS])
+{
+	d->entries = maps[ADDRMAP_OUTER].entries;
+	d->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], d->error.outer.source);
+	d->source_map = d->destination_map = ADDRMAP_NONE;
+}
+
+/* Translates the source of an error whose quote is not sound, after translate_find_outer_map(). All behind
+ * the ICMP header stays. */
+void translate_outer(struct decision *d, uint8_t *bytes)
+{
+	const struct packet *outer = &d->error.outer;
+	struct edit edit = {.bytes = bytes};
+
+	set_outer_source(&edit, outer, apply_map(d, d->outer_map, outer->source));
+	clear_df(&edit, outer);
+	finish_sums(&edit, &d->error);
+	d->translated = true;
+	d->modified = edit.outer_changed || edit.df_cleared;
+}
+
 /* Translates the sound error d->error in place, after translate_find_maps(). sent is the tuple that the inner
  * packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome, d->modified and d->length; sets
  * maps that turn out not to be needed to ADDRMAP_NONE. */

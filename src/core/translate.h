@@ -17,10 +17,11 @@
 struct decision {
 	enum outcome outcome; /* OUTCOME_UNDECIDED between the two halves of a decision */
 	size_t length;	      /* of the packet now: less than it was if things of an extension were removed */
-	bool sound;	      /* it is a sound ICMP error, and error is filled in */
+	bool sound;	      /* it is a sound ICMP error, and error is filled in; else at most error.outer */
 	bool for_peer;	      /* it is sound, and goes to a private address */
 	bool wants_flow;      /* the flow of seen would help to decide, and seen is filled in */
-	bool translated;      /* translate() has run: the maps are those that it used */
+	bool outer_only;      /* the quote is not sound, and the outer source is to be translated */
+	bool translated;      /* it has been translated: the maps are those that were used */
 	bool modified;	      /* its bytes were changed */
 	struct icmp_error error;
 	struct flow_tuple seen; /* of the quoted packet */
@@ -32,6 +33,8 @@ struct decision {
 
 void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS]);
 struct address translate_destination(const struct decision *d);
+void translate_find_outer_map(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS]);
+void translate_outer(struct decision *d, uint8_t *bytes);
 void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes);
 
 #endif

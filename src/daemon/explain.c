@@ -110,6 +110,7 @@ static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t
 		.lookup = reading->config->lookup,
 		.extensions = reading->config->extensions,
 		.leaves_peers = reading->config->leaves_peers,
+		.drop_malformed = !reading->config->queue.malformed_pass,
 	};
 	uint8_t copy[QUEUE_PACKET_MAX];
 	struct decision d = {.outcome = OUTCOME_OVERSIZE, .length = length};

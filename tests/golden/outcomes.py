@@ -170,25 +170,85 @@ def malformed_outer():
 
 
 def malformed_inner():
-    silent = "What does not add up is not touched (RFC 5508, 4.2, REQ-3a). "
+    """A quote that does not add up stays byte for byte (RFC 5508, 4.2, REQ-3a); the outer source does not depend on it."""
+    stays = "A quote that does not add up stays; the outer source does not depend on it (RFC 5508, 4.2, REQ-3a). "
+
+    def outer(name, sentence, version, data, outcome):
+        after = resummed(changed(data, *((12, craft.address(PUBLIC[4].firewall)) if version == 4 else
+                                         (8, craft.address(PUBLIC[6].firewall)))))
+        return Golden(name, sentence, data, after, outcome, MAPS[version])
+
     for version, header in (4, 20), (6, 40):
         whole, at = plain(version), header + 8
         other = {4: 0x60, 6: 0x45}[version]
-        yield untouched(f"ipv{version}-quote-length", "The length points beyond the message (RFC 4884, 4.1 to 4.5).",
+        yield outer(f"ipv{version}-quote-length", stays + "The length points beyond the message (RFC "
+                    "4884, 4.1 to 4.5).",
                         version, resummed(changed(whole, header + (5 if version == 4 else 4), [40])), "quote-length")
-        yield untouched(f"ipv{version}-inner-version", silent + "The quote is of the other version.", version,
+        yield outer(f"ipv{version}-inner-version", stays + "The quote is of the other version.", version,
                         resummed(changed(whole, at, [other])), "inner-version")
-        yield untouched(f"ipv{version}-inner-cut", silent + "The quoted header is cut.", version,
+        yield outer(f"ipv{version}-inner-cut", stays + "The quoted header is cut.", version,
                         resummed(whole[:at + header - 1]), "inner-header")
-        yield untouched(f"ipv{version}-inner-nothing", silent + "Nothing is quoted.", version, resummed(whole[:at]),
+        yield outer(f"ipv{version}-inner-nothing", stays + "Nothing is quoted.", version, resummed(whole[:at]),
                         "inner-header")
     whole = plain(4)
     for name, offset, values in (("header-of-16", 0, [0x44]), ("total-below-header", 2, [0, 19])):
-        yield untouched(f"ipv4-inner-{name}", silent, 4, resummed(changed(whole, 28 + offset, values)), "inner-header")
-    yield untouched("ipv4-inner-header-beyond", silent + "A quoted header longer than the quote.", 4,
+        yield outer(f"ipv4-inner-{name}", stays, 4, resummed(changed(whole, 28 + offset, values)), "inner-header")
+    yield outer("ipv4-inner-header-beyond", stays + "A quoted header longer than the quote.", 4,
                     resummed(changed(whole, 28, [0x4f])[:78]), "inner-header")
-    yield untouched("ipv4-inner-sum", silent + "The sum of the quoted header is wrong.", 4,
+    yield outer("ipv4-inner-sum", stays + "The sum of the quoted header is wrong.", 4,
                     resummed(changed(whole, 36, [60])), "inner-checksum")
+
+
+def too_long(data):
+    """With a length field that points beyond the message."""
+    return resummed(changed(data, 25 if data[0] >> 4 == 4 else 44, [40]))
+
+
+def malformed_inner_untouched():
+    """.. but not where its reader knows the private one."""
+    for version, neighbour in (4, "192.168.7.9"), (6, "fd99::9"):
+        data = plain(version)
+        cut = resummed(error(version, PRIVATE[version].firewall, quoted(version, craft.udp(), PRIVATE, cut=19), neighbour))
+        yield untouched(f"ipv{version}-inner-cut-peer", "A private neighbour must see the private address (RFC 5508, "
+                        "REQ-7).", version, cut, "inner-header")
+        for name, destination, after in (("public", CLIENT[version], PUBLIC), ("mapped", PRIVATE[version].server, PUBLIC),
+                                         ("private", {4: "192.168.9.9", 6: "fd99::77"}[version], PRIVATE),
+                                         ("host", PRIVATE[version].firewall, PRIVATE)):
+            quote = packet(version, neighbour, destination, craft.udp())
+            before, after = (too_long(error(version, side[version].firewall, quote, neighbour)) for side in (PRIVATE, after))
+            yield Golden(f"ipv{version}-quote-length-peer-{name}", "Whether a private neighbour knows the firewall by its "
+                         "public address, the quoted destination says (RFC 5508, REQ-7).", before, after, "quote-length",
+                         MAPS[version])
+        yield untouched(f"ipv{version}-quote-length-peer-leave", "private_peers = leave: whatever it sent to.", version,
+                        before, "quote-length", private_peers="leave")
+        other = too_long(error(version, PRIVATE[version].firewall, changed(quote, 0, [0x75]), neighbour))
+        yield untouched(f"ipv{version}-quote-length-peer-version", "No destination can be seen (RFC 5508, REQ-7).",
+                        version, other, "quote-length")
+        yield untouched(f"ipv{version}-inner-cut-inside", "It leaves by another interface (RFC 5508, REQ-7).", version,
+                        resummed(data[:28 if version == 4 else 48]), "inner-header", leaves="inside")
+        yield untouched(f"ipv{version}-inner-cut-already-right", "Its source is public (RFC 5508, REQ-3a).", version,
+                        resummed(plain(version, side=PUBLIC)[:28 if version == 4 else 48]), "inner-header")
+    yield Golden("ipv4-inner-cut-df", "DF is cleared although nothing else changes (RFC 791, 3.1).",
+                 resummed(plain(4, side=PUBLIC, df=True)[:28]), resummed(plain(4, side=PUBLIC)[:28]), "inner-header", MAPS[4])
+    mapped = error(6, "::ffff:192.168.42.1", quoted(6, craft.udp(), PRIVATE, cut=39))
+    yield untouched("ipv6-inner-cut-mapped", "An IPv4-mapped source is no IPv4 address (RFC 4038, 4.2).", 6, mapped,
+                    "inner-header", maps=MAPS[4])
+
+
+def unrenewed_sums():
+    """Linux quotes options that it has written into, and the sum of before (ip_options_rcv; RFC 791, 3.1)."""
+    recorded = bytes([1, 7, 7, 8, 198, 51, 100, 7])
+    for side, name, outcome in (PRIVATE, "both", "both"), (PUBLIC, "outer", "outer"):
+        before, after = (error(4, outer.firewall, unrenewed(quoted(4, craft.udp(), inner, options=recorded)))
+                         for outer, inner in ((PRIVATE[4], side), (PUBLIC[4], PUBLIC)))
+        yield Golden(f"ipv4-options-sum-unrenewed-{name}", "The sum of a quoted header with options tells nothing: a router "
+                     "has written into them. It stays as wrong as it was (RFC 791, 3.1; RFC 1624, 3).", before, after,
+                     outcome, MAPS[4])
+
+
+def unrenewed(quote):
+    """With another sum: that of before the last hop was recorded."""
+    return craft.put16(quote, 10, (int.from_bytes(quote[10:12], "big") + 0x1234) % 0xffff)
 
 
 def maps():
@@ -218,5 +278,5 @@ def maps():
 
 def goldens():
     for part in (rewritten, leaked, not_ours, mapped_addresses, other_fragments, about_errors, fragments,
-                 malformed_outer, malformed_inner, maps):
+                 malformed_outer, malformed_inner, malformed_inner_untouched, unrenewed_sums, maps):
         yield from part()

@@ -261,7 +261,7 @@ static struct quoted read_quoted(int version, const uint8_t *ip, size_t quote)
 	} else if (version == 4) {
 		q.header = (ip[0] & 15u) * 4;
 		q.protocol = ip[9];
-		q.whole &= q.header <= total && ((ip[6] & 0x3f) | ip[7]) == 0;
+		q.whole &= q.header >= 20 && q.header <= total && ((ip[6] & 0x3f) | ip[7]) == 0;
 		if (q.whole)
 			q.final = final_of_options(ip + 20, q.header - 20, q.final);
 	}

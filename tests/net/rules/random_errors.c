@@ -277,6 +277,21 @@ static void make_zero(struct error *error, uint16_t sum)
 		sum_header(error->bytes);
 }
 
+/* Makes the quoted header one that does not add up: its sum, or its total length. */
+static void break_quote(struct error *error, const struct layout *layout)
+{
+	uint8_t *inner = error->bytes + layout->inner;
+
+	error->special = "broken";
+	if (random_below(2)) {
+		put16(inner + 10, add16(get16(inner + 10), (uint16_t)(1 + random_below(65534))));
+	} else {
+		put16(inner + 2, random_below(20));
+		sum_header(inner);
+	}
+	generator_sum_icmp(error->bytes, layout);
+}
+
 static void build(struct error *error, int version, uint32_t number)
 {
 	const struct shape shape = shape_of(version, number);
@@ -286,6 +301,8 @@ static void build(struct error *error, int version, uint32_t number)
 	*error = (struct error){.version = version, .special = "-"};
 	error->length = generator_build(error->bytes, &layout, &shape, &ends);
 	error->icmp = layout.icmp;
+	if (version == 4 && layout.quote_end >= layout.inner + 20 && random_below(16) == 0)
+		break_quote(error, &layout);
 	if (random_below(16) == 0)
 		extend_outer(error);
 	if (version == 4) {
@@ -312,8 +329,8 @@ static bool strips(void)
 static void decide(struct decision *d, const struct error *error, uint8_t *bytes)
 {
 	const bool sees = announces_extension(error) || strips();
-	const struct decide_rules rules = {
-		outside->maps, config->lookup, sees ? config->extensions : EXTENSION_PASS, config->leaves_peers};
+	const struct decide_rules rules = {outside->maps, config->lookup,
+		sees ? config->extensions : EXTENSION_PASS, config->leaves_peers, false};
 
 	memcpy(bytes, error->bytes, error->length);
 	decide_begin(d, &rules, bytes, error->length);
@@ -395,8 +412,8 @@ static const char *why_inner(const struct error *error)
 static bool has_npt_source(const struct error *error, bool *alone)
 {
 	const struct addrmap *table = &outside->maps[ADDRMAP_OUTER];
-	const struct address a = error->version == 4 ? address_from_v4(error->bytes + 12)
-						     : address_from_v6(error->bytes + 8);
+	const struct address a =
+		error->version == 4 ? address_from_v4(error->bytes + 12) : address_from_v6(error->bytes + 8);
 	const uint32_t map = addrmap_find(table, a);
 	struct address before = a, behind = a;
 
@@ -470,15 +487,28 @@ static bool has_rules(int version)
 	return config->lookup == LOOKUP_ALWAYS || strips();
 }
 
-/* Returns what the rules must do, and in *why the reason. */
-static const char *kind_of(const struct error *error, const struct decision *d, const char **why)
+/* Returns what the kernel must make of an error that nobody need read: the outcome, or of one whose quote is
+ * not sound, what becomes of its source. */
+static const char *outcome_of(const struct error *error, const struct decision *d)
 {
 	static const char *const names[OUTCOME_COUNT] = {
 #define OUTCOME(name, text, fate, sentence) text,
 #include "core/outcome.def"
 #undef OUTCOME
 	};
-	const char *read = why_read(error);
+	const struct address source = address_from_v4(error->bytes + 12);
+
+	if (outcome_fate(d->outcome) != FATE_MALFORMED)
+		return names[d->outcome];
+	if (d->modified)
+		return names[OUTCOME_OUTER];
+	return names[address_is_private(source) ? OUTCOME_LEAKED_OUTER : OUTCOME_ALREADY_RIGHT];
+}
+
+/* Returns what the rules must do, and in *why the reason. */
+static const char *kind_of(const struct error *error, const struct decision *d, const char **why)
+{
+	const char *read = why_read(error), *outcome = outcome_of(error, d);
 	bool alone;
 
 	*why = has_npt_source(error, &alone) ? "npt-alone" : error->special;
@@ -486,12 +516,12 @@ static const char *kind_of(const struct error *error, const struct decision *d, 
 		return "no-rules";
 	if (is_for_a_peer(error))
 		return "peer";
-	if (!read && d->outcome == OUTCOME_OUTER && config->kernel == CONFIG_KERNEL_NEVER)
+	if (!read && strcmp(outcome, "outer") == 0 && config->kernel == CONFIG_KERNEL_NEVER)
 		read = "never";
 	*why = read ? read : *why;
-	if (!read && d->outcome == OUTCOME_OUTER && are_many_prefixes(error->version))
+	if (!read && strcmp(outcome, "outer") == 0 && are_many_prefixes(error->version))
 		return "may";
-	return read ? "read" : names[d->outcome];
+	return read ? "read" : outcome;
 }
 
 static void print_one(uint32_t number)

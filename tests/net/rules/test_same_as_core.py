@@ -36,7 +36,7 @@ BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "le
 COUNTERS = "private-peer", "untouched", "outer", "leaked-outer", "copied"
 READ = ("always", "extension", "long", "inner-mapped", "inner-private", "v4-mapped", "options", "headers", "error",
         "never", "npt")
-SPECIAL = "outer-options", "zero-before", "zero-after"
+SPECIAL = "outer-options", "zero-before", "zero-after", "broken"
 
 
 def seed():
