@@ -95,7 +95,7 @@ def test_padding_is_not_the_packets(explain, tmp_path):
     wrpcap(path, [bytes(Ether(dst="02:00:00:00:00:01") / p).ljust(size, b"\xa5")
                   for p, size in ((short, 64), (TO_CLIENT / QUOTE, 100))], linktype=1)
     assert [line for line in explain(path) if "(" in line] == [
-        "    outer (rewritten): the outer source was made public; the inner packet was already right",
+        "    outer (rewritten): the outer source was made public; no other address needed changing",
         "    both (rewritten): the outer source and the inner packet were made public"]
 
 

@@ -9,9 +9,11 @@ are made public, and the client's socket knows it as the answer to what it sent.
 
 import pytest
 
-from lab.client import Reaction, UdpFlow, tcp, traceroute, udp
-from lab.traffic import Capture, bad_checksums
+from lab.client import ECHO_PORT, TIMED_OUT, Reaction, UdpFlow, tcp, traceroute, udp
+from lab.traffic import Capture, addresses, bad_checksums
 from expected import EXPIRED, REFUSED, TOO_BIG, assert_right, expect_one
+
+OTHER_PORT = 8080
 
 
 @pytest.fixture
@@ -77,6 +79,30 @@ def test_ping_of_the_rejected_host(network, daemon, family):
         error, = capture.errors()
     assert f"From {family.public} icmp_seq=1" in out
     assert_right(error, REFUSED, family, family.public, capture.sent)
+
+
+def test_port_stays(network, daemon, family):
+    """Maps know no ports: where stateless NAT changes one, the client does not know its packet again."""
+    network.forget()
+    account, ip = daemon.account(), "ip" if family.version == 4 else "ip6"
+    network.firewall.nft(f"""table {ip} ports {{
+        chain stateless {{
+            type filter hook prerouting priority mangle + 1;
+            {ip} daddr {family.stateless_inside} udp dport {OTHER_PORT} udp dport set {ECHO_PORT}
+        }}
+    }}""")
+    try:
+        with Capture(network.client, "eth0") as capture, UdpFlow(network.client, family.stateless, OTHER_PORT) as flow:
+            flow.send(timeout=0)
+            account.expect(both=1)
+            error, = capture.errors(1)
+            assert flow.reaction(timeout=0) == TIMED_OUT
+    finally:
+        network.firewall.run(f"nft delete table {ip} ports")
+    at = 20 if family.version == 4 else 40
+    assert addresses(error.inner) == (family.client, family.stateless)
+    assert int.from_bytes(error.inner[at + 2:at + 4], "big") == ECHO_PORT
+    assert bad_checksums([error.packet]) == []
 
 
 def test_traceroute(network, daemon, family):
