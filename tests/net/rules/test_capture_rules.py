@@ -172,6 +172,24 @@ def test_iptables_copies_all_where_all_must_be_read(network, more):
     assert "-j TEE" in printed and "--src-range" not in printed
 
 
+@pytest.mark.parametrize("kind", COLUMN)
+def test_an_extension_is_seen_and_costs_no_other_error(network, kind):
+    """To translate extensions the rules bring no more errors than to pass them; to strip them they do, also of a family
+    without maps."""
+    daemon = Daemon(network)
+
+    def printed(policy, maps=MAPS):
+        daemon.more = f'extensions = "{policy}";\n'
+        daemon.configure(maps)
+        return network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules=" + kind).stdout
+
+    passing, only_ipv4 = printed("pass"), [(a, b) for a, b in MAPS if ":" not in a]
+    assert printed("translate") == printed("translate-addresses") == passing
+    for policy, needs in ("pass", False), ("translate", False), ("strip-private", True), ("strip", True):
+        rules = re.sub("(?m)^ *#.*", "", printed(policy, only_ipv4))
+        assert bool(re.search("icmpv6 type|--icmpv6-type", rules)) == needs, policy
+
+
 @pytest.mark.parametrize("kind", [kind for kind in COLUMN if kind not in ("nft", "direct")])
 def test_family_that_needs_none_any_more(network, kind):
     """Loaded again without maps for IPv6, nothing is left that captures its errors."""
