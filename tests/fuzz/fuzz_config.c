@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/map.h"
 #include "core/npt.h"
 #include "fuzz.h"
 #include "rules/rules.h"

@@ -47,8 +47,8 @@ def quote4(transport, size=None, **ip):
     return Raw(packet[:size])
 
 
-def quote6(transport, size=None):
-    return Raw(bytes(IPv6(src=CLIENT6, dst=SERVER6, hlim=61) / transport)[:size])
+def quote6(transport, size=None, destination=SERVER6):
+    return Raw(bytes(IPv6(src=CLIENT6, dst=destination, hlim=61) / transport)[:size])
 
 
 def error4(inner, source=FIREWALL, destination=CLIENT, **icmp):
@@ -84,6 +84,9 @@ def translate_protocols():
     for name, transport, ip in transports(True):
         header = IPv6(src=CLIENT6, dst=SERVER6, hlim=61, **({"nh": ip["proto"]} if ip else {}))
         translate(f"v6-{name}", error6(Raw(bytes(header / transport))))
+    for name, host in (("48", "fd00:2::20"), ("64", "fd00:3::20"), ("64-ones", "fd00:3::ffff:ffff:0:1"),
+                       ("no-word", "fd00:3::ffff:ffff:ffff:ffff")):
+        translate(f"v6-npt-{name}", error6(quote6(UDP() / Raw(b"payload"), destination=host), source=host))
 
 
 def translate_quotes():
@@ -502,6 +505,11 @@ CONFIGS = {
              'maps = ( { private = "10.0.0.9"; public = "1.1.1.9"; } );\n%%file\n'
              '# a table\n10.0.0.1 1.1.1.1\n10.1.0.0/16\t1.1.1.2 part outer outside eth0 # comment\r\n\n'
              'fd00:1::/64  2001:db8:1::/64  part inner',
+    "npt": 'outside = [ "a" ];\nmaps_file = "101";\nmaps = ( { private = "fd00:1::/48"; public = "2001:db8:1::/48"; '
+           'npt = true; },\n{ private = "fd00:2::/64"; public = "2001:db8:2::/64"; npt = false; } );\n%%file\n'
+           'fd00:3::/64 2001:db8:3::/64 npt part outer outside a\nfd00:3::1 2001:db8:4::1 part outer\n',
+    "npt-bad": 'outside = [ "a" ];\nmaps_file = "101";\nmaps = ( { private = "fd00:1::/65"; public = "2001:db8:1::/65"; '
+               'npt = true; } );\n%%file\n10.0.0.1 1.1.1.1 npt\nfd00:3::/64 2001:db8:3::/64 npt npt\n',
     "table-bad": 'outside = [ "a" ];\nmaps_file = "101";\n%%file\n10.0.0.1\n10.0.0.1 host\n10.0.0.2 1.1.1.1 part\n'
                  '10.0.0.3 1.1.1.1 part inner part outer\n10.0.0.4 1.1.1.1 outside b\n10.0.0.5 1.1.1.1 x y z\n'
                  + "x" * 300 + "\n10.0.0.6\0 1.1.1.1\n10.0.0.7 1.1.1.1 # " + "x" * 300 + "\n",
