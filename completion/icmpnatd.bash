@@ -20,7 +20,7 @@ _icmpnatd()
 		before=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	case $before in
-	-c | --config | -e | --explain) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	-c | --config | -e | --explain | -w | --write) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--print-rules) mapfile -t COMPREPLY < <(compgen -W "$(_icmpnatd_offer "$1" '^ {20,}([a-z-]+) .*')" -- "$word") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_icmpnatd_offer "$1" '^  -., (--[a-z-]+).*')" -- "$word") ;;
 	esac

@@ -24,7 +24,7 @@ OWNERS = {
     re.compile(r"seccomp\.h"): {"io/seccomp.c"},
     re.compile(r"cap-ng\.h"): {"io/privilege.c"},
     re.compile(r"dlfcn\.h"): {"io/library.c"},
-    re.compile(r"pcap/"): {"daemon/explain.c"},
+    re.compile(r"pcap/"): {"daemon/pcap_files.c"},
     re.compile(r"nftables/"): {"io/nftables.c"},
 }
 

@@ -1,48 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads a capture with libpcap and decides as a worker does; only that no flow
- * is known here. Says of each ICMP error what became of it.
+ * Reads a capture and decides as a worker does; only that no flow is known here. Says of each ICMP
+ * error what became of it, and writes a capture of what the daemon would send.
  */
 #include "daemon/explain.h"
 
-#include <errno.h>
-#include <pcap/pcap.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/decide.h"
 #include "core/stats.h"
 #include "daemon/frame.h"
-#include "io/library.h"
+#include "daemon/pcap_files.h"
 #include "io/queue.h"
 
-#define PCAP_FUNCTIONS(F)                                                                                    \
-	F(pcap_open_offline)                                                                                 \
-	F(pcap_close)                                                                                        \
-	F(pcap_datalink)                                                                                     \
-	F(pcap_datalink_val_to_name)                                                                         \
-	F(pcap_loop)                                                                                         \
-	F(pcap_geterr)
-
-struct pcap_library {
-	PCAP_FUNCTIONS(LIBRARY_POINTER)
-};
-
-_Static_assert(FRAME_NULL == DLT_NULL && FRAME_ETHERNET == DLT_EN10MB && FRAME_PPP == DLT_PPP &&
-		       FRAME_RAW == DLT_RAW && FRAME_PPP_SERIAL == DLT_PPP_SERIAL &&
-		       FRAME_PPP_ETHER == DLT_PPP_ETHER && FRAME_LOOP == DLT_LOOP &&
-		       FRAME_LINUX_SLL == DLT_LINUX_SLL && FRAME_IPV4 == DLT_IPV4 && FRAME_IPV6 == DLT_IPV6 &&
-		       FRAME_NFLOG == DLT_NFLOG,
-	"link types have libpcap's numbers");
+#define FRAME_MAX 262144 /* bytes: libpcap's own limit for what can carry IP */
 
 /* A capture that is being read. */
 struct reading {
 	FILE *out;
 	const struct config *config;
 	const struct config_outside *outside;
-	int link;
+	struct pcap_files *files;
 	unsigned long number, errors; /* of packets so far; those that are ICMP errors */
 	unsigned long short_captures; /* ICMP errors of which a part is missing */
+	uint8_t copy[FRAME_MAX];      /* of a frame, to be edited */
 };
 
 static void print_address(FILE *out, struct address address)
@@ -102,8 +85,7 @@ static void print_decision(const struct reading *reading, const struct decision 
 		fputs("    the daemon would ask conntrack for its flow; none is known here\n", out);
 }
 
-/* Decides about a copy of the packet, so that what it was can be told. */
-static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t length)
+static void decide_alone(const struct reading *reading, struct decision *d, uint8_t *packet, size_t length)
 {
 	const struct decide_rules rules = {
 		.maps = reading->outside->maps,
@@ -112,37 +94,67 @@ static void explain_packet(struct reading *reading, const uint8_t *bytes, size_t
 		.leaves_peers = reading->config->leaves_peers,
 		.drop_malformed = !reading->config->queue.malformed_pass,
 	};
-	uint8_t copy[QUEUE_PACKET_MAX];
-	struct decision d = {.outcome = OUTCOME_OVERSIZE, .length = length};
 
-	if (length <= sizeof(copy)) {
-		memcpy(copy, bytes, length);
-		decide_begin(&d, &rules, copy, length);
-		decide_finish(&d, NULL, copy);
-	}
-	reading->errors++;
-	fprintf(reading->out, "#%lu ", reading->number);
-	if (d.sound)
-		print_summary(reading, &d.error, bytes);
-	else
-		fprintf(reading->out, "%zu bytes\n", length);
-	print_decision(reading, &d, &d.error, length);
+	*d = (struct decision){.outcome = OUTCOME_OVERSIZE, .length = length};
+	if (length > QUEUE_PACKET_MAX)
+		return;
+	decide_begin(d, &rules, packet, length);
+	decide_finish(d, NULL, packet);
 }
 
-static void take_packet(uint8_t *context, const struct pcap_pkthdr *header, const uint8_t *bytes)
+static bool would_be_dropped(const struct reading *reading, const struct decision *d)
 {
-	struct reading *reading = (void *)context;
+	return !d->modified && outcome_fate(d->outcome) == FATE_MALFORMED &&
+	       !reading->config->queue.malformed_pass;
+}
+
+static void print_error(
+	struct reading *reading, const struct decision *d, const uint8_t *bytes, size_t length)
+{
+	fprintf(reading->out, "#%lu ", reading->number);
+	if (d->sound)
+		print_summary(reading, &d->error, bytes);
+	else
+		fprintf(reading->out, "%zu bytes\n", length);
+	print_decision(reading, d, &d->error, length);
+	if (would_be_dropped(reading, d))
+		fputs("    the daemon would drop it\n", reading->out);
+}
+
+/* Decides about the error in a frame, in a copy, so that what it was can be told. */
+static bool take_error(struct reading *reading, const struct pcap_frame *in, const struct frame *frame)
+{
+	struct decision d;
+	size_t left;
+
+	memcpy(reading->copy, in->bytes, in->captured);
+	decide_alone(reading, &d, reading->copy + frame->begin, frame->length);
+	reading->errors++;
+	print_error(reading, &d, in->bytes + frame->begin, frame->length);
+	if (would_be_dropped(reading, &d))
+		return true;
+	if (!d.modified)
+		return pcap_files_write(reading->files, in->bytes, in->captured);
+	left = frame_shorten(frame, reading->copy, in->captured, d.length);
+	return pcap_files_write(reading->files, reading->copy, left);
+}
+
+/* What becomes of a frame; false after a message. */
+static bool take_frame(struct reading *reading, const struct pcap_frame *in)
+{
+	const int link = pcap_files_link(reading->files);
 	struct frame frame;
 
 	reading->number++;
-	if (!frame_find_error(&frame, reading->link, bytes, header->caplen, header->len))
-		return;
-	if (!frame.short_capture) {
-		explain_packet(reading, bytes + frame.begin, frame.length);
-		return;
+	if (in->captured <= FRAME_MAX &&
+		frame_find_error(&frame, link, in->bytes, in->captured, in->length)) {
+		if (!frame.short_capture)
+			return take_error(reading, in, &frame);
+		reading->short_captures++;
+		fprintf(reading->out, "#%lu was captured short: nothing can be said of it\n",
+			reading->number);
 	}
-	reading->short_captures++;
-	fprintf(reading->out, "#%lu was captured short: nothing can be said of it\n", reading->number);
+	return pcap_files_write(reading->files, in->bytes, in->captured);
 }
 
 static const struct config_outside *find_outside(const struct config *config, const char *interface)
@@ -154,55 +166,69 @@ static const struct config_outside *find_outside(const struct config *config, co
 	return NULL;
 }
 
-/* Reads all packets; false after a message. */
-static bool explain_all(
-	struct reading *reading, const struct pcap_library *library, pcap_t *pcap, const char *path)
-{
-	const char *name;
-	char number[16];
+static volatile sig_atomic_t interrupted;
 
-	reading->link = library->pcap_datalink(pcap);
-	if (!frame_link_is_known(reading->link)) {
-		name = library->pcap_datalink_val_to_name(reading->link);
-		snprintf(number, sizeof(number), "%d", reading->link);
-		fprintf(stderr, "icmpnatd: %s: link type %s is not read, only " FRAME_LINKS "\n", path,
-			name ? name : number);
-		return false;
-	}
-	if (library->pcap_loop(pcap, -1, take_packet, (uint8_t *)reading) == PCAP_ERROR) {
-		fprintf(stderr, "icmpnatd: %s: %s\n", path, library->pcap_geterr(pcap));
-		return false;
-	}
+static void note_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* Lets the signals that end a program leave no file behind; a second one ends it at once. */
+static void heed_signals(void)
+{
+	const struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+/* Reads all frames. Returns whether it came to the end. */
+static bool explain_all(struct reading *reading)
+{
+	struct pcap_frame frame;
+	bool good = true;
+
+	while (good && !interrupted && pcap_files_read(reading->files, &frame))
+		good = take_frame(reading, &frame);
+	if (interrupted)
+		fputs("icmpnatd: interrupted\n", stderr);
+	return good && !interrupted;
+}
+
+static void print_totals(const struct reading *reading)
+{
 	fprintf(reading->out, "%lu packets, %lu ICMP errors", reading->number, reading->errors);
 	if (reading->short_captures)
 		fprintf(reading->out, ", captured short: %lu", reading->short_captures);
 	fputc('\n', reading->out);
-	return true;
 }
 
-/* Explains the packets of a pcap or pcapng file as if each left by an outside
- * interface (NULL: the first one). Returns an exit status. */
-int explain_file(FILE *out, const struct config *config, const char *interface, const char *path)
+/* Explains the packets of a pcap or pcapng file as if each left by an outside interface (NULL: the first
+ * one), and writes to another file, unless write is NULL, what the daemon would send; "-" are standard input
+ * and output. Returns an exit status. */
+int explain_file(
+	FILE *out, const struct config *config, const char *interface, const char *path, const char *write)
 {
-	static const char *const names[] = {PCAP_FUNCTIONS(LIBRARY_NAME) NULL};
-	struct reading reading = {.out = out, .config = config, .outside = find_outside(config, interface)};
-	struct pcap_library library;
-	char error[PCAP_ERRBUF_SIZE];
-	pcap_t *pcap;
-	bool good;
+	struct reading *reading = calloc(1, sizeof(*reading));
+	int status = EXIT_FAILURE;
 
-	if (!reading.outside)
-		return EXIT_FAILURE;
-	if (!library_open(LIBPCAP, names, &library)) {
-		fprintf(stderr, "icmpnatd: cannot read %s: %s\n", path, library_error());
+	if (!reading) {
+		perror("icmpnatd");
 		return EXIT_FAILURE;
 	}
-	pcap = library.pcap_open_offline(path, error);
-	if (!pcap) {
-		fprintf(stderr, "icmpnatd: %s\n", error);
-		return EXIT_FAILURE;
+	reading->out = out;
+	reading->config = config;
+	reading->outside = find_outside(config, interface);
+	if (write)
+		heed_signals();
+	if (reading->outside)
+		reading->files = pcap_files_open(path, write);
+	if (reading->files && pcap_files_close(reading->files, explain_all(reading))) {
+		print_totals(reading);
+		status = EXIT_SUCCESS;
 	}
-	good = explain_all(&reading, &library, pcap, path);
-	library.pcap_close(pcap);
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	free(reading);
+	return status;
 }

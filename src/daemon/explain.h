@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 
-int explain_file(FILE *out, const struct config *config, const char *interface, const char *path);
+int explain_file(
+	FILE *out, const struct config *config, const char *interface, const char *path, const char *write);
 
 #endif

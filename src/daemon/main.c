@@ -24,6 +24,7 @@ static const struct option long_options[] = {
 	{"check", no_argument, NULL, 'n'},
 	{"print-rules", optional_argument, NULL, 'r'},
 	{"explain", required_argument, NULL, 'e'},
+	{"write", required_argument, NULL, 'w'},
 	{"interface", required_argument, NULL, 'i'},
 	{"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
@@ -31,7 +32,7 @@ static const struct option long_options[] = {
 };
 
 struct options {
-	const char *path, *pcap, *interface;
+	const char *path, *pcap, *write, *interface;
 	bool check, print_rules;
 	enum rules_format format;
 };
@@ -56,7 +57,9 @@ static void print_usage(void)
 		stdout);
 	for (const struct rules_kind *kind = rules_kinds; kind->name; kind++)
 		printf("%31s%-16s for %s%s\n", "", kind->name, kind->loader, kind->sentence);
-	fputs("  -e, --explain PCAP         say what would become of the ICMP errors in a pcap file\n"
+	fputs("  -e, --explain PCAP         say what would become of the ICMP errors in a pcap file (- is "
+	      "stdin)\n"
+	      "  -w, --write PCAP           .. and write what would be sent to another one (- is stdout)\n"
 	      "  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
 	      "  -V, --version              print the version\n"
 	      "  -h, --help                 print this\n"
@@ -87,7 +90,7 @@ static struct options parse_options(int argc, char **argv)
 	struct options options = {.path = ICMPNATD_CONFIG, .format = RULES_NFT};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:nr::e:i:Vh", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:nr::e:w:i:Vh", long_options, NULL)) != -1)
 		switch (option) {
 		case 'c':
 			options.path = optarg;
@@ -101,6 +104,9 @@ static struct options parse_options(int argc, char **argv)
 		case 'e':
 			options.pcap = optarg;
 			break;
+		case 'w':
+			options.write = optarg;
+			break;
 		case 'i':
 			options.interface = optarg;
 			break;
@@ -113,16 +119,22 @@ static struct options parse_options(int argc, char **argv)
 		default:
 			exit_usage();
 		}
-	if (optind == argc)
+	if (optind < argc)
+		fprintf(stderr, "icmpnatd: unexpected argument \"%s\"\n", argv[optind]);
+	else if (options.write && !options.pcap)
+		fputs("icmpnatd: --write needs --explain\n", stderr);
+	else
 		return options;
-	fprintf(stderr, "icmpnatd: unexpected argument \"%s\"\n", argv[optind]);
 	exit_usage();
 }
 
+/* Packets and text are not mixed. */
 static int explain(const struct options *options, const struct config *config)
 {
 #ifdef LIBPCAP
-	return explain_file(stdout, config, options->interface, options->pcap);
+	FILE *out = options->write && strcmp(options->write, "-") == 0 ? stderr : stdout;
+
+	return explain_file(out, config, options->interface, options->pcap, options->write);
 #else
 	(void)config;
 	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap\n", options->pcap);

@@ -100,24 +100,38 @@ def test_padding_is_not_the_packets(explain, tmp_path):
 
 
 def nflog(packet):
-    payload = struct.pack("=HH", 4 + len(packet), 9) + bytes(packet)
+    payload = struct.pack("=HH", 4 + len(packet), 9) + packet
     return b"\x02\0\0\x05" + struct.pack("=HH", 6, 10) + b"p\0\0\0" + payload + bytes(-len(payload) % 4)
 
 
-PPPOE = PPPoE(sessionid=1) / PPP(proto=0x21)
+def is4(packet):
+    return packet[0] >> 4 == 4
+
+
+def ether(packet):
+    return 0x0800 if is4(packet) else 0x86dd
+
+
+def ppp(packet):
+    return PPP(proto=0x21 if is4(packet) else 0x57) / packet
+
+
+ETHERNET = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
+# How a link carries a packet, and its number in a file.
 LINKS = {
-    "ethernet": (1, lambda p: Ether(dst="02:00:00:00:00:01") / p),
-    "vlan": (1, lambda p: Ether(dst="02:00:00:00:00:01") / Dot1Q(vlan=3) / p),
-    "pppoe": (1, lambda p: Ether(dst="02:00:00:00:00:01") / PPPOE / p),
-    "ppp": (9, lambda p: PPP(proto=0x21) / p),
-    "ppp-serial": (50, lambda p: b"\xff\x03" + bytes(PPP(proto=0x21) / p)),
-    "ppp-ether": (51, lambda p: PPPOE / p),
-    "null": (0, lambda p: struct.pack("=I", 2) + bytes(p)),
-    "loop": (108, lambda p: struct.pack("!I", 2) + bytes(p)),
+    "ethernet": (1, lambda p: Ether(bytes(ETHERNET)[:12] + struct.pack("!H", ether(p)) + p)),
+    "vlan": (1, lambda p: ETHERNET / Dot1Q(vlan=3, type=ether(p)) / p),
+    "pppoe": (1, lambda p: ETHERNET / PPPoE(sessionid=1) / ppp(p)),
+    "ppp": (9, ppp),
+    "ppp-serial": (50, lambda p: b"\xff\x03" + bytes(ppp(p))),
+    "ppp-ether": (51, lambda p: PPPoE(sessionid=1) / ppp(p)),
+    "null": (0, lambda p: struct.pack("=I", 2 if is4(p) else 10) + p),
+    "loop": (108, lambda p: struct.pack("!I", 2 if is4(p) else 24) + p),
     "raw": (101, lambda p: p),
     "ipv4": (228, lambda p: p),
-    "any": (113, lambda p: CookedLinux(proto=0x0800) / p),
-    "any2": (276, lambda p: struct.pack("!HHIHBB8s", 0x0800, 0, 2, 1, 4, 6, b"\2\0\0\0\0\1") + bytes(p)),
+    "ipv6": (229, lambda p: p),
+    "any": (113, lambda p: CookedLinux(proto=ether(p)) / p),
+    "any2": (276, lambda p: struct.pack("!HHIHBB8s", ether(p), 0, 2, 1, 4, 6, b"\2\0\0\0\0\1") + p),
     "nflog": (239, nflog),
 }
 
@@ -125,7 +139,7 @@ LINKS = {
 @pytest.mark.parametrize("link", LINKS)
 def test_links(explain, tmp_path, link):
     path, (number, wrap) = str(tmp_path / "c"), LINKS[link]
-    wrpcap(path, [bytes(wrap(TO_CLIENT / QUOTE))], linktype=number)
+    wrpcap(path, [bytes(wrap(bytes(TO_CLIENT / QUOTE)))], linktype=number)
     assert explain(path)[1].startswith("    both (rewritten)")
     assert explain(path)[-1] == "1 packets, 1 ICMP errors"
 
