@@ -257,6 +257,8 @@ static void put_packet(struct writer *w, int version, unsigned depth)
 	else
 		put_random(w, 8 + random_below(60));
 	finish_ip(w, begin);
+	if (version == 4 && random_below(16) == 0) /* as Linux quotes what it has written options into */
+		w->bytes[begin + 10] ^= 0x55;
 }
 
 /* An object about an interface or a node (RFC 5837), or of MPLS. */
