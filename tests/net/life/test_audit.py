@@ -16,7 +16,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
 from lab.client import ping, wait_until
-from lab.daemon import Daemon, Rules, pause, paused, program, waiting
+from lab.daemon import Daemon, Rules, kernel_has_nft_queue, pause, paused, program, waiting
 from lab.flood import Flood, assert_each_once
 from lab.network import FAMILIES, ROUTER_MAC, V4
 from lab.process import guard_of, is_gone
@@ -24,15 +24,34 @@ from lab.traffic import Capture, Error, bad_checksums, send_frames
 from test_store import Manager
 
 AUDIT = 'mode = "audit"; '
-KINDS = [(None, "never"), (None, "auto"), ("iptables", "auto")]
+KINDS = [(None, "never"), (None, "auto"), ("iptables", "auto"), ("own", "auto")]
+NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
 OF_ERRORS = {"outcome", "type", "rules", "flow"}
 TOO_LARGE = 1400
 
 
+class OwnRules(Rules):
+    """The daemon loads them."""
+    load = unload = staticmethod(lambda: None)
+
+
 def audit_daemon(network, kind=None, mode=AUDIT, maker=Daemon, **options):
+    """Its rules are of a kind, or its own."""
     daemon = maker(network, more=mode, **options)
-    daemon.rules = Rules(network.firewall, daemon.path, kind=kind)
+    if kind != "own":
+        daemon.rules = Rules(network.firewall, daemon.path, kind=kind)
+        return daemon
+    if not kernel_has_nft_queue(network.firewall):
+        pytest.skip(NO_QUEUE)
+    daemon.rules = OwnRules(network.firewall, daemon.path)
+    change(daemon, lambda text: text.replace('rules = "external"', 'rules = "own"'))
     return daemon
+
+
+def change(daemon, how):
+    with open(daemon.path) as file:
+        text = file.read()
+    daemon.write(how(text))
 
 
 # --- byte for byte
@@ -79,7 +98,7 @@ def counted(network, daemon):
     return wire, account.counted(), [(m["private"], m["hits"]) for m in maps]
 
 
-@pytest.mark.parametrize("kind, kernel", KINDS, ids=["all read", "in place", "iptables"])
+@pytest.mark.parametrize("kind, kernel", KINDS, ids=["all read", "in place", "iptables", "own"])
 def test_the_wire_is_as_without(network, kind, kernel):
     """And the counters are as in a live run, but for the verdicts."""
     bare = on_the_wire(network)
@@ -119,9 +138,9 @@ def flooded(network, daemon, rate=2000):
         assert {error.source for error in border.errors(flood.sent)} == {V4.firewall}
 
 
-@pytest.fixture
-def daemon(network):
-    with audit_daemon(network) as daemon:
+@pytest.fixture(params=[None, "own"], ids=["external", "own"])
+def daemon(network, request):
+    with audit_daemon(network, request.param) as daemon:
         yield daemon
 
 
@@ -199,30 +218,27 @@ def test_overloaded(network):
 
 
 def test_a_reload_does_not_change_it(network, daemon):
-    with open(daemon.path) as file:
-        text = file.read()
-    daemon.write(text.replace(AUDIT, ""))
+    change(daemon, lambda text: text.replace(AUDIT, ""))
     done = daemon.ctl("reload", check=False)
     assert done.returncode == 1 and "mode can only be changed by a restart" in done.stderr
 
 
-def restart_in_another_mode(daemon, change):
+def restart_in_another_mode(daemon, how):
     """As a service manager does it, which keeps the queue."""
     daemon.process.send_signal(signal.SIGUSR1)
     os.kill(daemon.process.pid, signal.SIGCONT)
     assert daemon.process.wait(10) == 0
     daemon.hear_all()
-    with open(daemon.path) as file:
-        text = file.read()
-    daemon.write(change(text))
+    change(daemon, how)
     daemon.start()
 
 
+@pytest.mark.parametrize("kind", [None, "own"], ids=["external", "own"])
 @pytest.mark.parametrize("first", [AUDIT, ""], ids=["going live", "going back"])
-def test_a_restart_changes_it(network, first):
+def test_a_restart_changes_it(network, first, kind):
     """With packets in the queue, and rules that change only later: each error leaves once. Rules of which iptables
     has a part are not replaced at once: they go before others come."""
-    daemon = audit_daemon(network, mode=first, maker=Manager)
+    daemon = audit_daemon(network, kind, first, Manager)
     with contextlib.closing(daemon), daemon:
         with Capture(network.router, "fwl", buffer=256 << 20) as border:
             def see_more():
