@@ -99,6 +99,21 @@ def test_local_errors_alone(network, hops, family, errors):
         assert +daemon.rules.counted() == {"outer": 1}
 
 
+@pytest.mark.parametrize("kernel", ["auto", "never"])
+def test_audit(network, hops, family, kernel):
+    """All leave as they came, and are counted as what they would have become."""
+    more = 'errors = "all";\nmode = "audit";\n'
+    with Daemon(network, MAPS + POOLS, kernel=kernel, more=more) as daemon, Capture(network.router, "fwl") as capture:
+        network.forget()
+        account, target = daemon.account(), INSIDE[family].open
+        assert traceroute(network.client, target, FAR) == [family.router, *"****", target]
+        account.expect(outer=4 if kernel == "never" else 0)
+        assert sorted(error.source for error in capture.errors(5)) == sorted(
+            [family.firewall, *INSIDE[family].routers, target])
+        counted = daemon.rules.counted()
+        assert (counted["outer"], counted["copied"]) == ((4, 0) if kernel == "auto" else (0, 4))
+
+
 def test_what_goes_inside(network, hops, family):
     """The border router's private address, and the firewall's own, are what an inside host is to see."""
     inside = INSIDE[family]

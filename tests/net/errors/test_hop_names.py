@@ -14,7 +14,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6TimeExceeded, IPv6
 
 from lab.client import ANSWERED, ECHO_PORT, UdpFlow, answering, traceroute, udp
-from lab.daemon import MAPS, Daemon
+from lab.daemon import MAPS, Daemon, Rules, kernel_has_nft_queue
 from lab.network import FAMILIES
 from lab.traffic import Capture, bad_checksums
 from expected import EXPIRED, REFUSED, TOO_BIG, expect_one
@@ -24,10 +24,12 @@ FIREWALL_HOP = 2
 
 
 @contextlib.contextmanager
-def daemon_with(network, errors=None, maps=MAPS, kernel="auto", more=""):
+def daemon_with(network, errors=None, maps=MAPS, kernel="auto", more="", kind=None):
     which = f' errors = "{errors}";' if errors else ""
     names = ", ".join(f'{{ address = "{family.public}"; outside = "eth0";{which} }}' for family in FAMILIES)
-    with Daemon(network, maps, kernel=kernel, more=f"hop_names = ( {names} );\n{more}") as daemon:
+    daemon = Daemon(network, maps, kernel=kernel, more=f"hop_names = ( {names} );\n{more}")
+    daemon.rules = Rules(network.firewall, daemon.path, kind=kind)
+    with daemon:
         network.forget()
         yield daemon
 
@@ -51,6 +53,18 @@ def test_traceroute(network, family, kernel, maps):
         account.expect()
         assert counted(daemon) == {"named": 1}
         assert "named this host: hop_names" in daemon.ctl("stats", "--check").stdout
+
+
+def test_rules_without_copies(network, family):
+    """They leave the errors of a new flow alone, but for this; of a flow that is known, the daemon has read them."""
+    if not kernel_has_nft_queue(network.firewall):
+        pytest.skip("this kernel's nft has no queue")
+    with daemon_with(network, kind="direct") as daemon, UdpFlow(network.client, family.nat) as flow:
+        assert traceroute(network.client, family.nat, 4) == [family.router, family.public, family.nat]
+        assert flow.send() == ANSWERED
+        flow.hops(FIREWALL_HOP)
+        expect_one(network, daemon, family, EXPIRED, flow.send, family.public, "both")
+        assert counted(daemon) == {"named": 2, "queued": 1}
 
 
 def test_established_flow(network, family):
@@ -125,6 +139,19 @@ def test_error_that_must_be_read(network, family):
         assert traceroute(network.client, family.nat, 4) == [family.router, family.public, family.nat]
         account.expect(already_right=1)
         assert counted(daemon) == {"copied": 1, "queued": 1}
+
+
+def test_while_there_are_policies(network, family):
+    """An IPsec policy has been asked about the kernel's choice, not about another source: that stays."""
+    policy = "src 192.0.2.7 dst 198.51.100.7 dir out"
+    if network.firewall.run(f"ip xfrm policy add {policy} tmpl proto esp mode tunnel", check=False).returncode:
+        pytest.skip("this kernel has no IPsec")
+    try:
+        with daemon_with(network, "all") as daemon:
+            assert traceroute(network.client, family.nat, 4) == [family.router, family.nat, family.nat]
+            assert counted(daemon)["untouched"] == 1
+    finally:
+        network.firewall.run(f"ip xfrm policy delete {policy}")
 
 
 def test_forwarded_errors(network, family):

@@ -25,6 +25,7 @@ class RandomMaps:
         self.extensions = {1: "strip-private", 2: "pass", 4: "strip", 5: "translate-addresses"}.get(number % 6, "translate")
         self.private_peers = {2: "leave"}.get(number % 7, "auto")
         self.kernel = {5: "never"}.get(number % 12, "auto")
+        self.hop_names = ""
         self.errors = {2: "all", 7: "all"}.get(number % 12, "local")
         self.mode = "live"
         self.table = "".join(line + "\n" for line in self._lines())
@@ -32,7 +33,7 @@ class RandomMaps:
     def settings(self, table):
         names = ", ".join(f'"{name}"' for name in self.outside)
         return (f'outside = [ {names} ];\nmaps_file = "{table}";\nlookup = "{self.lookup}";\n'
-                f'extensions = "{self.extensions}";\nkernel = "{self.kernel}";\nerrors = "{self.errors}";\n'
+                f'extensions = "{self.extensions}";\nkernel = "{self.kernel}";\nerrors = "{self.errors}";\n{self.hop_names}'
                 f'private_peers = "{self.private_peers}";\nmode = "{self.mode}";\nrules = "external";\n')
 
     def _lines(self):

@@ -30,6 +30,7 @@ from random_maps import INTERFACES, RandomMaps
 ERRORS = 600  # under each configuration
 BATCH = 200   # on their way at once: less than any queue on it holds
 FIREWALL_MAC = "02:00:00:00:00:05"  # towards the dmz
+HOP_NAMES = 'hop_names = ( { address = "64.1.2.3"; }, { address = "2a00::1"; errors = "all"; } );\n'
 NOT_SEEN = "no-rules",
 BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer",
              "peer": "private-peer"}
@@ -318,6 +319,7 @@ def test_rules_that_were_loaded_from_their_own_listing(firewall, wire):
     choose, names = random.Random(chosen), set()
     for number in range(12):
         maps = RandomMaps(choose, number)
+        maps.hop_names = {3: HOP_NAMES, 7: HOP_NAMES}.get(number, "")  # of no connection here
         names.update(maps.outside)
         run(firewall, wire, maps, choose.getrandbits(63) | 1, f"SEED={chosen}, listing of configuration {number}")
     assert names == {"eth0", *INTERFACES}
