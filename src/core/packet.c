@@ -5,28 +5,13 @@
  */
 #include "core/packet.h"
 
+#include "core/options.h"
+
 #define IPV4_HEADER 20 /* bytes, without options */
 #define IPV6_HEADER 40
 /* RFC 7401, RFC 5533; not in libc. */
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140
-
-/* Tells whether IPv4 options hold a source route (RFC 791: 131 loose, 137 strict) that is not used up. */
-static bool has_route_left(const uint8_t *options, size_t length)
-{
-	enum { END = 0, NOP = 1, LOOSE = 131, STRICT = 137 };
-
-	for (size_t at = 0; at < length && options[at] != END;) {
-		size_t n = options[at] == NOP ? 1 : length - at < 3 ? 0 : options[at + 1];
-
-		if (n == 0 || n > length - at)
-			return false;
-		if ((options[at] == LOOSE || options[at] == STRICT) && n >= 3)
-			return options[at + 2] <= n;
-		at += n;
-	}
-	return false;
-}
 
 static bool is_extension(uint8_t protocol)
 {
@@ -55,7 +40,8 @@ static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_
 	p->total_end = (uint32_t)total_end;
 	p->protocol = ip[9];
 	p->fragment = (fragment & 0x3fff) != 0; /* more fragments, or an offset */
-	p->rerouted = has_route_left(ip + IPV4_HEADER, header - IPV4_HEADER);
+	p->has_hops = header > IPV4_HEADER;
+	p->rerouted = p->has_hops && options_have_route_left(bytes, begin);
 	p->source = address_from_v4(ip + 12);
 	p->destination = address_from_v4(ip + 16);
 	return PACKET_OK;

@@ -27,6 +27,7 @@ struct packet {
 	uint8_t protocol;   /* of the transport header (IANA number) */
 	bool fragment;	    /* a part of a packet, the first one included */
 	bool rerouted;	    /* by its sender: the destination is not yet the last one */
+	bool has_hops;	    /* it has options, which may hold addresses of routers */
 	struct address source, destination;
 };
 

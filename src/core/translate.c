@@ -11,6 +11,7 @@
 
 #include "core/checksum.h"
 #include "core/crc32c.h"
+#include "core/options.h"
 #include "core/transport.h"
 
 /* An edit under way: the bytes, and what it has changed so far in each sum. */
@@ -18,7 +19,9 @@ struct edit {
 	uint8_t *bytes;
 	struct transport transport; /* of the inner packet; known once it is to be changed */
 	uint64_t outer_header, icmp, inner_header, inner_transport;
-	bool outer_changed, inner_changed, df_cleared, extension_changed, extension_leaks;
+	bool outer_changed, inner_changed, df_cleared, extension_changed;
+	bool outer_leaks, inner_leaks,
+		extension_leaks; /* private addresses that stay, beside those of the ends */
 };
 
 /* Writes an address into either header of an error. Returns the change in a sum over it. */
@@ -180,7 +183,8 @@ static void edit_extension(struct edit *edit, struct decision *d)
 		return;
 	}
 	if (d->extensions != EXTENSION_STRIP)
-		left = extension_make_public(extension, length, d->extensions, d->outer_maps, &changed);
+		left = extension_make_public(
+			extension, length, d->extensions, &d->maps[ADDRMAP_OUTER], &changed);
 	if (left == 0)
 		remove_extension(edit, d, before);
 	else if (changed)
@@ -236,9 +240,9 @@ static bool leaks_source(struct address inner_source, const struct packet *outer
 static enum outcome outcome_of(const struct edit *edit, const struct packet *outer,
 	struct address outer_source, struct address inner_source, struct address inner_destination)
 {
-	if (address_is_private(outer_source))
+	if (address_is_private(outer_source) || edit->outer_leaks)
 		return OUTCOME_LEAKED_OUTER;
-	if (leaks_source(inner_source, outer) || address_is_private(inner_destination))
+	if (leaks_source(inner_source, outer) || address_is_private(inner_destination) || edit->inner_leaks)
 		return OUTCOME_LEAKED_INNER;
 	if (edit->extension_leaks)
 		return OUTCOME_LEAKED_EXTENSION;
@@ -255,13 +259,81 @@ static struct address apply_map(const struct decision *d, uint32_t map, struct a
 	return map == ADDRMAP_NONE ? a : addrmap_apply(&d->entries[map], a);
 }
 
+/* Returns what a router on the way is known as outside: it is one of the outer maps, or where the sender has
+ * given it, perhaps a host. */
+static struct address public_hop(const struct decision *d, struct address a)
+{
+	uint32_t map = addrmap_find(&d->maps[ADDRMAP_OUTER], a);
+
+	if (map == ADDRMAP_NONE)
+		map = addrmap_find(&d->maps[ADDRMAP_INNER], a);
+	return apply_map(d, map, a);
+}
+
+/* Returns a change in a sum, of words at an even distance, for bytes at an odd one (RFC 1071, 2B). */
+static uint64_t swapped(uint64_t delta)
+{
+	const uint16_t folded = checksum_fold(delta);
+
+	return (uint16_t)(folded << 8 | folded >> 8);
+}
+
+/* Translates an address in the options of either header. */
+static void set_hop(
+	struct edit *edit, const struct decision *d, const struct packet *p, struct options_hop hop)
+{
+	const bool is_outer = p == &d->error.outer;
+	const struct address from = address_from_v4(edit->bytes + hop.offset), to = public_hop(d, from);
+	uint64_t delta, in_header;
+
+	if (address_is_private(to))
+		*(is_outer ? &edit->outer_leaks : &edit->inner_leaks) = true;
+	if (address_equal(from, to))
+		return;
+	delta = write_address(edit, p, (unsigned)hop.offset, to);
+	in_header = (hop.offset - p->begin) % 2 ? swapped(delta) : delta;
+	if (is_outer) {
+		edit->outer_header += in_header;
+		edit->outer_changed = true;
+		return;
+	}
+	edit->inner_header += in_header;
+	edit->icmp += in_header;
+	if (hop.final && edit->transport.pseudo_header)
+		edit->inner_transport += delta;
+	edit->inner_changed = true;
+}
+
+/* Translates the addresses in the options of a header. */
+static void set_hops(struct edit *edit, const struct decision *d, const struct packet *p)
+{
+	struct options_walk walk;
+	struct options_hop hop;
+
+	options_begin(&walk, edit->bytes, p->begin);
+	while (options_next(&walk, &hop))
+		set_hop(edit, d, p, hop);
+}
+
+/* Translates what either header holds beside the addresses of its ends, which is rare. */
+static void set_all_hops(struct edit *edit, const struct decision *d)
+{
+	const struct packet *outer = &d->error.outer, *inner = &d->error.inner;
+
+	edit->transport = transport_of(inner, edit->bytes);
+	if (outer->has_hops)
+		set_hops(edit, d, outer);
+	if (inner->has_hops)
+		set_hops(edit, d, inner);
+}
+
 /* Looks up the maps for d->error. maps are those of the interface that it leaves by. */
 void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS])
 {
 	const struct addrmap *inner = &maps[ADDRMAP_INNER];
 
 	d->entries = inner->entries;
-	d->outer_maps = &maps[ADDRMAP_OUTER];
+	d->maps = maps;
 	d->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], d->error.outer.source);
 	d->source_map = addrmap_find(inner, d->error.inner.source);
 	d->destination_map = addrmap_find(inner, d->error.inner.destination);
@@ -277,6 +349,7 @@ struct address translate_destination(const struct decision *d)
 void translate_find_outer_map(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS])
 {
 	d->entries = maps[ADDRMAP_OUTER].entries;
+	d->maps = maps;
 	d->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], d->error.outer.source);
 	d->source_map = d->destination_map = ADDRMAP_NONE;
 }
@@ -289,6 +362,8 @@ void translate_outer(struct decision *d, uint8_t *bytes)
 	struct edit edit = {.bytes = bytes};
 
 	set_outer_source(&edit, outer, apply_map(d, d->outer_map, outer->source));
+	if (outer->has_hops)
+		set_hops(&edit, d, outer);
 	clear_df(&edit, outer);
 	finish_sums(&edit, &d->error);
 	d->translated = true;
@@ -312,6 +387,8 @@ void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes
 		edit_extension(&edit, d);
 	if (sent || d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE)
 		set_inner(&edit, inner, source, destination, sent);
+	if (outer->has_hops || inner->has_hops)
+		set_all_hops(&edit, d);
 	set_outer_source(&edit, outer, outer_source);
 	clear_df(&edit, outer);
 	finish_sums(&edit, &d->error);

@@ -27,7 +27,7 @@ struct decision {
 	struct flow_tuple seen; /* of the quoted packet */
 	enum extension_policy extensions;
 	const struct addrmap_entry *entries;
-	const struct addrmap *outer_maps; /* .. which hold for addresses in an extension, too */
+	const struct addrmap *maps;			 /* of each part */
 	uint32_t outer_map, source_map, destination_map; /* entries, or ADDRMAP_NONE */
 };
 

@@ -186,6 +186,14 @@ static void print_left_sources(const struct nft_error *error, const char *read)
 		fprintf(error->out, " } %s\n", read);
 }
 
+/* Prints the rule for errors whose outer header may hold more addresses: in options, or in headers behind it,
+ * which Linux never emits. */
+static void print_header_rule(const struct nft_error *error, const char *read)
+{
+	fprintf(error->out, "\t\t%s %s\n",
+		error->family->version == 4 ? "ip hdrlength != 5" : "ip6 nexthdr != ipv6-icmp", read);
+}
+
 /* Prints the rules for errors with an extension, which has to be translated or counted: one that is
  * announced, or if all go, of the older kind, which Linux never emits. There is no set of types, for a set
  * may seem empty. */
@@ -247,6 +255,7 @@ void nft_print_sight(
 	if (after_nat)
 		nft_print_hop_name(error);
 	if (!blind) {
+		print_header_rule(error, read);
 		print_extension_rules(error, read);
 		print_left_sources(error, read);
 		fputs(v4 ? "\t\t@th,64,8 0x45 @th,160,32 " : "\t\t@th,64,4 6 @th,128,128 ", error->out);

@@ -56,7 +56,7 @@ def test_every_error_has_its_explanation(explain, tmp_path):
         TO_CLIENT / QUOTE, Dot1Q(vlan=3) / TO_PEER / PEERS, no_map, damaged(TO_CLIENT / QUOTE), ARP(), IP() / ICMP())])
     assert explain(path) == [
         "#1 192.168.42.1 > 203.0.113.10, destination-unreachable, code 3, about 203.0.113.10 > 192.168.1.20, protocol 17",
-        "    both (rewritten): the outer source and the inner packet were made public",
+        "    both (rewritten): the outer header and the inner packet were made public",
         "    outer source 192.168.42.1 becomes 1.2.3.1 by the map at f:2",
         "    inner destination 192.168.1.20 becomes 1.2.3.20 by the map at f:4",
         "    the daemon would ask conntrack for its flow; none is known here",
@@ -65,7 +65,7 @@ def test_every_error_has_its_explanation(explain, tmp_path):
         "    the daemon would ask conntrack for its flow; none is known here",
         "#3 fd42::1 > 2001:db8:c::10, destination-unreachable-v6, code 0, "
         "about 2001:db8:c::10 > 2001:db8:1::20, protocol 17",
-        "    leaked-outer (leaked): leaves with a private source: no map covers it",
+        "    leaked-outer (leaked): has a private source, or a private address in an outer option: no map covers it",
         "#4 58 bytes",
         "    icmp-checksum (malformed): the ICMP checksum is wrong",
         "6 packets, 4 ICMP errors"]
@@ -95,8 +95,8 @@ def test_padding_is_not_the_packets(explain, tmp_path):
     wrpcap(path, [bytes(Ether(dst="02:00:00:00:00:01") / p).ljust(size, b"\xa5")
                   for p, size in ((short, 64), (TO_CLIENT / QUOTE, 100))], linktype=1)
     assert [line for line in explain(path) if "(" in line] == [
-        "    outer (rewritten): the outer source was made public; no other address needed changing",
-        "    both (rewritten): the outer source and the inner packet were made public"]
+        "    outer (rewritten): the outer header was made public; no other address needed changing",
+        "    both (rewritten): the outer header and the inner packet were made public"]
 
 
 def nflog(packet):

@@ -255,7 +255,7 @@ static void allow_transport(struct allowed *allowed, const struct packet *inner)
 }
 
 /* What may change of a sound error: addresses, ports, ids, sums, DF. */
-static void allow_edits(struct allowed *allowed, const struct icmp_error *error)
+static void allow_edits(struct allowed *allowed, const struct icmp_error *error, const uint8_t *bytes)
 {
 	const struct packet *outer = &error->outer, *inner = &error->inner;
 	const size_t address = outer->version == 4 ? 4 : 16;
@@ -268,6 +268,8 @@ static void allow_edits(struct allowed *allowed, const struct icmp_error *error)
 	if (outer->version == 4) {
 		allow(allowed, 6, 1), allow(allowed, 10, 2);
 		allow(allowed, inner->begin + 10u, 2);
+		allow(allowed, 20, outer->transport - 20u); /* options */
+		allow(allowed, inner->begin + 20u, (bytes[inner->begin] & 0xfu) * 4 - 20);
 	}
 }
 
@@ -283,7 +285,7 @@ static void check_edits(const struct decision *d, const uint8_t *before, const u
 {
 	struct allowed allowed = {{0}};
 
-	allow_edits(&allowed, &d->error);
+	allow_edits(&allowed, &d->error, before);
 	if (d->error.extension && d->extensions != EXTENSION_PASS)
 		allow_strip(&allowed, &d->error);
 	EXPECT(d->length == length || d->error.extension);
@@ -350,7 +352,7 @@ static void check_outer(
 
 	allow(&allowed, packet_source(outer), outer->version == 4 ? 4 : 16);
 	if (outer->version == 4)
-		allow(&allowed, 6, 1), allow(&allowed, 10, 2);
+		allow(&allowed, 6, 1), allow(&allowed, 10, 2), allow(&allowed, 20, outer->transport - 20u);
 	else
 		allow(&allowed, outer->transport + 2u, 2);
 	for (size_t i = 0; i < length; i++)

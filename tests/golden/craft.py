@@ -153,11 +153,12 @@ def fragment_header(offset, more):
 
 # ICMP errors
 
-def error4(source, destination, quote, kind=3, code=3, rest=0, df=False):
+def error4(source, destination, quote, kind=3, code=3, rest=0, df=False, options=b""):
     """RFC 792. rest: the second word of the message. The firewall's own header: TOS 0xc0, TTL 64."""
     message = summed(struct.pack("!BBHI", kind, code, 0, rest) + quote, 2)
-    header = struct.pack("!BBHHHBBH", 0x45, 0xc0, 20 + len(message), 0xbeef, 0x4000 if df else 0, 64, ICMP_, 0)
-    return summed(header + address(source) + address(destination), 10) + message
+    header = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0xc0, 20 + len(options) + len(message), 0xbeef,
+                         0x4000 if df else 0, 64, ICMP_, 0)
+    return summed(header + address(source) + address(destination) + options, 10) + message
 
 
 def error6(source, destination, quote, kind=1, code=4, rest=0):

@@ -52,6 +52,109 @@ def ipv4_source_routes():
                         inner={"options": filled(source_route(kind, 8, "198.51.100.2"))})
 
 
+def hops(side):
+    """(the firewall, a hop that no map knows, the server)"""
+    return side[4].firewall, HOP[4], side[4].server
+
+
+def record_route(pointer, *slots, end=0):
+    return option(ROUTE_RECORD, pointer, *b"".join(map(craft.address, slots)), *bytes(end))
+
+
+def timestamp(pointer, flag, *slots):
+    return option(TIMESTAMP, pointer, 0x50 | flag, *b"".join(craft.address(slot) + craft.TEXT[:4] for slot in slots))
+
+
+def recorded_options():
+    """(name, what the options are for these three hops, what they show)"""
+    nop, zero = bytes([NOP]), "0.0.0.0"
+    yield "record-route", lambda f, h, s: nop + record_route(16, f, h, s, zero), "Routers have written themselves"
+    yield "record-route-odd", lambda f, h, s: record_route(12, f, h, zero), "At an odd distance"
+    yield "record-route-full", lambda f, h, s: nop + record_route(255, s, f), "A pointer beyond the end: all is filled in"
+    yield "record-route-cut", lambda f, h, s: nop + record_route(11, f, end=3), "The last one is cut"
+    yield "timestamp-addresses", lambda f, h, s: timestamp(29, 1, f, h, s, zero), "Routers have written themselves"
+    yield "timestamp-given", lambda f, h, s: timestamp(13, 3, f, h, s), "The sender gives all routers"
+    yield "timestamp-odd", lambda f, h, s: nop + timestamp(13, 1, f, zero), "At an odd distance"
+    yield "two", lambda f, h, s: record_route(8, f) + timestamp(13, 1, s), "Two options"
+    yield "loose-route", lambda f, h, s: nop + source_route(LOOSE, 12, f, h), "A route that is used up"
+    yield "strict-route", lambda f, h, s: nop + source_route(STRICT, 12, f, h), "A route that is used up"
+
+
+def recorded():
+    """Addresses in options: of both headers by the maps of sources, or else by those of hosts."""
+    for name, make, what in recorded_options():
+        def quote(side, inner):
+            return packet(4, CLIENT[4], "198.51.100.9", craft.udp(), options=filled(make(*hops(inner))))
+        sentence = f"{what} (RFC 791, 3.1; RFC 1812, 5.2.4)."
+        yield Golden(f"ipv4-hops-{name}-quoted", sentence,
+                     *(error(4, side[4].firewall, quote(side, side)) for side in (PRIVATE, PUBLIC)), "both", MAPS[4])
+        plain = packet(4, CLIENT[4], "198.51.100.9", craft.udp())
+        yield Golden(f"ipv4-hops-{name}-outer", sentence + " The error has the options of the packet (RFC 1122, 3.2.2.8).",
+                     *(error(4, PUBLIC[4].firewall, plain, options=filled(make(*hops(side)))) for side in (PRIVATE, PUBLIC)),
+                     "outer", MAPS[4])
+        yield Golden(f"ipv4-hops-{name}-inner", sentence,
+                     *(error(4, PUBLIC[4].firewall, quote(None, side)) for side in (PRIVATE, PUBLIC)), "inner", MAPS[4])
+
+
+def recorded_parts():
+    """Which map holds for whom."""
+    maps = ("192.168.42.1 -> 1.2.3.1 outer", "192.168.42.1 -> 1.2.9.1 inner", "192.168.1.0/24 -> 1.2.3.0/24 inner")
+    def side(firewall, server, options):
+        return error(4, firewall, packet(4, CLIENT[4], server, craft.tcp(), options=filled(options)), options=filled(options))
+    def route(firewall, server):
+        return bytes([NOP]) + record_route(12, firewall, server)
+    yield Golden("ipv4-hops-parts", "A router is who errors come from: the maps of the outer source hold, else those of hosts "
+                 "(RFC 791, 3.1).", side("192.168.42.1", "192.168.1.20", route("192.168.42.1", "192.168.1.20")),
+                 side("1.2.3.1", "1.2.3.20", route("1.2.3.1", "1.2.3.20")), "both", maps)
+    for name, first, second, options in (
+            ("loose", PRIVATE, PUBLIC, lambda f, s: source_route(LOOSE, 4, f, HOP[4], s)),
+            ("strict", PRIVATE, PUBLIC, lambda f, s: bytes([NOP]) + source_route(STRICT, 8, f, s)),
+            ("cut", PRIVATE, PUBLIC, lambda f, s: option(LOOSE, 4, *craft.address(f), *craft.address(s), 1, 2))):
+        for body, protocol in (craft.udp(), "udp"), (craft.icmp(), "icmp"):
+            yield Golden(f"ipv4-hops-{name}-final-{protocol}", "The last hop of a route that is left is in the transport's "
+                         "sum (RFC 1122, 4.1.3.2).", *(
+                             error(4, where[4].firewall, packet(
+                                 4, CLIENT[4], "198.51.100.9", body, final=where[4].server,
+                                 options=filled(options(where[4].firewall, where[4].server))))
+                             for where in (first, second)), "both", MAPS[4])
+    yield Golden("ipv4-hops-two-routes", "Of two source routes, the first one counts (RFC 791, 3.1).", *(
+        error(4, where[4].firewall, packet(4, CLIENT[4], "198.51.100.9", craft.udp(), final=where[4].server, options=filled(
+            source_route(LOOSE, 4, where[4].server) + source_route(STRICT, 4, where[4].firewall))))
+        for where in (PRIVATE, PUBLIC)), "both", MAPS[4])
+
+
+def recorded_nothing():
+    """What looks like an address, and is none."""
+    private = craft.address(PRIVATE[4].firewall)
+    for name, options in (
+            ("room", option(ROUTE_RECORD, 4, *private) + bytes([NOP])),
+            ("pointer-0", option(ROUTE_RECORD, 0, *private) + bytes([NOP])),
+            ("times", option(TIMESTAMP, 9, 0, *private)),
+            ("room-for-times", option(TIMESTAMP, 5, 1, *private, *private)),
+            ("half", option(TIMESTAMP, 255, 3, *private)),
+            ("no-flags", option(TIMESTAMP, 5) + bytes([NOP])),
+            ("other", bytes([NOP]) + option(148, 4, *private)),
+            ("length-1", bytes([148, 1, 7, 7, 8]) + private)):
+        quote = packet(4, CLIENT[4], "198.51.100.9", craft.udp(), options=filled(options))
+        yield Golden(f"ipv4-no-hop-{name}", "There is no address in it (RFC 791, 3.1).",
+                     *(error(4, side[4].firewall, quote, options=filled(options)) for side in (PRIVATE, PUBLIC)), "outer",
+                     MAPS[4])
+
+
+def recorded_leaks():
+    """What no map knows, and what becomes of it where the quote is not sound."""
+    leak, plain = filled(bytes([NOP]) + record_route(8, "10.9.8.7")), packet(4, CLIENT[4], "198.51.100.9", craft.udp())
+    quote = packet(4, CLIENT[4], "198.51.100.9", craft.udp(), options=leak)
+    said = "A private address in an option without a map (RFC 1918, 3)."
+    for name, outcome, inner, options in (("outer", "leaked-outer", plain, leak), ("inner", "leaked-inner", quote, b"")):
+        yield Golden(f"ipv4-hops-leaked-{name}", said, *(error(4, side[4].firewall, inner, options=options)
+                                                         for side in (PRIVATE, PUBLIC)), outcome, MAPS[4])
+    cut = [error(4, side[4].firewall, plain[:19], options=filled(bytes([NOP]) + record_route(8, side[4].firewall)))
+           for side in (PRIVATE, PUBLIC)]
+    yield Golden("ipv4-hops-outer-of-a-cut-quote", "The outer header does not depend on the quote (RFC 5508, REQ-3a).", *cut,
+                 "inner-header", MAPS[4])
+
+
 def routed_source():
     """The source of a routed packet is in its sum, wherever it is going."""
     sides = (error(4, side[4].firewall, packet(4, side[4].server, CLIENT[4], craft.tcp(443, 40000), final=HOP[4],
@@ -119,5 +222,6 @@ def fragments():
 
 
 def goldens():
-    for part in ipv4_options, ipv4_source_routes, routed_source, ipv6_chains, ipv6_routes, cut_chains, fragments:
+    for part in (ipv4_options, ipv4_source_routes, recorded, recorded_parts, recorded_nothing, recorded_leaks, routed_source,
+                 ipv6_chains, ipv6_routes, cut_chains, fragments):
         yield from part()

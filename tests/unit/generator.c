@@ -157,18 +157,57 @@ static void sum_v4(uint8_t *ip)
 	put16(ip + 10, reference_sum(ip, (ip[0] & 15u) * 4, 0));
 }
 
-/* NOPs, and at the end a source route if the packet has one (RFC 791, 3.1). */
+/* Whether the nth place of an option has an address, which is not room for one. */
+bool generator_has_hop(const struct record *r, unsigned i)
+{
+	if (r->kind == 7)
+		return i < r->filled;
+	return r->flag == 3 || (r->flag == 1 && i < r->filled);
+}
+
+/* How many bytes it takes, with what is before it. */
+size_t generator_record_size(const struct record *r)
+{
+	if (r->kind == 0)
+		return 0;
+	return (r->kind == 7 ? 3 + 4 * r->n : 4 + (r->flag ? 8 : 4) * r->n) + ((r->kind == 7) != r->odd);
+}
+
+/* Writes the option, where it is to be odd or even behind a NOP. */
+static void put_record(uint8_t *p, const struct record *r)
+{
+	const size_t size = generator_record_size(r), step = r->kind == 68 && r->flag ? 8 : 4;
+	const size_t first = r->kind == 7 ? 3 : 4;
+
+	if (size == 0)
+		return;
+	p += size - (first + step * r->n);
+	p[0] = r->kind;
+	p[1] = (uint8_t)(first + step * r->n);
+	p[2] = (uint8_t)(first + 1 + step * r->filled);
+	if (r->kind == 68)
+		p[3] = (uint8_t)(0x50 | r->flag);
+	for (unsigned i = 0; i < r->n; i++) {
+		memcpy(p + first + step * i, r->hops[i].bytes, 4);
+		if (step == 8)
+			memcpy(p + first + step * i + 4, "\1\2\3\4", 4);
+	}
+}
+
+/* NOPs and a record, and at the end a source route if the packet has one (RFC 791, 3.1). */
 static void put_options(uint8_t *p, const struct shape *s)
 {
-	uint8_t *route = p + s->options - 8;
+	uint8_t *route = p + s->options - 12;
 
 	memset(p, 1, s->options);
+	put_record(p, &s->record);
 	if (!s->rerouted)
 		return;
 	route[1] = s->seed % 2 ? 131 : 137;
-	route[2] = 7;
-	route[3] = 4;
-	memcpy(route + 4, &s->final, 4);
+	route[2] = 11;
+	route[3] = s->seed % 3 ? 4 : 8;
+	memcpy(route + 4, &s->via, 4);
+	memcpy(route + 8, &s->final, 4);
 }
 
 static size_t put_v4(uint8_t *ip, const struct shape *s, const struct ends *ends)
@@ -321,13 +360,19 @@ static size_t build_tail(uint8_t *icmp, struct layout *layout, const struct shap
 
 static size_t put_outer(uint8_t *ip, const struct shape *s, const struct ends *ends)
 {
-	memset(ip, 0, 40);
+	size_t header = 20;
+
+	memset(ip, 0, 60);
+	memset(ip + 20, 1, 1); /* before an odd record */
 	if (s->version == 4) {
 		memcpy(ip, (uint8_t[]){0x45, 0xc0, 0, 0, 0xbe, 0xef, s->df ? 0x40 : 0, 0, 64, IPPROTO_ICMP},
 			10);
 		memcpy(ip + 12, &ends->outer_source, 4);
 		memcpy(ip + 16, &ends->outer_destination, 4);
-		return 20;
+		header += (generator_record_size(&s->outer_record) + 3) / 4 * 4;
+		ip[0] = (uint8_t)(0x40 | header / 4);
+		put_record(ip + 20, &s->outer_record);
+		return header;
 	}
 	memcpy(ip, (uint8_t[]){0x60, 0, 0, 0, 0, 0, IPPROTO_ICMPV6, 64}, 8);
 	memcpy(ip + 8, &ends->outer_source, 16);
@@ -341,7 +386,7 @@ void generator_sum_icmp(uint8_t *bytes, const struct layout *layout)
 	size_t length = layout->length - layout->icmp;
 	uint32_t start = 0;
 
-	if (layout->icmp == 40)
+	if (bytes[0] >> 4 == 6)
 		start = (uint16_t)~reference_sum(bytes + 8, 32, (uint32_t)length + IPPROTO_ICMPV6);
 	put16(bytes + layout->icmp + 2, 0);
 	put16(bytes + layout->icmp + 2, reference_sum(bytes + layout->icmp, length, start));
@@ -402,6 +447,23 @@ static void choose_final(struct shape *s)
 {
 	s->rerouted = true;
 	fill(s->final.bytes, 16, random_below(UINT32_MAX));
+	fill(s->via.bytes, 16, random_below(UINT32_MAX));
+}
+
+/* An option that fits into so many bytes, or none. */
+static void choose_record(struct record *r, size_t room)
+{
+	const bool is_route = random_below(2);
+
+	if (room < 16 || random_below(4) == 0)
+		return;
+	*r = (struct record){.kind = is_route ? 7 : 68, .odd = random_below(2)};
+	if (!is_route)
+		r->flag = (uint8_t[]){0, 1, 3}[random_below(3)];
+	r->n = 1 + random_below((uint32_t)(room - 5) / (r->flag ? 8 : 4));
+	r->filled = random_below(r->n + 1);
+	for (unsigned i = 0; i < r->n; i++)
+		fill(r->hops[i].bytes, 4, random_below(UINT32_MAX));
 }
 
 static void choose_headers(struct shape *s)
@@ -412,8 +474,10 @@ static void choose_headers(struct shape *s)
 	s->fragment = random_below(6) ? FRAGMENT_NONE : (enum fragment)random_below(3);
 	if (s->version == 4) {
 		s->options = random_below(4) ? 0 : 4 * random_below(11);
-		if (routed && s->options >= 8)
+		if (routed && s->options >= 12)
 			choose_final(s);
+		choose_record(&s->record, s->options - (s->rerouted ? 12 : 0));
+		choose_record(&s->outer_record, random_below(8) ? 0 : 4 * random_below(11));
 		return;
 	}
 	if (random_below(4) == 0)

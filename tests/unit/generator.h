@@ -16,6 +16,7 @@
 #define GENERATOR_ROOM 2048
 #define MAX_CHAIN      5
 #define MAX_OBJECTS    3
+#define MAX_HOPS       9
 
 struct ip {
 	uint8_t bytes[16]; /* of IPv4 the first four */
@@ -40,6 +41,14 @@ struct object {
 	struct ip ip;
 	uint32_t seed; /* of index and MTU, or all of it */
 };
+/* An option in which routers write, or are given: record route, or timestamp with its flag (RFC 791, 3.1). */
+struct record {
+	uint8_t kind, flag; /* kind 0: none */
+	bool odd;	    /* its addresses begin at an odd distance from the header */
+	unsigned n, filled;
+	struct ip hops[MAX_HOPS];
+};
+
 enum summed { SUMMED, NOT_SUMMED, MIS_SUMMED };
 
 struct shape {
@@ -52,10 +61,12 @@ struct shape {
 	bool no_sum;	 /* UDP */
 	size_t coverage; /* UDP-Lite; 0: all */
 	size_t options;	 /* bytes of IPv4 options, the last ones perhaps of a source route */
+	struct record record, outer_record; /* before that; in the outer header */
 	uint8_t chain[MAX_CHAIN];
 	unsigned n_chain; /* IPv6 extension headers */
 	bool rerouted;	  /* a source route or routing header has a hop left: final */
-	struct ip final;
+	struct ip final;  /* of IPv4, behind another hop */
+	struct ip via;
 	enum fragment fragment;
 	size_t quote; /* at most so many bytes of the inner packet */
 	enum form form;
@@ -76,6 +87,8 @@ struct shape random_shape(int version);
 size_t generator_build(
 	uint8_t *bytes, struct layout *layout, const struct shape *shape, const struct ends *ends);
 void generator_sum_icmp(uint8_t *bytes, const struct layout *layout);
+size_t generator_record_size(const struct record *record);
+bool generator_has_hop(const struct record *record, unsigned i);
 bool shape_is_query(const struct shape *shape);
 bool shape_has_ports(const struct shape *shape);
 bool shape_takes_extension(const struct shape *shape);

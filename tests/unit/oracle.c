@@ -474,6 +474,52 @@ static bool sent_to_private(const struct trial *t)
 	return is_private(version, &to);
 }
 
+/* What a router on the way is known as: by the maps of sources, or as hosts are. */
+static struct ip mapped_hop(const struct trial *t, struct ip ip)
+{
+	const struct ip outer = mapped(t->world, ADDRMAP_OUTER, 4, ip);
+
+	return memcmp(outer.bytes, ip.bytes, 4) ? outer : mapped(t->world, ADDRMAP_INNER, 4, ip);
+}
+
+static void map_record(const struct trial *t, struct record *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (generator_has_hop(r, i))
+			r->hops[i] = mapped_hop(t, r->hops[i]);
+}
+
+/* The shape with the names that the routers in it are known by. */
+static void map_hops(const struct trial *t, struct shape *to)
+{
+	map_record(t, &to->record);
+	map_record(t, &to->outer_record);
+	if (to->version == 4 && to->rerouted) {
+		to->final = mapped_hop(t, to->final);
+		to->via = mapped_hop(t, to->via);
+	}
+}
+
+static void hide_in_record(const struct trial *t, struct record *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (random_below(4))
+			r->hops[i] = random_end(t->world, 4);
+}
+
+/* Puts addresses that maps may know where routers are. */
+static void hide_hops(struct trial *t)
+{
+	struct shape *s = &t->shape;
+
+	hide_in_record(t, &s->record);
+	hide_in_record(t, &s->outer_record);
+	if (s->version == 4 && s->rerouted && random_below(4)) {
+		s->final = random_end(t->world, 4);
+		s->via = random_end(t->world, 4);
+	}
+}
+
 static struct ends expected_ends(const struct trial *t)
 {
 	struct ends to = trial_uses_flow(t) ? t->sent : t->ends;
@@ -482,7 +528,8 @@ static struct ends expected_ends(const struct trial *t)
 	to.outer_destination = t->ends.outer_destination;
 	if (trial_uses_flow(t))
 		return to;
-	if (!t->for_peer || memcmp(&t->ends.inner_source, &t->ends.outer_destination, size_of(t->shape.version)))
+	if (!t->for_peer ||
+		memcmp(&t->ends.inner_source, &t->ends.outer_destination, size_of(t->shape.version)))
 		to.inner_source = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_source);
 	to.inner_destination = mapped(t->world, ADDRMAP_INNER, t->shape.version, t->ends.inner_destination);
 	return to;
@@ -536,10 +583,12 @@ void trial_make(struct trial *t, const struct world *world)
 	for (unsigned i = 0; i < t->shape.n_objects; i++)
 		if (t->shape.objects[i].address && random_below(4))
 			t->shape.objects[i].ip = random_end(world, t->shape.objects[i].address);
+	hide_hops(t);
 	make_flow(t);
 	generator_build(t->input, &t->layout, &t->shape, &t->ends);
 	shape = without_private(t);
 	shape.df = false;
+	map_hops(t, &shape);
 	t->left_alone = t->for_peer && sent_to_private(t);
 	if (t->left_alone) {
 		memcpy(t->expected, t->input, t->layout.length);

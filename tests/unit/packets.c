@@ -215,7 +215,7 @@ static const uint8_t *final_of_options(const uint8_t *options, size_t length, co
 	for (size_t at = 0; at + 2 < length && options[at] != 0;) {
 		size_t n = options[at] == 1 ? 1 : options[at + 1];
 
-		if (n == 0 || at + n > length)
+		if (n < (options[at] == 1 ? 1 : 2) || at + n > length)
 			break;
 		if ((options[at] == 131 || options[at] == 137) && n >= 7 && options[at + 2] <= n)
 			return options + at + n - 4;

@@ -94,7 +94,11 @@ static void make_mask(uint8_t *mask, const struct trial *t, bool is_shorter)
 	if (t->shape.version == 4) {
 		allow(mask, 10, 2);
 		allow(mask, l->inner + 10, 2);
-		mask[6] = 0x40; /* DF */
+		mask[6] = 0x40;		       /* DF */
+		allow(mask, 20, l->icmp - 20); /* options */
+		allow(mask, l->inner + 20,
+			t->shape.options < l->length - l->inner - 20 ? t->shape.options
+								     : l->length - l->inner - 20);
 	}
 	if (l->transport && shape_has_ports(&t->shape))
 		allow(mask, l->transport, 4);
@@ -165,7 +169,8 @@ static void try_backwards(const struct trial *t, const uint8_t *there, size_t le
 /* How many packets there were of each kind: a property of packets that do not
  * occur would say nothing. */
 static struct {
-	unsigned long peer, left_alone, flow, sctp, rerouted, stripped, public, old, cut, changed, right, invertible, npt;
+	unsigned long peer, left_alone, flow, sctp, rerouted, recorded, stripped, public, old, cut, changed,
+		right, invertible, npt;
 } seen;
 
 static bool has_npt(const struct world *w)
@@ -186,6 +191,7 @@ static void count(const struct trial *t, const uint8_t *bytes, size_t length, un
 	seen.flow += trial_uses_flow(t);
 	seen.sctp += trial_uses_flow(t) && t->shape.protocol == IPPROTO_SCTP && t->layout.sum;
 	seen.rerouted += t->shape.rerouted && t->layout.sum;
+	seen.recorded += t->shape.record.filled > 0 || t->shape.outer_record.filled > 0;
 	seen.stripped += is_shorter;
 	seen.public += length > t->layout.extension && !has_same_extension(t, bytes, length);
 	seen.old += is_shorter && t->shape.form == FORM_OLD;
@@ -274,6 +280,7 @@ static void every_kind_occurs(void **state)
 	assert_true(seen.stripped > n_packets / 20 && seen.old > n_packets / 200);
 	assert_true(seen.cut > n_packets / 50 && seen.public > n_packets / 200 && seen.npt > n_packets / 10);
 	assert_true(seen.left_alone > n_packets / 50 && seen.peer > seen.left_alone + n_packets / 50);
+	assert_true(seen.recorded > n_packets / 50);
 	assert_true(seen.sctp > n_packets / 500 && seen.rerouted > n_packets / 500);
 }
 

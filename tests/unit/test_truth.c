@@ -29,9 +29,7 @@ static unsigned long hidden[PLACES], right[PLACES], mended[PLACES], lies[PLACES]
 
 /* Where the core does not look yet. */
 static const bool is_blind[PLACES] = {
-	[PLACE_OUTER_OPTION] = true,
 	[PLACE_OUTER_ROUTING] = true,
-	[PLACE_QUOTE_OPTION] = true,
 	[PLACE_QUOTE_ROUTING] = true,
 	[PLACE_IP_IN_IP] = true,
 	[PLACE_IP6_IN_IP] = true,

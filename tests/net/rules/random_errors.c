@@ -194,6 +194,9 @@ static struct shape shape_of(int version, uint32_t number)
 	uint8_t *rest = version == 4 ? (uint8_t[]){0, 2, 3} : (uint8_t[]){1, 2, 3};
 
 	s.df = false;
+	s.outer_record.filled = s.outer_record.n; /* or the border would write into it */
+	if (s.outer_record.kind == 68)
+		s.outer_record.kind = 0;
 	if (random_below(12) == 0) { /* quotes an error, which none should */
 		s.protocol = version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 		s.icmp_type = version == 4 ? (uint8_t[]){3, 4, 5, 11, 12}[random_below(5)]
@@ -204,6 +207,7 @@ static struct shape shape_of(int version, uint32_t number)
 	if (random_below(2))
 		return s;
 	s.options = s.n_chain = s.n_objects = 0;
+	s.record.kind = s.outer_record.kind = 0;
 	s.rerouted = false;
 	s.form = FORM_NONE;
 	if (version == 6)
@@ -243,7 +247,6 @@ static void extend_outer(struct error *error)
 	const size_t begin = error->icmp,
 		     more = error->version == 4 ? 4 * (1 + random_below(10)) : sizeof(header);
 
-	error->special = "outer-options";
 	memmove(error->bytes + begin + more, error->bytes + begin, error->length - begin);
 	error->icmp += more;
 	error->length += more;
@@ -303,7 +306,7 @@ static void build(struct error *error, int version, uint32_t number)
 	error->icmp = layout.icmp;
 	if (version == 4 && layout.quote_end >= layout.inner + 20 && random_below(16) == 0)
 		break_quote(error, &layout);
-	if (random_below(16) == 0)
+	if (error->icmp <= (version == 4 ? 20 : 40) && random_below(16) == 0)
 		extend_outer(error);
 	if (version == 4) {
 		put16(error->bytes + 4, 1 + random_below(65535));
@@ -434,6 +437,8 @@ static const char *why_read(const struct error *error)
 
 	if (config->lookup == LOOKUP_ALWAYS)
 		return "always";
+	if (error->icmp != (error->version == 4 ? 20 : 40))
+		return "outer-options";
 	if (announces_extension(error))
 		return "extension";
 	if (strips() && error->length > (error->version == 4 ? 160 : 180))
