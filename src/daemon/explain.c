@@ -13,6 +13,7 @@
 #include "core/stats.h"
 #include "daemon/frame.h"
 #include "daemon/pcap_files.h"
+#include "daemon/progress.h"
 #include "io/queue.h"
 
 #define FRAME_MAX 262144 /* bytes: libpcap's own limit for what can carry IP */
@@ -23,6 +24,7 @@ struct reading {
 	const struct config *config;
 	const struct config_outside *outside;
 	struct pcap_files *files;
+	struct progress progress;
 	unsigned long number, errors; /* of packets so far; those that are ICMP errors */
 	unsigned long short_captures; /* ICMP errors of which a part is missing */
 	uint8_t copy[FRAME_MAX];      /* of a frame, to be edited */
@@ -111,6 +113,7 @@ static bool would_be_dropped(const struct reading *reading, const struct decisio
 static void print_error(
 	struct reading *reading, const struct decision *d, const uint8_t *bytes, size_t length)
 {
+	progress_hide(&reading->progress);
 	fprintf(reading->out, "#%lu ", reading->number);
 	if (d->sound)
 		print_summary(reading, &d->error, bytes);
@@ -139,7 +142,7 @@ static bool take_error(struct reading *reading, const struct pcap_frame *in, con
 	return pcap_files_write(reading->files, reading->copy, left);
 }
 
-/* What becomes of a frame; false after a message. */
+/* Does what becomes of a frame; false if it cannot be written. */
 static bool take_frame(struct reading *reading, const struct pcap_frame *in)
 {
 	const int link = pcap_files_link(reading->files);
@@ -151,6 +154,7 @@ static bool take_frame(struct reading *reading, const struct pcap_frame *in)
 		if (!frame.short_capture)
 			return take_error(reading, in, &frame);
 		reading->short_captures++;
+		progress_hide(&reading->progress);
 		fprintf(reading->out, "#%lu was captured short: nothing can be said of it\n",
 			reading->number);
 	}
@@ -190,8 +194,14 @@ static bool explain_all(struct reading *reading)
 	struct pcap_frame frame;
 	bool good = true;
 
-	while (good && !interrupted && pcap_files_read(reading->files, &frame))
+	progress_init(&reading->progress);
+	while (good && !interrupted && pcap_files_read(reading->files, &frame)) {
 		good = take_frame(reading, &frame);
+		if (progress_is_due(&reading->progress))
+			progress_show(
+				&reading->progress, reading->number, pcap_files_percent(reading->files));
+	}
+	progress_hide(&reading->progress);
 	if (interrupted)
 		fputs("icmpnatd: interrupted\n", stderr);
 	return good && !interrupted;

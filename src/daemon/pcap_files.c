@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Captures by libpcap, which is loaded for it. Timestamps are written as they were read, pcapng's as
- * nanoseconds. What goes wrong is said on standard error.
+ * nanoseconds. What goes wrong is said on standard error when the files are closed.
  */
 #include "daemon/pcap_files.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pcap/pcap.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,14 +44,14 @@ struct pcap_files {
 	pcap_t *pcap;
 	struct pcap_pkthdr header; /* of the frame that was read last */
 	struct new_file out;
-	pcap_dumper_t *dumper; /* that is out.stream; NULL: nothing is written */
-	bool failed;
+	pcap_dumper_t *dumper;			   /* that is out.stream; NULL: nothing is written */
+	char failure[PATH_MAX + PCAP_ERRBUF_SIZE]; /* what went wrong first; empty: nothing */
 };
 
 static bool fail(struct pcap_files *files, const char *name, const char *reason)
 {
-	fprintf(stderr, "icmpnatd: %s: %s\n", name, reason);
-	files->failed = true;
+	if (!files->failure[0])
+		snprintf(files->failure, sizeof(files->failure), "%s: %s", name, reason);
 	return false;
 }
 
@@ -170,7 +171,7 @@ int pcap_files_percent(const struct pcap_files *files)
 	return (int)(at * 100 / st.st_size);
 }
 
-/* Reads the next frame, valid until the one after it is read. False at the end, or after a message. */
+/* Reads the next frame, valid until the one after it is read. False at the end, or if it fails. */
 bool pcap_files_read(struct pcap_files *files, struct pcap_frame *frame)
 {
 	struct pcap_pkthdr *header;
@@ -187,7 +188,7 @@ bool pcap_files_read(struct pcap_files *files, struct pcap_frame *frame)
 }
 
 /* Writes the frame that was read last, with its timestamp and with these bytes, fewer by what was removed;
- * nothing if no file is written. False after a message. */
+ * nothing if no file is written. False if it fails. */
 bool pcap_files_write(struct pcap_files *files, const uint8_t *bytes, size_t captured)
 {
 	struct pcap_pkthdr header = files->header;
@@ -202,13 +203,15 @@ bool pcap_files_write(struct pcap_files *files, const uint8_t *bytes, size_t cap
 }
 
 /* Closes both files. What was written gets its name if whole says so and nothing went wrong; else nothing is
- * left of it, and false is returned. */
+ * left of it, and false is returned. Says what went wrong. */
 bool pcap_files_close(struct pcap_files *files, bool whole)
 {
-	bool good = whole && !files->failed;
+	bool good = whole && !files->failure[0];
 
 	if (files->out.stream && good && !new_file_finish(&files->out))
 		good = fail(files, files->out_name, strerror(errno));
+	if (files->failure[0])
+		fprintf(stderr, "icmpnatd: %s\n", files->failure);
 	if (files->out.stream && new_file_discard(&files->out))
 		fprintf(stderr, "icmpnatd: %s was not written\n", files->out_name);
 	if (files->pcap)

@@ -2,19 +2,19 @@
 """icmpnatd --explain IN --write OUT writes what the daemon would send, byte for byte, or nothing. Needs the
 daemon's path in ICMPNATD."""
 import collections
-import fcntl
+import contextlib
 import os
 import pathlib
 import pty
 import re
 import resource
-import select
 import signal
 import stat
 import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -122,7 +122,7 @@ def test_golden_packets(tmp_path):
         for (name, _, expected), got in zip(packets, frames, strict=True):
             assert (got.data.hex(), got.length) == (expected.hex(), len(expected)), name
         compared += len(packets)
-    assert compared > 200
+    assert compared > 400
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -333,7 +333,8 @@ def test_a_signal_leaves_no_half_file(explain, number):
     process.send_signal(number)
     rest = process.communicate()
     assert process.returncode == 1
-    assert rest[1].endswith(b"icmpnatd: interrupted\nicmpnatd: out was not written\n")
+    lines = rest[1].decode().splitlines()
+    assert (lines[0], lines[-1]) == ("icmpnatd: interrupted", "icmpnatd: out was not written")
     assert os.listdir(explain.directory) == ["f"]
 
 
@@ -349,3 +350,124 @@ def test_an_ordinary_user_may():
         os.chown(explain.output, 0, 0)
         explain.output.chmod(0o644)
         explain.assert_refused("out: Permission denied", left=("f", "in", "out"), user=65534, group=65534, extra_groups=[])
+
+
+# --- a line on a terminal
+
+class Terminal:
+    """Standard error of a program, read all the time, so that the program never waits for that."""
+
+    def __init__(self):
+        self.master, self.slave = pty.openpty()
+        self.text = ""
+        self.more = threading.Event()
+        self.hangs = time.monotonic() + 100
+        self.reader = threading.Thread(target=self.read)
+
+    def read(self):
+        with contextlib.suppress(OSError):  # when nobody has it open any more
+            while data := os.read(self.master, 4096):
+                self.text += data.decode()
+                self.more.set()
+        os.close(self.master)
+
+    def start(self, command, **options):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=self.slave, **options)
+        os.close(self.slave)
+        self.reader.start()
+        return process
+
+    def shows(self, pattern):
+        """Whether it has shown a pattern; waits a moment for more."""
+        assert time.monotonic() < self.hangs, self.text[-200:]
+        self.more.wait(0.01)
+        self.more.clear()
+        return re.search(pattern, self.text)
+
+    def left(self):
+        """What is left on it in the end: \\r begins the line again."""
+        self.reader.join()
+        lines = []
+        for line in self.text.replace("\r\n", "\n").split("\n"):
+            columns = ""
+            for text in line.split("\r"):
+                columns = text + columns[len(text):]
+            lines.append(columns.rstrip())
+        return lines
+
+
+def feed(process, terminal, frames, pattern):
+    """Gives a program frames until its terminal has shown a pattern."""
+    process.stdin.write(capture([]))
+    while not terminal.shows(pattern):
+        process.stdin.write(capture(frames)[24:])
+        process.stdin.flush()
+    process.stdin.close()
+
+
+TWICE = r"\d+ packets\r *\r\d+ packets"
+
+
+def test_a_long_work_shows_its_progress_on_a_terminal(explain):
+    terminal = Terminal()
+    process = terminal.start(explain.command("-"), cwd=explain.directory, stdout=subprocess.PIPE)
+    feed(process, terminal, [frame(PING)] * 9, TWICE)
+    total = re.fullmatch(r"(\d+) packets, 0 ICMP errors\n", process.stdout.read().decode())
+    assert process.wait() == 0
+    assert terminal.left() == [""]
+    shown = [int(n) for n in re.findall(r"(\d+) packets", terminal.text)]
+    assert shown == sorted(shown) and shown[-1] <= int(total[1])
+
+
+def test_progress_and_text_are_not_mixed(explain):
+    """The line is gone before an error is explained."""
+    terminal = Terminal()
+    process = terminal.start(explain.command("-", "-"), cwd=explain.directory, stdout=subprocess.DEVNULL)
+    feed(process, terminal, [frame(PING), frame(ERROR)], r"\d+ packets(?s:.*)#")
+    assert process.wait() == 0
+    left = terminal.left()
+    assert [line for line in left if not re.fullmatch(r"#\d+ 192.*|    .*|\d+ packets, \d+ ICMP errors|", line)] == []
+    assert left[-1] == "" and left[-2].endswith("ICMP errors")
+
+
+def test_a_message_stands_alone(explain):
+    """What cannot be written is found when there is much of it."""
+    terminal = Terminal()
+    process = terminal.start(explain.command("-", "/dev/full"), cwd=explain.directory, stdout=subprocess.DEVNULL)
+    process.stdin.write(capture([]))
+    with contextlib.suppress(BrokenPipeError):
+        while process.poll() is None:
+            process.stdin.write(capture([frame(b"x")] * (1000 if terminal.shows("packets") else 1))[24:])
+            process.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    assert process.wait() == 1
+    assert terminal.left() == ["icmpnatd: /dev/full: No space left on device", ""]
+
+
+def test_progress_of_a_file_has_a_share(explain):
+    """It is slow because its text is read slowly."""
+    explain.input.write_bytes(capture([frame(ERROR)] * 20000))
+    terminal = Terminal()
+    process = terminal.start(explain.command(), cwd=explain.directory, stdout=subprocess.PIPE)
+    while not terminal.shows(r"\d+ packets, \d+ %"):
+        assert process.stdout.read(4096)
+    process.communicate()
+    assert process.returncode == 0
+    assert terminal.left() == [""]
+    shares = [int(n) for n in re.findall(r", (\d+) %", terminal.text)]
+    assert shares == sorted(shares) and shares[-1] <= 100
+
+
+def test_without_a_terminal_there_is_no_progress(explain):
+    """In a work that takes longer than one that shows it on a terminal."""
+    silent = subprocess.Popen(explain.command("-"), cwd=explain.directory, stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    silent.stdin.write(capture([frame(PING)]))
+    silent.stdin.flush()
+    terminal = Terminal()
+    watched = terminal.start(explain.command("-", "/dev/null"), cwd=explain.directory, stdout=subprocess.DEVNULL)
+    feed(watched, terminal, [frame(PING)] * 9, TWICE)
+    silent.stdin.write(capture([frame(PING)])[24:])
+    assert (silent.communicate()[1], silent.returncode, watched.wait()) == (b"", 0, 0)
+    assert terminal.left() == [""]
