@@ -129,7 +129,7 @@ static void recover(struct daemon *daemon)
 	workers_resume(&daemon->workers);
 	guard_resume(&daemon->guard);
 	daemon->hung = false;
-	log_info("all workers move: errors are translated again");
+	log_info("all workers move: errors are served again");
 }
 
 static int open_timer(uint64_t microseconds)

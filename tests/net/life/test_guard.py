@@ -59,7 +59,7 @@ def test_a_hang_is_no_outage(network, daemon):
             os.kill(daemon.process.pid, signal.SIGCONT)
             wait_until(lambda: is_translated(network), "translation")
         assert_each_once(border, flood)
-    assert "packets waited" in daemon.log() and "translated again" in daemon.log()
+    assert "packets waited" in daemon.log() and "served again" in daemon.log()
 
 
 def seconds_of_hang(network, daemon, stop, recovers):
@@ -163,7 +163,7 @@ def test_a_hang_while_a_program_is_tried(network, own_program, daemon):
         wait_until(lambda: waiting(network.firewall) == 0, "the guard")
         os.kill(daemon.process.pid, signal.SIGCONT)
         wait_until(lambda: "there was no upgrade" in daemon.log(), "the end of the trial")
-    wait_until(lambda: "translated again" in daemon.log(), "the daemon")
+    wait_until(lambda: "served again" in daemon.log(), "the daemon")
     assert udp(network.client, V4.plain_rejected).offender == V4.public
 
 
