@@ -531,6 +531,45 @@ def configs():
     write("config", "many-maps", f'outside = [ "a" ];\nmaps = (\n{many}{last} );\n'.encode())
 
 
-for part in (translate_protocols, translate_quotes, translate_refused, translate_flows, translate_extensions,
+# --- frame: link, bytes that are missing, bytes to remove, frame
+
+ETHERNET, NULL, PPP, RAW_IP, PPP_SERIAL, PPP_ETHER, LOOP, SLL, IPV4, IPV6, NFLOG, SLL2 = range(12)
+MACS = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2])
+
+
+def frame(name, link, header, packet, trailer=b"", missing=0, removed=9):
+    write("frame", name, bytes([link, missing, removed]) + header + bytes(packet) + trailer)
+
+
+def nflog_attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def frames():
+    four, six = bytes(error4(quote4(UDP() / (b"x" * 30)))), bytes(error6(quote6(UDP() / (b"x" * 30))))
+    session = bytes([0x11, 0, 0, 1]) + struct.pack("!HH", len(four) + 2, 0x21)
+    frame("ethernet", ETHERNET, MACS + b"\x08\0", four, bytes(9))
+    frame("ethernet-v6", ETHERNET, MACS + b"\x86\xdd", six)
+    frame("vlans", ETHERNET, MACS + b"\x88\xa8\0\1\x91\0\0\2\x81\0\0\3\x86\xdd", six)
+    frame("pppoe", ETHERNET, MACS + b"\x81\0\0\1\x88\x64" + session, four, bytes(9))
+    frame("ppp-ether", PPP_ETHER, session, four)
+    frame("ppp", PPP, b"\xff\3\0\x57", six)
+    frame("ppp-short", PPP, b"\x21", four)
+    frame("cisco", PPP_SERIAL, b"\x0f\0\x08\0", four)
+    frame("null", NULL, b"\2\0\0\0", four)
+    frame("loop", LOOP, b"\0\0\0\x18", six)
+    frame("cooked", SLL, bytes(14) + b"\x08\0", four)
+    frame("cooked-2", SLL2, b"\x86\xdd" + bytes(18), six)
+    frame("raw", RAW_IP, b"", four)
+    frame("ipv4", IPV4, b"", four[:60], missing=20)
+    frame("ipv6", IPV6, b"", six[:90], missing=20)
+    frame("nflog", NFLOG, b"\2\0\0\5", nflog_attribute(10, b"prefix\0") + nflog_attribute(9, four),
+          nflog_attribute(2, b"mark"))
+    frame("nflog-last", NFLOG, b"\2\0\0\5", nflog_attribute(9, four + b"xx"), removed=2)
+    frame("nflog-cut", NFLOG, b"\2\0\0\5", nflog_attribute(9, four[:50]))
+    frame("igmp", ETHERNET, MACS + b"\x08\0", bytes(IP(proto=2) / b"igmp").ljust(46, b"\0"))
+
+
+for part in (frames, translate_protocols, translate_quotes, translate_refused, translate_flows, translate_extensions,
              queues, flows, controls, clients, configs):
     part()
