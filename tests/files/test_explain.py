@@ -125,7 +125,7 @@ LINKS = {
     "ppp": (9, ppp),
     "ppp-serial": (50, lambda p: b"\xff\x03" + bytes(ppp(p))),
     "ppp-ether": (51, lambda p: PPPoE(sessionid=1) / ppp(p)),
-    "null": (0, lambda p: struct.pack("=I", 2 if is4(p) else 10) + p),
+    "null": (0, lambda p: struct.pack("=I", 2 if is4(p) else 28) + p),
     "loop": (108, lambda p: struct.pack("!I", 2 if is4(p) else 24) + p),
     "raw": (101, lambda p: p),
     "ipv4": (228, lambda p: p),
