@@ -318,11 +318,27 @@ static void read_extension(struct reader *r)
 	for (r->at += 4; left(r) >= 4;) {
 		const size_t length = get16(r->at);
 
-		if (length < 4 || length > left(r))
+		if (length < 4 || length % 4 || length > left(r)) /* whole words */
 			return;
 		see_object(r, length);
 		r->at += length;
 	}
+}
+
+/* Tells whether what nobody announces is an extension: by version, sum, and objects that fill it. */
+static bool is_extension(const uint8_t *at, const uint8_t *end)
+{
+	size_t length;
+
+	if (end - at < 8 || at[0] >> 4 != 2 || get16(at + 2) == 0 ||
+		reference_sum(at, (size_t)(end - at), 0) != 0)
+		return false;
+	for (at += 4; at < end; at += length) {
+		length = end - at < 4 ? 0 : get16(at);
+		if (length < 4 || length % 4 || length > (size_t)(end - at))
+			return false;
+	}
+	return true;
 }
 
 /* Returns where the quote ends by the length field, or by an extension of before RFC 4884 (5.5). */
@@ -335,8 +351,7 @@ static const uint8_t *quote_end(const struct reader *r, bool is_v4)
 
 	if (length > 0)
 		return length <= left(r) - 8 ? r->at + 8 + length : r->end;
-	if (has_field && left(r) >= 8 + 128 + 4 && old[0] >> 4 == 2 && get16(old + 2) != 0 &&
-		reference_sum(old, (size_t)(r->end - old), 0) == 0)
+	if (has_field && left(r) >= 8 + 128 && is_extension(old, r->end))
 		return old;
 	return r->end;
 }
