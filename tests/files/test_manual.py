@@ -91,7 +91,7 @@ def test_every_outcome_stands_under_its_fate():
 
 def address(fields, version):
     """Of four bytes, or of two halves in hexadecimal."""
-    return ipaddress.ip_address(".".join(fields) if version == "4" else int("".join(fields), 16))
+    return ipaddress.IPv4Address(".".join(fields)) if version == "4" else ipaddress.IPv6Address(int("".join(fields), 16))
 
 
 def test_every_private_range_is_described():
