@@ -563,9 +563,9 @@ static void make_peer(struct trial *t)
 	if (random_below(4)) {
 		t->ends.inner_source = random_end(t->world, t->shape.version);
 		t->ends.outer_destination = t->ends.inner_source;
-		if (memcmp(&t->ends.inner_source, &t->ends.inner_destination, size_of(t->shape.version)) == 0)
-			t->ends.inner_destination = stranger(t->shape.version);
 	}
+	if (memcmp(&t->ends.inner_source, &t->ends.inner_destination, size_of(t->shape.version)) == 0)
+		t->ends.inner_destination = stranger(t->shape.version); /* as in random_ends() */
 	t->for_peer = is_private(t->shape.version, &t->ends.outer_destination);
 }
 
