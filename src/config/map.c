@@ -8,6 +8,8 @@
 #include "config/map.h"
 #include "core/npt.h"
 
+#define NPT_FORM ": expected prefixes of IPv6 of equal length, %d bits at most"
+
 /* Tells whether the host bits of the private side have a place on the public one. */
 static bool is_one_to_one(const struct addrmap_entry *entry)
 {
@@ -127,10 +129,11 @@ static void parse_npt(
 		return;
 	if (is_one_to_one(entry) && entry->private.length <= NPT_LENGTH_MAX)
 		entry->parts |= ADDRMAP_NPT;
+	else if (address_is_v4(entry->private.base))
+		config_complain(errors, value->place, "npt with IPv4" NPT_FORM, NPT_LENGTH_MAX);
 	else
-		config_complain(errors, value->place,
-			"npt is for IPv6: expected prefixes of equal length, of %d bits at most",
-			NPT_LENGTH_MAX);
+		config_complain(errors, value->place, "npt with lengths of %d and %d bits" NPT_FORM,
+			entry->private.length, entry->public.length, NPT_LENGTH_MAX);
 }
 
 /* Makes an entry of the text of a map. Complains about as many mistakes as can be told apart.

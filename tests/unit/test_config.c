@@ -154,7 +154,7 @@ static void check_all(const struct bad *cases, size_t n)
 	"expected outside, maps, maps_file, hop_names, mode, queue, lookup, extensions, errors, "                \
 	"private_peers, rules, kernel or control"
 #define OF_QUEUE   "expected number, workers, length, overload or malformed"
-#define OF_NPT	   ": npt is for IPv6: expected prefixes of equal length, of 64 bits at most\n"
+#define OF_NPT	   ": expected prefixes of IPv6 of equal length, 64 bits at most\n"
 #define OF_MAP	   "expected private, public, outside, part or npt"
 #define TOO_LONG                                                                                             \
 	"the configuration has more than 64 KiB: move its maps into a table, one map on a line, and name "   \
@@ -512,7 +512,8 @@ static void scope_is_checked(void **state)
 			"of the file lists\n"},
 		{MAP("{ private = \"fd00::/64\"; public = \"2001:db8::/64\"; npt = \"yes\"; }"),
 			"f:2: npt: expected true or false, found a string\n"},
-		{MAP("{ private = \"fd00::/65\"; public = \"2001:db8::/65\";\nnpt = true; }"), "f:3" OF_NPT},
+		{MAP("{ private = \"fd00::/65\"; public = \"2001:db8::/65\";\nnpt = true; }"),
+			"f:3: npt with lengths of 65 and 65 bits" OF_NPT},
 		{MAP("{ private = \"10.0.0.1\"; public = \"192.0.2.1\"; part = \"both\"; }"),
 			"f:2: part is \"both\": expected \"outer\" or \"inner\"\n"},
 		{MAP("{ private = \"10.0.0.0/8\"; public = \"192.0.2.1\"; part = \"inner\"; }"),
@@ -580,6 +581,10 @@ static void hop_names_are_checked(void **state)
 			"f:4: eth0 has a hop name for IPv4 already, at f:2: remove one of them\n"},
 		{NAMES("{ address = \"192.0.2.1\"; }") "maps = ( { private = \"192.0.0.0/16\"; "
 						       "public = \"198.51.100.1\"; } );",
+			"f:2: address 192.0.2.1 would be translated by the map at f:3: except it by "
+			"{ private = \"192.0.2.1\"; public = \"192.0.2.1\"; }\n"},
+		{"outside = [ \"eth0\", \"eth1\", \"eth2\" ];\nhop_names = ( { address = \"192.0.2.1\"; } );\n"
+		 "maps = ( { private = \"192.0.0.0/16\"; public = \"198.51.100.1\"; } );",
 			"f:2: address 192.0.2.1 would be translated by the map at f:3: except it by "
 			"{ private = \"192.0.2.1\"; public = \"192.0.2.1\"; }\n"},
 		{"outside = 5;\nhop_names = ( { address = \"192.0.2.1\"; outside = \"eth0\"; } );",
@@ -991,7 +996,8 @@ static void table_is_checked(void **state)
 			"t:1: npt stands here twice: remove one of them\n"},
 		{"10.0.0.1 192.0.2.1 npt outside eth0 part inner npt npt npt", "t:1: npt stands here twice: remove one of them\n"},
 		{"10.0.0.0/24 192.0.2.0/24 npt\nfd00::1 2001:db8::1 part outer npt\nfd00::/64 2001:db8::1 npt",
-			"t:1" OF_NPT "t:2" OF_NPT "t:3" OF_NPT},
+			"t:1: npt with IPv4" OF_NPT "t:2: npt with lengths of 128 and 128 bits" OF_NPT
+			"t:3: npt with lengths of 64 and 128 bits" OF_NPT},
 		{"10.0.0.1 192.0.2.1 part both outside eth1\n10.0.0.0/8 192.0.2.1 part inner",
 			"t:1: part is \"both\": expected \"outer\" or \"inner\"\n"
 			"t:1: outside is \"eth1\": expected one of the interfaces that the setting outside "
