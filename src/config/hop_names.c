@@ -102,23 +102,47 @@ void config_hop_names_read(struct config_loader *loader, const config_setting_t 
 	}
 }
 
-/* Complains about every name that a map of its interface would change. The tables are there. */
+/* Returns the map that would change the name of an interface for IPv4 (0) or IPv6 (1); ADDRMAP_NONE if none
+ * would. */
+static uint32_t find_changing_map(
+	const struct config *config, const struct config_outside *outside, size_t family)
+{
+	const struct config_hop_name *name = &outside->hop_names[family];
+	const struct prefix p = {name->address, 128};
+	const uint32_t map = name->line ? addrmap_find(&outside->maps[ADDRMAP_OUTER], p.base) : ADDRMAP_NONE;
+
+	return map == ADDRMAP_NONE || config_map_keeps(&config->entries[map], p) ? ADDRMAP_NONE : map;
+}
+
+/* Complains about a name that a map would change. */
+static void complain_of_change(const struct config *config, const struct config_hop_name *name,
+	const struct addrmap_entry *entry, struct config_errors *errors)
+{
+	char text[CONFIG_PREFIX_TEXT];
+
+	config_prefix_text((struct prefix){name->address, 128}, text);
+	config_complain(errors, place_of(config, name),
+		"address %s would be translated by the map at %s:%u: except it by "
+		"{ private = \"%s\"; public = \"%s\"; }",
+		text, config->files[entry->file], entry->line, text, text);
+}
+
+/* Complains about every name that a map of its interface would change, once if neighbours in the list of
+ * interfaces have both in common. The tables are there. */
 void config_hop_names_check(const struct config *config, struct config_errors *errors)
 {
-	for (size_t i = 0; i < 2 * config->n_outside; i++) {
-		const struct config_outside *outside = &config->outside[i / 2];
-		const struct config_hop_name *name = &outside->hop_names[i % 2];
-		const uint32_t map = addrmap_find(&outside->maps[ADDRMAP_OUTER], name->address);
-		char text[CONFIG_PREFIX_TEXT];
+	for (size_t family = 0; family < 2; family++) {
+		const struct config_hop_name *last = NULL;
+		uint32_t last_map = ADDRMAP_NONE;
 
-		if (!name->line || map == ADDRMAP_NONE ||
-			config_map_keeps(&config->entries[map], (struct prefix){name->address, 128}))
-			continue;
-		config_prefix_text((struct prefix){name->address, 128}, text);
-		config_complain(errors, place_of(config, name),
-			"address %s would be translated by the map at %s:%u: except it by "
-			"{ private = \"%s\"; public = \"%s\"; }",
-			text, config->files[config->entries[map].file], config->entries[map].line, text,
-			text);
+		for (size_t i = 0; i < config->n_outside; i++) {
+			const struct config_hop_name *name = &config->outside[i].hop_names[family];
+			const uint32_t map = find_changing_map(config, &config->outside[i], family);
+
+			if (map != ADDRMAP_NONE && (map != last_map || name->line != last->line))
+				complain_of_change(config, name, &config->entries[map], errors);
+			last = name;
+			last_map = map;
+		}
 	}
 }
