@@ -70,7 +70,7 @@ void decide_begin(struct decision *d, const struct decide_rules *rules, const ui
 	d->for_peer = d->sound && address_is_private(d->error.outer.destination);
 	if (d->for_peer && rules->leaves_peers && d->outcome == OUTCOME_UNDECIDED)
 		d->outcome = OUTCOME_PRIVATE_PEER;
-	else if (icmp_error_blames_quote(d->outcome))
+	else if (!d->sound && icmp_error_blames_quote(d->outcome))
 		begin_outer(d, rules, bytes);
 	if (d->outcome != OUTCOME_UNDECIDED)
 		return;
@@ -81,6 +81,15 @@ void decide_begin(struct decision *d, const struct decide_rules *rules, const ui
 	d->wants_flow = should_look_up(d, rules->lookup) && flow_tuple_read(&d->seen, &d->error, bytes);
 }
 
+/* Translates the source of an error whose quote is not sound, which is what is said of it. */
+static void finish_outer(struct decision *d, uint8_t *bytes)
+{
+	const enum outcome outcome = d->outcome;
+
+	translate(d, NULL, bytes);
+	d->outcome = outcome;
+}
+
 /* Decides about the packet that decide_begin() read, and edits it in place; it
  * never gets longer. flow is the one that was wanted, NULL if it is not known. */
 void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
@@ -88,7 +97,7 @@ void decide_finish(struct decision *d, const struct flow *flow, uint8_t *bytes)
 	const struct flow_tuple *sent = NULL;
 
 	if (d->outer_only)
-		translate_outer(d, bytes);
+		finish_outer(d, bytes);
 	if (d->outcome != OUTCOME_UNDECIDED)
 		return;
 	if (d->for_peer && address_is_private(known_destination(d, flow))) {

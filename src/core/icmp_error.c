@@ -133,7 +133,7 @@ static bool quotes_error(const struct packet *inner, const uint8_t *bytes)
  * (RFC 791, 3.1) before it renews the sum, and Linux quotes such a header (ip_forward). */
 static bool quote_verifies(const struct packet *inner, const uint8_t *bytes)
 {
-	return (bytes[inner->begin] & 0xf) > 5 || header_verifies(inner, bytes);
+	return inner->has_hops || header_verifies(inner, bytes);
 }
 
 static enum outcome parse_inner(struct icmp_error *error, const uint8_t *bytes)

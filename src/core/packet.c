@@ -13,7 +13,8 @@
 #define PROTOCOL_HIP   139
 #define PROTOCOL_SHIM6 140
 
-static bool is_extension(uint8_t protocol)
+/* Tells whether a protocol is an extension header of IPv6, of those that say where the next one begins. */
+bool packet_is_extension(uint8_t protocol)
 {
 	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT ||
 	       protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_MH || protocol == PROTOCOL_HIP ||
@@ -40,8 +41,10 @@ static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_
 	p->total_end = (uint32_t)total_end;
 	p->protocol = ip[9];
 	p->fragment = (fragment & 0x3fff) != 0; /* more fragments, or an offset */
-	p->has_hops = header > IPV4_HEADER;
-	p->rerouted = p->has_hops && options_have_route_left(bytes, begin);
+	if (header > IPV4_HEADER) {
+		p->has_hops = true;
+		p->rerouted = options_have_route_left(bytes, begin);
+	}
 	p->source = address_from_v4(ip + 12);
 	p->destination = address_from_v4(ip + 16);
 	return PACKET_OK;
@@ -52,7 +55,7 @@ static enum packet_status parse_v4(struct packet *p, const uint8_t *bytes, size_
  * later fragment. Each step is at least 8 bytes, so it ends. */
 static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offset)
 {
-	while (is_extension(p->protocol)) {
+	while (packet_is_extension(p->protocol)) {
 		const uint8_t *header = bytes + offset;
 
 		if (p->end < offset + 8)
@@ -62,8 +65,10 @@ static void walk_extensions(struct packet *p, const uint8_t *bytes, size_t offse
 			if (packet_be16(header + 2) & 0xfff8)
 				return;
 		}
-		if (p->protocol == IPPROTO_ROUTING)
+		if (p->protocol == IPPROTO_ROUTING) {
+			p->has_hops = true;
 			p->rerouted |= header[3] != 0;
+		}
 		offset += p->protocol == IPPROTO_FRAGMENT ? 8 : 8 + 8u * header[1];
 		p->protocol = header[0];
 	}

@@ -22,23 +22,38 @@
 struct packet {
 	uint16_t begin, end;
 	uint16_t transport; /* 0: no transport header can be seen */
-	uint32_t total_end; /* where the header says that the packet ends */
 	uint8_t version;    /* 4 or 6 */
 	uint8_t protocol;   /* of the transport header (IANA number) */
+	uint32_t total_end; /* where the header says that the packet ends */
 	bool fragment;	    /* a part of a packet, the first one included */
 	bool rerouted;	    /* by its sender: the destination is not yet the last one */
-	bool has_hops;	    /* it has options, which may hold addresses of routers */
+	bool has_hops;	    /* it has options or routing headers, which may hold addresses: hops.h */
 	struct address source, destination;
 };
 
 enum packet_status { PACKET_OK, PACKET_TRUNCATED, PACKET_INCONSISTENT };
 
+bool packet_is_extension(uint8_t protocol);
 enum packet_status packet_parse(struct packet *p, const uint8_t *bytes, size_t begin, size_t end);
 
 /* Reads a 16-bit number in network order. */
 static inline uint16_t packet_be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/* Reads an address as headers of a version have them. */
+static inline struct address packet_address(uint8_t version, const uint8_t *bytes)
+{
+	return version == 4 ? address_from_v4(bytes) : address_from_v6(bytes);
+}
+
+/* Tells whether an address is private, or an IPv4-mapped one, which is not for the wire. */
+static inline bool packet_tells_private(uint8_t version, const uint8_t *bytes)
+{
+	const struct address a = packet_address(version, bytes);
+
+	return address_is_private(a) || (version == 6 && address_is_v4(a));
 }
 
 /* Returns the offset of the source address in the IP header. */

@@ -11,8 +11,9 @@
 
 #include "core/checksum.h"
 #include "core/crc32c.h"
-#include "core/options.h"
+#include "core/hops.h"
 #include "core/transport.h"
+#include "core/tunnel.h"
 
 /* An edit under way: the bytes, and what it has changed so far in each sum. */
 struct edit {
@@ -259,12 +260,14 @@ static struct address apply_map(const struct decision *d, uint32_t map, struct a
 	return map == ADDRMAP_NONE ? a : addrmap_apply(&d->entries[map], a);
 }
 
-/* Returns what a router on the way is known as outside: it is one of the outer maps, or where the sender has
- * given it, perhaps a host. */
-static struct address public_hop(const struct decision *d, struct address a)
+/* Returns what an address in options or a routing header is known as outside. Those of IPv4's options are of
+ * routers, as the outer source is, or where the sender has given them, perhaps of hosts. */
+static struct address public_hop(const struct decision *d, const struct packet *p, struct address a)
 {
-	uint32_t map = addrmap_find(&d->maps[ADDRMAP_OUTER], a);
+	uint32_t map = ADDRMAP_NONE;
 
+	if (p->version == 4 || p == &d->error.outer)
+		map = addrmap_find(&d->maps[ADDRMAP_OUTER], a);
 	if (map == ADDRMAP_NONE)
 		map = addrmap_find(&d->maps[ADDRMAP_INNER], a);
 	return apply_map(d, map, a);
@@ -278,53 +281,65 @@ static uint64_t swapped(uint64_t delta)
 	return (uint16_t)(folded << 8 | folded >> 8);
 }
 
-/* Translates an address in the options of either header. */
-static void set_hop(
-	struct edit *edit, const struct decision *d, const struct packet *p, struct options_hop hop)
+/* Notes what an address in the options or routing header of the outer or inner packet changes in the sums.
+ * Those of IPv6 are in the inner ICMPv6 message, but in no sum of the header that they belong to. */
+static void sum_hop(struct edit *edit, const struct decision *d, const struct packet *p,
+	struct options_hop hop, uint64_t delta)
 {
-	const bool is_outer = p == &d->error.outer;
-	const struct address from = address_from_v4(edit->bytes + hop.offset), to = public_hop(d, from);
-	uint64_t delta, in_header;
+	const uint64_t in_header = (hop.offset - p->begin) % 2 ? swapped(delta) : delta;
 
-	if (address_is_private(to))
-		*(is_outer ? &edit->outer_leaks : &edit->inner_leaks) = true;
-	if (address_equal(from, to))
-		return;
-	delta = write_address(edit, p, (unsigned)hop.offset, to);
-	in_header = (hop.offset - p->begin) % 2 ? swapped(delta) : delta;
-	if (is_outer) {
-		edit->outer_header += in_header;
+	if (p == &d->error.outer) {
+		if (p->version == 4)
+			edit->outer_header += in_header;
 		edit->outer_changed = true;
 		return;
 	}
-	edit->inner_header += in_header;
+	if (p->version == 4)
+		edit->inner_header += in_header;
 	edit->icmp += in_header;
 	if (hop.final && edit->transport.pseudo_header)
 		edit->inner_transport += delta;
 	edit->inner_changed = true;
 }
 
-/* Translates the addresses in the options of a header. */
+/* Translates an address in the options or routing headers of either packet. */
+static void set_hop(
+	struct edit *edit, const struct decision *d, const struct packet *p, struct options_hop hop)
+{
+	uint8_t *bytes = edit->bytes + hop.offset;
+	const struct address from = packet_address(p->version, bytes);
+
+	if (p->version == 4 || !address_is_v4(from)) {
+		const struct address to = public_hop(d, p, from);
+
+		if (!address_equal(from, to))
+			sum_hop(edit, d, p, hop, write_address(edit, p, (unsigned)hop.offset, to));
+	}
+	if (packet_tells_private(p->version, bytes))
+		*(p == &d->error.outer ? &edit->outer_leaks : &edit->inner_leaks) = true;
+}
+
 static void set_hops(struct edit *edit, const struct decision *d, const struct packet *p)
 {
-	struct options_walk walk;
+	struct hops_walk walk;
 	struct options_hop hop;
 
-	options_begin(&walk, edit->bytes, p->begin);
-	while (options_next(&walk, &hop))
+	if (!p->has_hops)
+		return;
+	hops_begin(&walk, p, edit->bytes);
+	while (hops_next(&walk, &hop))
 		set_hop(edit, d, p, hop);
 }
 
-/* Translates what either header holds beside the addresses of its ends, which is rare. */
-static void set_all_hops(struct edit *edit, const struct decision *d)
+/* Translates routers that an error may tell of. What is in a tunnel stays as its sender wrote it. */
+static void set_more(struct edit *edit, const struct decision *d)
 {
-	const struct packet *outer = &d->error.outer, *inner = &d->error.inner;
+	const struct packet *inner = &d->error.inner;
 
 	edit->transport = transport_of(inner, edit->bytes);
-	if (outer->has_hops)
-		set_hops(edit, d, outer);
-	if (inner->has_hops)
-		set_hops(edit, d, inner);
+	set_hops(edit, d, &d->error.outer);
+	set_hops(edit, d, inner);
+	edit->inner_leaks |= tunnel_has_private(inner, edit->bytes);
 }
 
 /* Looks up the maps for d->error. maps are those of the interface that it leaves by. */
@@ -345,34 +360,21 @@ struct address translate_destination(const struct decision *d)
 	return apply_map(d, d->destination_map, d->error.inner.destination);
 }
 
-/* Looks up the map for the source of an error whose quote is not sound. */
+/* Looks up the map for the source of an error whose quote is not sound. To translate() that is one in whose
+ * quote there is nothing to translate. */
 void translate_find_outer_map(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS])
 {
 	d->entries = maps[ADDRMAP_OUTER].entries;
 	d->maps = maps;
+	d->error.extension = 0;
+	d->error.inner = (struct packet){.version = d->error.outer.version};
 	d->outer_map = addrmap_find(&maps[ADDRMAP_OUTER], d->error.outer.source);
 	d->source_map = d->destination_map = ADDRMAP_NONE;
 }
 
-/* Translates the source of an error whose quote is not sound, after translate_find_outer_map(). All behind
- * the ICMP header stays. */
-void translate_outer(struct decision *d, uint8_t *bytes)
-{
-	const struct packet *outer = &d->error.outer;
-	struct edit edit = {.bytes = bytes};
-
-	set_outer_source(&edit, outer, apply_map(d, d->outer_map, outer->source));
-	if (outer->has_hops)
-		set_hops(&edit, d, outer);
-	clear_df(&edit, outer);
-	finish_sums(&edit, &d->error);
-	d->translated = true;
-	d->modified = edit.outer_changed || edit.df_cleared;
-}
-
-/* Translates the sound error d->error in place, after translate_find_maps(). sent is the tuple that the inner
- * packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome, d->modified and d->length; sets
- * maps that turn out not to be needed to ADDRMAP_NONE. */
+/* Translates the error d->error in place, after translate_find_maps() or its like. sent is the tuple that the
+ * inner packet was sent with, NULL if no flow with NAT tells. Fills in d->outcome, d->modified and d->length;
+ * sets maps that turn out not to be needed to ADDRMAP_NONE. */
 void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes)
 {
 	const struct packet *outer = &d->error.outer, *inner = &d->error.inner;
@@ -387,8 +389,8 @@ void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes
 		edit_extension(&edit, d);
 	if (sent || d->source_map != ADDRMAP_NONE || d->destination_map != ADDRMAP_NONE)
 		set_inner(&edit, inner, source, destination, sent);
-	if (outer->has_hops || inner->has_hops)
-		set_all_hops(&edit, d);
+	if (outer->has_hops | inner->has_hops | tunnel_is_in(inner))
+		set_more(&edit, d);
 	set_outer_source(&edit, outer, outer_source);
 	clear_df(&edit, outer);
 	finish_sums(&edit, &d->error);

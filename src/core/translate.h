@@ -34,7 +34,6 @@ struct decision {
 void translate_find_maps(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS]);
 struct address translate_destination(const struct decision *d);
 void translate_find_outer_map(struct decision *d, const struct addrmap maps[ADDRMAP_PARTS]);
-void translate_outer(struct decision *d, uint8_t *bytes);
 void translate(struct decision *d, const struct flow_tuple *sent, uint8_t *bytes);
 
 #endif

@@ -3,8 +3,8 @@
  * What nft sees in an error: whether its quote needs nothing, and what its source becomes. Where a rule gives
  * a verdict that nothing need be read, its tests are positive ones: a load beyond the end of the packet ends
  * a rule, and while new rules take the place of old ones, a set may seem empty for a moment (seen on
- * Linux 6.18, most with many maps). What then is in no set, is read. (The sets of
- * protocols and types are no ranges, and what they are about the kernel never emits.)
+ * Linux 6.18, most with many maps). What then is in no set, is read. (The set of types of errors is a
+ * negative one, but the kernel never quotes these.)
  */
 #include "rules/nft_error.h"
 
@@ -213,21 +213,21 @@ static void print_extension_rules(const struct nft_error *error, const char *rea
 }
 
 /* Prints the chain for errors whose inner addresses need nothing. None is sent about an ICMP error
- * (RFC 1122, 3.2.2), and IPv6's extension headers are not walked. */
+ * (RFC 1122, 3.2.2), IPv6's extension headers are not walked, and any other protocol might be a tunnel: these
+ * are TCP, UDP, DCCP, ESP, AH, SCTP and UDP-Lite. */
 static void print_quoted_chain(
 	const struct nft_error *error, const char *name, const char *sound, const char *read)
 {
-	fprintf(error->out, "\tchain %s {\n", name);
-	if (error->family->version == 4)
-		fprintf(error->out,
-			"\t\t@th,136,8 != 1 %s\n"
-			"\t\t@th,136,8 1 @th,224,8 != { 3, 4, 5, 11, 12 } %s\n",
-			sound, sound);
+	const bool v4 = error->family->version == 4;
+
+	fprintf(error->out,
+		"\tchain %s {\n"
+		"\t\t%s { 6, 17, 33, 50, 51, 132, 136 } %s\n",
+		name, v4 ? "@th,136,8" : "@th,112,8", sound);
+	if (v4)
+		fprintf(error->out, "\t\t@th,136,8 1 @th,224,8 != { 3, 4, 5, 11, 12 } %s\n", sound);
 	else
-		fprintf(error->out,
-			"\t\t@th,112,8 != { 0, 43, 44, 58, 60, 135, 139, 140 } %s\n"
-			"\t\t@th,112,8 58 @th,384,8 >= 128 %s\n",
-			sound, sound);
+		fprintf(error->out, "\t\t@th,112,8 58 @th,384,8 >= 128 %s\n", sound);
 	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }
 

@@ -266,6 +266,11 @@ static void allow_edits(struct allowed *allowed, const struct icmp_error *error,
 	allow_transport(allowed, inner);
 	memset(allowed->at + inner->end, 0, PACKET_MAX - inner->end);
 	allow(allowed, packet_source(inner), 2 * address);
+	if (outer->version == 6) { /* routing headers */
+		allow(allowed, 40, outer->transport - 40u);
+		allow(allowed, inner->begin + 40u,
+			(inner->transport ? inner->transport : inner->end) - inner->begin - 40u);
+	}
 	if (outer->version == 4) {
 		allow(allowed, 6, 1), allow(allowed, 10, 2);
 		allow(allowed, inner->begin + 10u, 2);
@@ -355,7 +360,7 @@ static void check_outer(
 	if (outer->version == 4)
 		allow(&allowed, 6, 1), allow(&allowed, 10, 2), allow(&allowed, 20, outer->transport - 20u);
 	else
-		allow(&allowed, outer->transport + 2u, 2);
+		allow(&allowed, 40, outer->transport - 40u), allow(&allowed, outer->transport + 2u, 2);
 	for (size_t i = 0; i < length; i++)
 		EXPECT(before[i] == after[i] || allowed.at[i]);
 	if (outer->version == 4)

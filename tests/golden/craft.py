@@ -142,8 +142,9 @@ def padded_options(units=1):
 
 
 def routing(kind, left, *hops):
-    """A routing header (RFC 8200, 4.4): type 2 (RFC 6275) or 4 (RFC 8754)."""
-    fixed = struct.pack("!I", 0) if kind == 2 else struct.pack("!BBH", len(hops) - 1, 0, 0)
+    """A routing header (RFC 8200, 4.4): of type 4 (RFC 8754), or one that has no last entry, as 0 (RFC 2460) and 2
+    (RFC 6275)."""
+    fixed = struct.pack("!I", 0) if kind != 4 else struct.pack("!BBH", len(hops) - 1, 0, 0)
     return bytes([0, 2 * len(hops), kind, left]) + fixed + b"".join(map(address, hops))
 
 

@@ -197,6 +197,65 @@ def ipv6_routes():
                 "chain": [(craft.ROUTING, craft.routing(kind, 1, HOP[6]))], "final": HOP[6]})
 
 
+def routed_addresses():
+    """Addresses in routing headers, by the maps of hosts."""
+    final = "The last segment is in the transport's sum (RFC 8200, 8.1)."
+    for name, make in (("0", lambda via, last: craft.routing(0, 2, via, last)),
+                       ("4", lambda via, last: craft.routing(4, 2, last, via)),
+                       ("2", lambda via, last: craft.routing(2, 1, last))):
+        for left, said in (True, final), (False, "Without segments left only the destination is (RFC 8200, 8.1)."):
+            sides = []
+            for side in PRIVATE, PUBLIC:
+                header = make(side[6].firewall, side[6].server)
+                header = header if left else header[:3] + bytes(1) + header[4:]
+                sides.append(error(6, side[6].firewall, packet(
+                    6, CLIENT[6], HOP[6], craft.udp(), final=side[6].server if left else None,
+                    chain=[(craft.HOP_BY_HOP, craft.padded_options()), (craft.ROUTING, header)])))
+            yield Golden(f"ipv6-segments-{name}-{'left' if left else 'used'}", said, *sides, "both", MAPS[6])
+
+
+def routed_otherwise():
+    """What routing headers hold is not always what it seems."""
+    def side(side, header, more=(), cut=None):
+        return error(6, side[6].firewall, packet(6, CLIENT[6], HOP[6], craft.udp(), chain=[(craft.ROUTING, header), *more])[:cut])
+
+    def same(name, sentence, outcome, *arguments, **keywords):
+        return Golden(f"ipv6-segments-{name}", sentence, side(PRIVATE, *arguments, **keywords),
+                      side(PUBLIC, *arguments, **keywords), outcome, MAPS[6])
+    private = PRIVATE[6].server
+    yield same("leaked", "A private address without a map (RFC 4193, 4.3).", "leaked-inner", craft.routing(2, 0, "fd99::1"))
+    yield same("mapped", "An IPv4-mapped address is not for the wire (RFC 4038, 4.2).", "leaked-inner",
+               craft.routing(2, 0, "::ffff:192.168.1.20"))
+    yield same("compressed", "Type 3 has no whole addresses (RFC 6554, 3).", "outer", craft.routing(3, 0, private))
+    yield same("empty", "A routing header without an address (RFC 8200, 4.4).", "outer", craft.routing(2, 1))
+    yield same("none-of-0", "A routing header without an address (RFC 8200, 4.4).", "outer", craft.routing(0, 1))
+    yield same("fewer", "The last entry says how many there are; what follows is something else (RFC 8754, 2).", "outer",
+               craft.routing(4, 0, HOP[6], private)[:4] + bytes(1) + craft.routing(4, 0, HOP[6], private)[5:])
+    yield same("more", "The last entry points beyond the header (RFC 8754, 2).", "outer",
+               craft.routing(4, 0, HOP[6])[:4] + bytes([9]) + craft.routing(4, 0, HOP[6])[5:])
+    yield same("cut", "An address of which a part is quoted (RFC 4443, 2.4c).", "outer", craft.routing(2, 0, private),
+               cut=40 + 8 + 15)
+    yield same("cut-before", "No address is quoted (RFC 4443, 2.4c).", "outer", craft.routing(2, 0, private), cut=40 + 8)
+    yield same("cut-behind", "The next header is cut (RFC 4443, 2.4c).", "outer", craft.routing(2, 0, HOP[6]),
+               [(craft.DESTINATION, craft.padded_options())], cut=40 + 24 + 7)
+    yield same("behind-fragment", "Behind the header of a later fragment nothing is a header (RFC 8200, 4.5).", "outer",
+               craft.routing(2, 0, HOP[6]), [(craft.FRAGMENT, craft.fragment_header(9, 0)),
+                                             (craft.ROUTING, craft.routing(2, 0, private))])
+    yield Golden("ipv6-segments-two", "Of two routing headers that are not used up, the first one counts (RFC 8200, 4.4).", *(
+        error(6, side[6].firewall, packet(6, CLIENT[6], HOP[6], craft.udp(), final=side[6].server, chain=[
+            (craft.ROUTING, craft.routing(2, 1, side[6].server)), (craft.FRAGMENT, craft.fragment_header(0, 0)),
+            (craft.ROUTING, craft.routing(2, 1, side[6].firewall))])) for side in (PRIVATE, PUBLIC)), "both", MAPS[6])
+    for name, source, hop, outcome in (("", PRIVATE, (PRIVATE, PUBLIC), "outer"), ("-leaked", PRIVATE, None, "leaked-outer")):
+        sides = []
+        for i, where in enumerate((PRIVATE, PUBLIC)):
+            message = error(6, where[6].firewall, packet(6, CLIENT[6], HOP[6], craft.udp()))
+            address = hop[i][6].firewall if hop else "fd99::1"
+            sides.append(packet(6, where[6].firewall, CLIENT[6], craft.opaque(craft.ICMPV6_, message[40:]),
+                                chain=[(craft.ROUTING, craft.routing(2, 0, address))]))
+        yield Golden(f"ipv6-segments-outer{name}", "The outer header may have segments, too (RFC 8200, 4.4).", *sides, outcome,
+                     MAPS[6])
+
+
 def cut_chains():
     """The transport header, or a header before it, is not quoted: nothing can be wrong there."""
     chain = [(craft.HOP_BY_HOP, craft.padded_options()), (craft.DESTINATION, craft.padded_options(3))]
@@ -223,5 +282,5 @@ def fragments():
 
 def goldens():
     for part in (ipv4_options, ipv4_source_routes, recorded, recorded_parts, recorded_nothing, recorded_leaks, routed_source,
-                 ipv6_chains, ipv6_routes, cut_chains, fragments):
+                 ipv6_chains, ipv6_routes, routed_addresses, routed_otherwise, cut_chains, fragments):
         yield from part()

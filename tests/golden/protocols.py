@@ -3,6 +3,8 @@
 import craft
 from scene import CLIENT, MAPS, PRIVATE, PUBLIC, Golden, error, packet, quoted, stateless
 
+HOP4 = "198.51.100.1"
+
 
 def whole():
     """Every protocol, wholly quoted, in both families."""
@@ -31,7 +33,48 @@ def tunnels():
         protocol = {4: craft.IPIP, 6: craft.IPV6_}[other]
         yield stateless(f"ipv{version}-carries-ipv{other}",
                         "A tunnel: the packet inside is its own world and stays (RFC 2003, 4; RFC 2473, 8).", version,
-                        craft.opaque(protocol, inner))
+                        craft.opaque(protocol, inner), outcome="leaked-inner")
+
+
+def carried():
+    """What is looked at in a tunnel: all headers that can be seen in it, which stay."""
+    inside = "What is in a tunnel stays, and is looked at (RFC 2003, 4; RFC 2784). "
+    v4 = lambda a=PUBLIC[4].server, b=CLIENT[4], body=None, **k: packet(4, a, b, body or craft.udp(), **k)
+    v6 = lambda a=PUBLIC[6].server, b=CLIENT[6], body=None, **k: packet(6, a, b, body or craft.udp(), **k)
+    recorded = bytes([1, 7, 7, 8]) + craft.address(PRIVATE[4].firewall)
+    route = [(craft.ROUTING, craft.routing(4, 0, PRIVATE[6].server))]
+
+    def gre(data, flags=0, kind=0x0800):
+        extra = sum(4 for bit in (0x8000, 0x2000, 0x1000) if flags & bit)
+        return craft.opaque(craft.GRE, flags.to_bytes(2, "big") + kind.to_bytes(2, "big") + bytes(extra) + data)
+
+    def ip(data):
+        return craft.opaque(craft.IPIP if data[:1] < b"P" else craft.IPV6_, data)
+
+    cases = (
+        ("public", ip(v4()), "both"), ("public-v6", ip(v6()), "both"),
+        ("source", ip(v4("10.1.1.1")), "leaked-inner"), ("source-v6", ip(v6("fd99::1")), "leaked-inner"),
+        ("destination", ip(v4(b="10.1.1.1")), "leaked-inner"), ("destination-v6", ip(v6(b="fe80::1")), "leaked-inner"),
+        ("mapped-v6", ip(v6("::ffff:1.2.3.4")), "leaked-inner"),
+        ("option", ip(v4(options=recorded)), "leaked-inner"),
+        ("option-public", ip(v4(options=bytes([1, 7, 7, 8]) + craft.address(HOP4))), "both"),
+        ("routing", ip(v6(chain=route)), "leaked-inner"),
+        ("source-cut", ip(v4("10.1.1.1")[:15]), "both"), ("source-whole", ip(v4("10.1.1.1")[:16]), "leaked-inner"),
+        ("destination-cut", ip(v6(b="fe80::1")[:39]), "both"), ("nothing", ip(b""), "both"),
+        ("version", craft.opaque(craft.IPIP, v6("fd99::1")), "both"),
+        ("version-v6", craft.opaque(craft.IPV6_, v4("10.1.1.1")), "both"),
+        ("nested", ip(v4(body=ip(v4(body=gre(v4("10.1.1.1")))))), "leaked-inner"),
+        ("gre", gre(v4("10.1.1.1")), "leaked-inner"), ("gre-v6", gre(v6("fd99::1"), kind=0x86dd), "leaked-inner"),
+        ("gre-key", gre(v4("10.1.1.1"), 0xb000), "leaked-inner"), ("gre-public", gre(v4(), 0x2000), "both"),
+        ("gre-other", gre(v4("10.1.1.1"), kind=0x6558), "both"), ("gre-routed", gre(v4("10.1.1.1"), 0x4000), "both"),
+        ("gre-version", gre(v4("10.1.1.1"), 1), "both"), ("gre-cut", craft.opaque(craft.GRE, b"\0\0\x08"), "both"),
+        ("gre-key-cut", craft.opaque(craft.GRE, b"\x20\0\x08\0\1"), "both"),
+    )
+    for version in 4, 6:
+        for name, body, outcome in cases:
+            yield stateless(f"ipv{version}-tunnel-{name}", inside, version, body, outcome=outcome)
+    yield stateless("ipv4-tunnel-later-fragment", inside + "But no header is in a later fragment.", 4, ip(v4("10.1.1.1")),
+                    inner={"fragment": 0x10})
 
 
 def queries():
@@ -137,5 +180,5 @@ def both_ends():
 
 
 def goldens():
-    for part in whole, tunnels, queries, udp_sums, quotes, half_sums, types, wrong_before, both_ends:
+    for part in whole, tunnels, carried, queries, udp_sums, quotes, half_sums, types, wrong_before, both_ends:
         yield from part()

@@ -230,18 +230,21 @@ static size_t put_v4(uint8_t *ip, const struct shape *s, const struct ends *ends
 /* One extension header (RFC 8200, 4); returns its length. */
 static size_t put_extension_header(uint8_t *p, uint8_t kind, const struct shape *s)
 {
-	memset(p, 0, 24);
+	memset(p, 0, 40);
 	if (kind == IPPROTO_FRAGMENT) {
 		put16(p + 2, s->fragment == FRAGMENT_LATER ? 9 << 3 | 1 : s->fragment == FRAGMENT_FIRST);
 		memcpy(p + 4, &s->seed, 4);
 		return 8;
 	}
 	if (kind == IPPROTO_ROUTING) {
-		p[1] = 2;
-		p[2] = s->seed % 2 ? 2 : 4;
+		p[2] = (uint8_t[]){0, 2, 4}[s->seed % 3];
+		p[1] = p[2] == 2 ? 2 : 4;
 		p[3] = s->rerouted;
-		memcpy(p + 8, &s->final, 16);
-		return 24;
+		p[4] = p[2] == 4;
+		memcpy(p + 8, p[2] == 0 ? &s->via : &s->final, 16);
+		if (p[2] != 2)
+			memcpy(p + 24, p[2] == 0 ? &s->final : &s->via, 16);
+		return 8 + 8u * p[1];
 	}
 	p[1] = s->seed % 2; /* options, or what has their shape: PadN */
 	p[2] = 1;
@@ -250,7 +253,7 @@ static size_t put_extension_header(uint8_t *p, uint8_t kind, const struct shape 
 	return 8 + 8u * p[1];
 }
 
-static size_t put_v6(uint8_t *ip, const struct shape *s, const struct ends *ends)
+static size_t put_v6(uint8_t *ip, struct layout *layout, const struct shape *s, const struct ends *ends)
 {
 	uint8_t *next_header = ip + 6;
 	size_t header = 40;
@@ -262,7 +265,11 @@ static size_t put_v6(uint8_t *ip, const struct shape *s, const struct ends *ends
 	for (unsigned i = 0; i < s->n_chain; i++) {
 		*next_header = s->chain[i];
 		next_header = ip + header;
+		if (s->chain[i] == IPPROTO_ROUTING)
+			layout->hops = layout->inner + header + 8;
 		header += put_extension_header(ip + header, s->chain[i], s);
+		if (s->chain[i] == IPPROTO_ROUTING)
+			layout->hops_size = layout->inner + header - layout->hops;
 	}
 	*next_header = s->protocol;
 	return header;
@@ -272,7 +279,7 @@ static size_t put_v6(uint8_t *ip, const struct shape *s, const struct ends *ends
  * than what its transport sum covers. */
 static size_t build_inner(uint8_t *ip, struct layout *layout, const struct shape *s, const struct ends *ends)
 {
-	size_t header = s->version == 4 ? put_v4(ip, s, ends) : put_v6(ip, s, ends), length;
+	size_t header = s->version == 4 ? put_v4(ip, s, ends) : put_v6(ip, layout, s, ends), length;
 
 	length = s->fragment == FRAGMENT_LATER ? 8 + s->payload : build_transport(ip + header, s, ends);
 	if (s->fragment == FRAGMENT_LATER)
@@ -445,7 +452,6 @@ static void choose_protocol(struct shape *s)
 
 static void choose_final(struct shape *s)
 {
-	s->rerouted = true;
 	fill(s->final.bytes, 16, random_below(UINT32_MAX));
 	fill(s->via.bytes, 16, random_below(UINT32_MAX));
 }
@@ -474,8 +480,8 @@ static void choose_headers(struct shape *s)
 	s->fragment = random_below(6) ? FRAGMENT_NONE : (enum fragment)random_below(3);
 	if (s->version == 4) {
 		s->options = random_below(4) ? 0 : 4 * random_below(11);
-		if (routed && s->options >= 12)
-			choose_final(s);
+		s->rerouted = routed && s->options >= 12;
+		choose_final(s);
 		choose_record(&s->record, s->options - (s->rerouted ? 12 : 0));
 		choose_record(&s->outer_record, random_below(8) ? 0 : 4 * random_below(11));
 		return;
@@ -484,8 +490,8 @@ static void choose_headers(struct shape *s)
 		s->chain[s->n_chain++] = kinds[random_below(sizeof(kinds))];
 	if (routed) {
 		s->chain[s->n_chain++] = IPPROTO_ROUTING;
-		if (random_below(2))
-			choose_final(s);
+		s->rerouted = random_below(2);
+		choose_final(s);
 	}
 	if (s->fragment != FRAGMENT_NONE || random_below(20) == 0)
 		s->chain[s->n_chain++] = IPPROTO_FRAGMENT;

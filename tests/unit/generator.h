@@ -79,6 +79,7 @@ struct shape {
 struct layout {
 	size_t length, icmp, inner, quote_end; /* the quote without padding */
 	size_t source, destination, inner_header, transport, sum, sum_size, extension;
+	size_t hops, hops_size; /* addresses in a routing header of the quote */
 };
 
 void random_seed(uint64_t seed);

@@ -494,7 +494,10 @@ static void map_hops(const struct trial *t, struct shape *to)
 {
 	map_record(t, &to->record);
 	map_record(t, &to->outer_record);
-	if (to->version == 4 && to->rerouted) {
+	if (to->version == 6) {
+		to->final = mapped(t->world, ADDRMAP_INNER, 6, to->final);
+		to->via = mapped(t->world, ADDRMAP_INNER, 6, to->via);
+	} else {
 		to->final = mapped_hop(t, to->final);
 		to->via = mapped_hop(t, to->via);
 	}
@@ -514,9 +517,9 @@ static void hide_hops(struct trial *t)
 
 	hide_in_record(t, &s->record);
 	hide_in_record(t, &s->outer_record);
-	if (s->version == 4 && s->rerouted && random_below(4)) {
-		s->final = random_end(t->world, 4);
-		s->via = random_end(t->world, 4);
+	if (random_below(4)) {
+		s->final = random_end(t->world, s->version);
+		s->via = random_end(t->world, s->version);
 	}
 }
 
@@ -569,6 +572,19 @@ static void make_peer(struct trial *t)
 	t->for_peer = is_private(t->shape.version, &t->ends.outer_destination);
 }
 
+/* An address of which only a part is quoted stays. */
+static void keep_cut_hop(struct trial *t)
+{
+	const size_t hops = t->layout.hops, end = t->layout.quote_end;
+	size_t at = hops;
+
+	if (!hops || end <= hops || end >= hops + t->layout.hops_size)
+		return;
+	at += (end - hops) / 16 * 16;
+	memcpy(t->expected + at, t->input + at, end - at);
+	generator_sum_icmp(t->expected, &t->expected_layout);
+}
+
 /* A packet at random, and what must become of it in this world. */
 void trial_make(struct trial *t, const struct world *world)
 {
@@ -598,6 +614,7 @@ void trial_make(struct trial *t, const struct world *world)
 	ends = expected_ends(t);
 	generator_build(t->expected, &t->expected_layout, &shape, &ends);
 	keep_unknowable(t);
+	keep_cut_hop(t);
 }
 
 /* The flow with which the translated packet becomes the original one again. */

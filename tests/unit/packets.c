@@ -224,8 +224,8 @@ static const uint8_t *final_of_options(const uint8_t *options, size_t length, co
 	return destination;
 }
 
-/* Steps over extension headers (RFC 8200, 4). Of the routing headers only those
- * with a single segment left are known. */
+/* Steps over extension headers (RFC 8200, 4). Of routing headers that are not
+ * used up, the destination is the last address in type 0, the first in others. */
 static void walk_chain(struct quoted *q, size_t total)
 {
 	q->header = 40;
@@ -242,8 +242,8 @@ static void walk_chain(struct quoted *q, size_t total)
 			q->whole = false;
 			return;
 		}
-		if (q->protocol == IPPROTO_ROUTING && h[3] && total >= q->header + 24)
-			q->final = h + 8;
+		if (q->protocol == IPPROTO_ROUTING && h[3] && total >= q->header + 8 + 8u * h[1] && h[1] >= 2)
+			q->final = h[2] == 0 ? h + 8 * h[1] - 8 : h + 8;
 		q->protocol = h[0];
 		q->header += fragment ? 8 : 8 + 8u * h[1];
 	}

@@ -91,6 +91,10 @@ static void make_mask(uint8_t *mask, const struct trial *t, bool is_shorter)
 	allow(mask, l->icmp + 2, 2);
 	allow(mask, l->source, n);
 	allow(mask, l->destination, n);
+	if (l->hops && l->hops + l->hops_size < l->length)
+		allow(mask, l->hops, l->hops_size);
+	else if (l->hops && l->hops < l->length)
+		allow(mask, l->hops, l->length - l->hops);
 	if (t->shape.version == 4) {
 		allow(mask, 10, 2);
 		allow(mask, l->inner + 10, 2);

@@ -385,7 +385,9 @@ static const char *why_quote(const struct error *error)
 	if (error->version == 6 && memchr((uint8_t[]){0, 43, 44, 60, 135, 139, 140}, inner[6], 7))
 		return "headers";
 	if (inner[error->version == 4 ? 9 : 6] != (error->version == 4 ? 1 : 58))
-		return NULL;
+		return memchr((uint8_t[]){6, 17, 33, 50, 51, 132, 136}, inner[error->version == 4 ? 9 : 6], 7)
+			       ? NULL
+			       : "protocol";
 	if (!has_type ||
 		(error->version == 4 ? memchr((uint8_t[]){3, 4, 5, 11, 12}, *type, 5) != NULL : *type < 128))
 		return "error";

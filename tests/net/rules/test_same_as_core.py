@@ -35,7 +35,7 @@ NOT_SEEN = "no-rules",
 BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer",
              "peer": "private-peer"}
 COUNTERS = "private-peer", "untouched", "outer", "leaked-outer", "copied"
-READ = ("always", "extension", "long", "inner-mapped", "inner-private", "v4-mapped", "options", "outer-options", "headers", "error",
+READ = ("always", "extension", "long", "inner-mapped", "inner-private", "v4-mapped", "options", "outer-options", "protocol", "headers", "error",
         "never", "npt")
 SPECIAL = "zero-before", "zero-after", "broken"
 
