@@ -61,7 +61,8 @@ def test_every_error_has_its_explanation(explain, tmp_path):
         "    inner destination 192.168.1.20 becomes 1.2.3.20 by the map at f:4",
         "    the daemon would ask conntrack for its flow; none is known here",
         "#2 192.168.42.1 > 192.168.42.254, time-exceeded, code 0, about 192.168.42.254 > 192.168.42.1, protocol 17",
-        "    private-peer (passed): goes to a private neighbour that knows the destination by its private address",
+        "    private-peer (passed): goes to a private neighbour that knows the destination by its private address, or "
+        "to any (private_peers)",
         "    the daemon would ask conntrack for its flow; none is known here",
         "#3 fd42::1 > 2001:db8:c::10, destination-unreachable-v6, code 0, "
         "about 2001:db8:c::10 > 2001:db8:1::20, protocol 17",
