@@ -85,6 +85,19 @@ static void parse_rules_format(struct options *options, const char *text)
 	exit_usage();
 }
 
+/* Ends the program after a complaint if the options do not fit together, or if something is left of the
+ * arguments. */
+static void check_arguments(const struct options *options, const char *left)
+{
+	if (left)
+		fprintf(stderr, "icmpnatd: unexpected argument \"%s\"\n", left);
+	else if (options->write && !options->pcap)
+		fputs("icmpnatd: --write needs --explain\n", stderr);
+	else
+		return;
+	exit_usage();
+}
+
 static struct options parse_options(int argc, char **argv)
 {
 	struct options options = {.path = ICMPNATD_CONFIG, .format = RULES_NFT};
@@ -119,13 +132,8 @@ static struct options parse_options(int argc, char **argv)
 		default:
 			exit_usage();
 		}
-	if (optind < argc)
-		fprintf(stderr, "icmpnatd: unexpected argument \"%s\"\n", argv[optind]);
-	else if (options.write && !options.pcap)
-		fputs("icmpnatd: --write needs --explain\n", stderr);
-	else
-		return options;
-	exit_usage();
+	check_arguments(&options, argv[optind]);
+	return options;
 }
 
 /* Packets and text are not mixed. */
