@@ -215,6 +215,30 @@ def test_ranges_are_as_described(tmp_path):
             [False, True, True, True, False], setting
 
 
+OTHER_VALUES = {
+    "outside": '[ "eth1" ]', "maps": '( { private = "192.168.42.1"; public = "1.2.3.2"; } )', "maps_file": '"table"',
+    "hop_names": '( { address = "1.2.3.9"; } )', "mode": '"audit"', "queue.number": "7", "queue.workers": "2",
+    "queue.length": "9", "queue.overload": '"drop"', "queue.malformed": '"drop"', "lookup": '"always"',
+    "extensions": '"strip"', "errors": '"all"', "private_peers": '"leave"', "rules": '"external"', "kernel": '"never"',
+    "control.socket": '"/s"', "control.group": '""'}
+
+
+@needs_daemon
+def test_what_asks_for_other_rules_is_described(tmp_path):
+    """As the log does: where what is printed for nft differs."""
+    (tmp_path / "table").write_text("192.168.42.1 1.2.3.1\n")
+
+    def rules(**values):
+        values = {"outside": '[ "eth0" ]', "maps": '( { private = "fd42::1"; public = "2001:db8::1"; } )', **values}
+        (tmp_path / "f").write_text("".join(assignment(*setting) + "\n" for setting in values.items()))
+        return run("--config", tmp_path / "f", "--print-rules").stdout
+
+    asking = {setting for setting, value in OTHER_VALUES.items() if rules(**{setting: value}) != rules()}
+    described = re.search(r"^When\n\.Va (.*)\nor a map have changed", source("man/icmpnatd-rules.7"), re.M)[1]
+    assert set(OTHER_VALUES) == {setting for setting, _ in described_settings()}
+    assert asking == {*described.split(" , "), "maps", "maps_file"}
+
+
 def known_settings():
     """(setting, type, what the program's table says of it)"""
     table = re.search(r"settings\[\] = \{\n(.*?)\n\};", source("src/config/settings.c"), re.S)[1].splitlines()
