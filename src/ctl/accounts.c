@@ -286,7 +286,7 @@ static void print_seen(const struct account *account)
 		print_amount("  left with a private source: no map covers it", a[LEAKED]);
 	}
 	if (a[UNREAD] > 0)
-		print_amount("  left unread: these rules do not copy", a[UNREAD]);
+		print_amount("  left unread: there is no copy of them", a[UNREAD]);
 	if (account->copies || a[COPIED] > 0)
 		print_amount("  copied, to be read", a[COPIED]);
 }

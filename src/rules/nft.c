@@ -58,8 +58,8 @@ static void print_copy_chain(FILE *out, const struct rules_family *family, bool 
 	fprintf(out, "\t\tdup to rt nexthop device oif %s\n\t}\n", then);
 }
 
-/* Prints the chain for errors that must be read: a copy takes the place of each. Without copies, they were
- * queued before. */
+/* Prints the chain for errors that must be read: a copy takes the place of each, unless it has the bit by
+ * which copies are told. Without copies, they were queued before. */
 static void print_read_chain(const struct nft_error *error, bool copies)
 {
 	char name[NFT_NAME_MAX];
@@ -68,8 +68,7 @@ static void print_read_chain(const struct nft_error *error, bool copies)
 	if (copies)
 		fprintf(error->out, "\t\t%s counter name \"%s\" goto copy\n",
 			mark[error->family->version == 6].set, nft_name(name, "copied", error->outside));
-	else
-		fprintf(error->out, "\t\tcounter name \"%s\"\n", nft_name(name, "unread", error->outside));
+	fprintf(error->out, "\t\tcounter name \"%s\"\n", nft_name(name, "unread", error->outside));
 	fputs("\t}\n", error->out);
 }
 
@@ -271,12 +270,13 @@ static void print_output(FILE *out, const struct config *config, const struct ru
 /* Prints the counters, which have names so that they stay when the rules are replaced. */
 static void print_counters(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
-	const char *const names[] = {"private-peer", "untouched", "outer", "named", "leaked-outer",
-		kind->copies ? "copied" : "unread", "queued"};
+	const char *const names[] = {
+		"private-peer", "untouched", "outer", "named", "leaked-outer", "unread", "queued", "copied"};
+	const size_t n_names = sizeof(names) / sizeof(names[0]) - !kind->copies;
 	char name[NFT_NAME_MAX];
 
 	for (size_t i = 0; i < config->n_outside; i++)
-		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+		for (size_t n = 0; n < n_names; n++)
 			fprintf(out, "\tcounter %s { }\n", nft_name(name, names[n], &config->outside[i]));
 }
 

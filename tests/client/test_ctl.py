@@ -381,7 +381,7 @@ def test_check_of_rules_that_do_not_copy(daemon):
     daemon.answers["stats"] = balanced({**rules, "unread": 9})
     said = ask(daemon, "stats", "--check")
     assert amounts(said)["seen by the capture rules"] == "30"
-    assert amounts(said)["left unread: these rules do not copy"] == "9"
+    assert amounts(said)["left unread: there is no copy of them"] == "9"
     assert amounts(said)["handed over by the capture rules"] == "52"
     assert "copied" not in said and said.splitlines()[-1] == "every packet is accounted for"
 

@@ -6,15 +6,16 @@
 """
 
 import contextlib
+import re
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP, fragment
-from scapy.layers.inet6 import ICMPv6TimeExceeded, IPv6, IPv6ExtHdrFragment, fragment6
+from scapy.layers.inet6 import ICMPv6ParamProblem, ICMPv6TimeExceeded, IPv6, IPv6ExtHdrFragment, fragment6
 
 from lab.client import UdpFlow, traceroute, udp, wait_until
 from lab.daemon import MAPS, Daemon, configuration, program
 from lab.network import V4, V6
-from lab.traffic import Capture, addresses, send_frames
+from lab.traffic import Capture, addresses, send_frames, without_hops
 from expected import EXPIRED, REFUSED, expect_one
 from hops import FIREWALL_MAC, INSIDE, POOLS, hops_behind
 
@@ -158,6 +159,30 @@ def fragments(family, source):
     whole = IPv6(src=source, dst=family.client) / IPv6ExtHdrFragment(id=7) / ICMPv6TimeExceeded() / IPv6(
         src=family.client, dst=family.plain) / UDP() / payload
     return [bytes(one) for one in fragment6(whole, 800)]
+
+
+@pytest.mark.parametrize("mode", ["live", "audit"])
+@pytest.mark.parametrize("kernel", ["auto", "never"])
+def test_bit_that_marks_copies(network, hops, family, kernel, mode):
+    """Whoever sets it, in a pointer beyond all headers, gets his error through as it is, and it is counted."""
+    error = parameter_problem(family, INSIDE[family])
+    with Daemon(network, MAPS + POOLS + TARGET_MAPS, kernel=kernel,
+                more=f'errors = "all";\nmode = "{mode}";\n') as daemon, Capture(network.router, "fwl") as capture:
+        network.forget()
+        send_frames(hops.routers[0], "above", FIREWALL_MAC, [error])
+        received, = capture.errors(1)
+        assert without_hops(received.packet) == without_hops(error)
+        assert +daemon.rules.counted() == {"unread": 1}
+        assert re.search("left unread: .* 1\n", daemon.ctl("stats", "--check").stdout)
+
+
+def parameter_problem(family, inside):
+    """About a packet to the target behind stateless NAT."""
+    if family is V4:
+        return bytes(IP(src=inside.routers[0], dst=family.client) / ICMP(type=12, ptr=0x80) / IP(
+            src=family.client, dst=inside.target) / UDP())
+    return bytes(IPv6(src=inside.routers[0], dst=family.client) / ICMPv6ParamProblem(ptr=0x800000) / IPv6(
+        src=family.client, dst=inside.target) / UDP())
 
 
 @pytest.mark.parametrize("kind", ["nft", "mixed", "direct", "iptables", "iptables-direct"])
