@@ -392,15 +392,13 @@ static void check(const struct decision *d, const uint8_t *before, size_t length
 /* What is said to be right, has no private address where headers have a place for one. */
 static void check_words(const struct decision *d, const uint8_t *after)
 {
-	static const enum place places[] = {
-		PLACE_OUTER, PLACE_OUTER_OPTION, PLACE_QUOTE, PLACE_QUOTE_OPTION, PLACE_OBJECT};
 	struct decoded decoded;
 
 	if (outcome_fate(d->outcome) != FATE_REWRITTEN && d->outcome != OUTCOME_ALREADY_RIGHT)
 		return;
 	decoder_look(&decoded, after, d->length);
-	for (size_t i = 0; i < COUNT(places); i++)
-		EXPECT(decoded.private[places[i]] == 0);
+	for (unsigned place = 0; place < PLACES; place++)
+		EXPECT(decoded.private[place] == 0);
 }
 
 /* Whether an error goes to a private neighbour, who is left alone by what the quote becomes; the odd maps make

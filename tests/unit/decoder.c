@@ -200,11 +200,11 @@ static int read_v4(struct reader *r, const struct places *places, bool is_outer)
 		return -1;
 	header = (r->at[0] & 15u) * 4;
 	total = get16(r->at + 2);
-	if (header < 20 || header > left(r))
+	if (header < 20 || header > left(r) || header > total)
 		return -1;
 	see_options(r, places->options, header);
 	protocol = get16(r->at + 6) & 0x1fff ? -1 : r->at[9];
-	if (total >= header && total < left(r))
+	if (total < left(r))
 		r->end = r->at + total;
 	r->at += header;
 	return protocol;
