@@ -11,8 +11,8 @@ import struct
 
 from scapy.all import (
     GRE, ICMP, IP, IPv6, SCTP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6PacketTooBig,
-    ICMPv6ParamProblem, ICMPv6TimeExceeded, IPOption_LSRR, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
-    IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Raw)
+    ICMPv6ParamProblem, ICMPv6TimeExceeded, IPOption, IPOption_LSRR, IPOption_NOP, IPOption_RR, IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, IPv6ExtHdrSegmentRouting, Raw)
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 
@@ -98,6 +98,19 @@ def translate_quotes():
     translate("v4-first-fragment", error4(quote4(udp, flags="MF")))
     translate("v4-later-fragment", error4(quote4(udp, frag=5)))
     translate("v4-source-route", error4(quote4(tcp, options=[IPOption_LSRR(routers=["192.0.2.1", "192.0.2.2"])])))
+    recorded = [IPOption_NOP(), IPOption_RR(pointer=12, routers=[FIREWALL, "192.0.2.1", "0.0.0.0"])]
+    translate("v4-record-route", error4(quote4(tcp, options=recorded)))
+    translate("v4-record-route-odd", error4(quote4(udp, options=recorded[1:])))
+    translate("v4-timestamp-option", error4(quote4(udp, options=[
+        IPOption(copy_flag=0, optclass=2, option=4, length=20, value=b"\x0d\x01" + bytes([192, 168, 42, 1]) + bytes(12))])))
+    for name, carried in ("ip-in-ip", IP(src=SERVER, dst=CLIENT) / udp), ("ip-in-gre", GRE() / IP(src=SERVER, dst=CLIENT) / udp):
+        translate(f"v4-{name}", error4(quote4(carried)))
+        translate(f"v6-{name}", error6(quote6(carried)))
+    translate("v4-gre-key", error4(quote4(GRE(key_present=1, seqnum_present=1) / IPv6(src=SERVER6, dst=CLIENT6) / udp)))
+    outer = error4(quote4(udp))
+    outer.options = recorded
+    translate("v4-outer-record-route", outer)
+    translate("v4-outer-record-route-of-a-broken-quote", IP(bytes(outer)[:-20]), repairs=ALL_REPAIRS)
     translate("v4-too-big", error4(quote4(tcp), code=4, nexthopmtu=1400))
     translate("v4-time-exceeded", error4(quote4(udp), type=11, code=0))
     translate("v4-parameter-problem", error4(quote4(udp), type=12, code=0, ptr=20))
@@ -106,6 +119,10 @@ def translate_quotes():
     translate("v6-parameter-problem", error6(quote6(udp), ICMPv6ParamProblem(ptr=6)))
     translate("v6-fragment", error6(quote6(IPv6ExtHdrFragment(m=1, id=7) / udp)))
     translate("v6-routing", error6(quote6(IPv6ExtHdrRouting(addresses=["2001:db8::9"]) / udp)))
+    for kind in 0, 2, 3:
+        translate(f"v6-routing-{kind}", error6(quote6(IPv6ExtHdrRouting(type=kind, addresses=[SERVER6], segleft=1) / udp)))
+    translate("v6-segments", error6(quote6(IPv6ExtHdrSegmentRouting(
+        addresses=[SERVER6, FIREWALL6], segleft=1, lastentry=1) / udp)))
     translate("v6-chain", error6(quote6(IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / udp)))
     translate("v6-outer-hop-by-hop", IPv6(src=FIREWALL6, dst=CLIENT6) / IPv6ExtHdrHopByHop() /
               ICMPv6DestUnreach(code=4) / quote6(udp))

@@ -48,6 +48,20 @@ def test_a_router_without_a_map_is_leaked(network, kernel):
         assert account.counted()["outcome", "leaked-outer"] == 1
 
 
+def test_it_is_not_malformed(network):
+    """Such a sum is no reason to drop it."""
+    network.forget()
+    with Daemon(network, queue='malformed = "drop";'):
+        assert send(network, V4.plain_rejected, OPTIONS["record-route"]).offender == V4.public
+
+
+def test_ping_records_the_route(network):
+    """As people try it."""
+    with Daemon(network, kernel="auto"):
+        said = network.client.run("ping", "-n", "-R", "-c1", "-W2", "-t2", V4.plain, check=False).stdout
+    assert f"From {V4.public} icmp_seq=1 Time to live exceeded" in said
+
+
 @pytest.fixture(scope="module", params=["auto", "never"])
 def daemon(network, request):
     with Daemon(network, maps=[*MAPS, (V4.router_inner, V4.router)], kernel=request.param) as daemon:
