@@ -115,6 +115,37 @@ def test_audit(network, hops, family, kernel):
         assert (counted["outer"], counted["copied"]) == ((4, 0) if kernel == "auto" else (0, 4))
 
 
+@pytest.mark.parametrize("kernel", ["auto", "never"])
+def test_way_by_mark(network, hops, family, kernel):
+    """The copy has the mark of the error, so that it goes where that would have gone, once its source has changed."""
+    inside = INSIDE[family]
+    with daemon_for(network, kernel=kernel) as daemon, only_marks_lead_outside(network.firewall, family):
+        account = daemon.account()
+        with UdpFlow(network.client, inside.stateless) as flow:
+            flow.hops(4)
+            assert flow.send().offender == inside.public[1]
+        wait_until(lambda: account.counted()["outcome", "both"] == 1, "the daemon")
+
+
+@contextlib.contextmanager
+def only_marks_lead_outside(firewall, family):
+    """There is a default route for what has come from inside alone."""
+    ip, table = ("ip -4", "ip") if family is V4 else ("ip -6", "ip6")
+    firewall.nft(f"""table {table} marks {{
+        chain from_inside {{
+            type filter hook prerouting priority mangle;
+            iifname "below" meta mark set 7
+        }}
+    }}""")
+    firewall.run(f"{ip} route del default; {ip} route add unreachable default; "
+                 f"{ip} route add default via {family.router_inner} table 107; {ip} rule add fwmark 7 lookup 107")
+    try:
+        yield
+    finally:
+        firewall.run(f"{ip} rule del fwmark 7; {ip} route flush table 107; {ip} route del unreachable default; "
+                     f"{ip} route add default via {family.router_inner}; nft delete table {table} marks")
+
+
 def test_what_goes_inside(network, hops, family):
     """The border router's private address, and the firewall's own, are what an inside host is to see."""
     inside = INSIDE[family]
