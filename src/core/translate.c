@@ -21,8 +21,7 @@ struct edit {
 	struct transport transport; /* of the inner packet; known once it is to be changed */
 	uint64_t outer_header, icmp, inner_header, inner_transport;
 	bool outer_changed, inner_changed, df_cleared, extension_changed;
-	bool outer_leaks, inner_leaks,
-		extension_leaks; /* private addresses that stay, beside those of the ends */
+	bool outer_leaks, inner_leaks, extension_leaks; /* what stays private beside the ends */
 };
 
 /* Writes an address into either header of an error. Returns the change in a sum over it. */
@@ -122,8 +121,7 @@ static void set_inner(struct edit *edit, const struct packet *inner, struct addr
 	}
 }
 
-/* Clears DF, which a copy made by nft's dup or iptables' TEE has, and the kernel's
- * own errors never have (nf_dup_ipv4). */
+/* Clears DF, which copies by nft's dup or iptables' TEE have (nf_dup_ipv4), and the kernel's errors never. */
 static void clear_df(struct edit *edit, const struct packet *outer)
 {
 	uint8_t *flags = edit->bytes + outer->begin + 6;
@@ -309,6 +307,8 @@ static void set_hop(
 	uint8_t *bytes = edit->bytes + hop.offset;
 	const struct address from = packet_address(p->version, bytes);
 
+	if (d->for_peer && address_equal(from, d->error.outer.destination))
+		return; /* nobody is known to himself by another name */
 	if (p->version == 4 || !address_is_v4(from)) {
 		const struct address to = public_hop(d, p, from);
 

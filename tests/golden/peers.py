@@ -3,6 +3,7 @@
 us."""
 import craft
 from flows import flow
+from headers import filled, record_route
 from scene import MAPS, PRIVATE, PUBLIC, Golden, error, packet, untouched
 
 PEER = {4: "100.64.0.10", 6: "fd64::10"}       # no map is about it
@@ -68,6 +69,12 @@ def as_others():
                      about(version, private.firewall, WEB[version], quoted_source=INSIDE[version]),
                      about(version, public.firewall, WEB[version], quoted_source=INSIDE[version]), "leaked-inner",
                      MAPS[version])
+    for name, peer in ("unknown", PEER[4]), ("mapped", "192.168.1.30"):
+        def recorded(side, peer=peer):
+            options = filled(record_route(12, peer, side.firewall, "0.0.0.0"))
+            return error(4, side.firewall, packet(4, peer, WEB[4], craft.udp(), options=options), peer, options=options)
+        yield Golden(f"ipv4-peer-recorded-{name}", "Nor is a router that has recorded the route, and gets the error.",
+                     recorded(PRIVATE[4]), recorded(PUBLIC[4]), "both", MAPS[4])
     text = flow("udp", (PEER[4], 40000, PRIVATE[4].server, 53), (PRIVATE[4].server, 53, PEER[4], 40000))
     yield Golden("ipv4-peer-never-asked", "lookup = never: the maps say what a private neighbour sent to.",
                  about(4, PRIVATE[4].firewall, PRIVATE[4].server, body=craft.udp(40000, 53)),

@@ -116,8 +116,17 @@ static unsigned get16(const uint8_t *p)
 	return (unsigned)(p[0] << 8 | p[1]);
 }
 
+/* Whether an address tells who has sent a packet, or which way it came. */
+static bool may_be_own(enum place place, int version, size_t offset)
+{
+	if (place == PLACE_QUOTE)
+		return offset == (version == 4 ? 12 : 8);
+	return place == PLACE_OUTER_OPTION || place == PLACE_OUTER_ROUTING || place == PLACE_QUOTE_OPTION ||
+	       place == PLACE_QUOTE_ROUTING;
+}
+
 /* Counts the address at an offset, if all of it is there. Nobody hears a secret who reads that he himself has
- * sent the packet. */
+ * sent the packet, or that it passed him. */
 static void see(const struct reader *r, enum place place, int version, size_t offset)
 {
 	const size_t size = version == 4 ? 4 : 16;
@@ -126,7 +135,7 @@ static void see(const struct reader *r, enum place place, int version, size_t of
 	if (left(r) < offset + size)
 		return;
 	r->decoded->addresses[place]++;
-	if (place == PLACE_QUOTE && offset == (version == 4 ? 12 : 8) && memcmp(address, r->peer, size) == 0)
+	if (may_be_own(place, version, offset) && memcmp(address, r->peer, size) == 0)
 		return;
 	r->decoded->private[place] += decoder_is_private(version, address);
 }

@@ -474,12 +474,18 @@ static bool sent_to_private(const struct trial *t)
 	return is_private(version, &to);
 }
 
-/* What a router on the way is known as: by the maps of sources, or as hosts are. */
+/* What a router on the way is known as: by the maps of sources, or as hosts are; a neighbour to himself as he
+ * is. */
 static struct ip mapped_hop(const struct trial *t, struct ip ip)
 {
+	const int version = t->shape.version;
 	const struct ip outer = mapped(t->world, ADDRMAP_OUTER, 4, ip);
 
-	return memcmp(outer.bytes, ip.bytes, 4) ? outer : mapped(t->world, ADDRMAP_INNER, 4, ip);
+	if (t->for_peer && memcmp(ip.bytes, t->ends.outer_destination.bytes, size_of(version)) == 0)
+		return ip;
+	if (version == 4 && memcmp(outer.bytes, ip.bytes, 4))
+		return outer;
+	return mapped(t->world, ADDRMAP_INNER, version, ip);
 }
 
 static void map_record(const struct trial *t, struct record *r)
@@ -494,13 +500,8 @@ static void map_hops(const struct trial *t, struct shape *to)
 {
 	map_record(t, &to->record);
 	map_record(t, &to->outer_record);
-	if (to->version == 6) {
-		to->final = mapped(t->world, ADDRMAP_INNER, 6, to->final);
-		to->via = mapped(t->world, ADDRMAP_INNER, 6, to->via);
-	} else {
-		to->final = mapped_hop(t, to->final);
-		to->via = mapped_hop(t, to->via);
-	}
+	to->final = mapped_hop(t, to->final);
+	to->via = mapped_hop(t, to->via);
 }
 
 static void hide_in_record(const struct trial *t, struct record *r)
