@@ -74,7 +74,7 @@ struct config {
 	struct config_control control;
 	enum decide_lookup lookup;
 	enum extension_policy extensions;
-	bool forwarded; /* errors of other hosts that are forwarded outside are our business, too */
+	bool forwarded;	   /* errors of other hosts that are forwarded outside are our business, too */
 	bool leaves_peers; /* errors to private neighbours are left alone, whatever they quote */
 	enum config_rules rules;
 	enum config_kernel kernel;
@@ -93,6 +93,17 @@ struct config_errors {
 struct config *config_load(const char *path, struct config_errors *errors);
 void config_free(struct config *config);
 const char *config_reload_refusal(const struct config *running, const struct config *wanted);
+
+/* Returns the rules of the decision, but for the maps: these are an interface's. */
+static inline struct decide_rules config_decide_rules(const struct config *config)
+{
+	return (struct decide_rules){
+		.lookup = config->lookup,
+		.extensions = config->extensions,
+		.leaves_peers = config->leaves_peers,
+		.drop_malformed = !config->queue.malformed_pass,
+	};
+}
 
 /* Size of the text of a prefix, with its NUL: "192.168.1.0/24", "2001:db8::1". */
 #define CONFIG_PREFIX_TEXT 50

@@ -89,14 +89,9 @@ static void print_decision(const struct reading *reading, const struct decision 
 
 static void decide_alone(const struct reading *reading, struct decision *d, uint8_t *packet, size_t length)
 {
-	const struct decide_rules rules = {
-		.maps = reading->outside->maps,
-		.lookup = reading->config->lookup,
-		.extensions = reading->config->extensions,
-		.leaves_peers = reading->config->leaves_peers,
-		.drop_malformed = !reading->config->queue.malformed_pass,
-	};
+	struct decide_rules rules = config_decide_rules(reading->config);
 
+	rules.maps = reading->outside->maps;
 	*d = (struct decision){.outcome = OUTCOME_OVERSIZE, .length = length};
 	if (length > QUEUE_PACKET_MAX)
 		return;

@@ -159,12 +159,7 @@ static void begin_batch(struct worker *worker, struct batch *batch)
 	const struct config *config = policy->config;
 
 	batch->policy = policy;
-	batch->rules = (struct decide_rules){
-		.lookup = config->lookup,
-		.extensions = config->extensions,
-		.leaves_peers = config->leaves_peers,
-		.drop_malformed = !config->queue.malformed_pass,
-	};
+	batch->rules = config_decide_rules(config);
 	batch->interface = 0; /* no interface has this index */
 	batch->hits = policy->hits + worker->number * config->n_entries;
 	batch->n_questions = 0;
