@@ -3,7 +3,6 @@
  * The setting hop_names: by which address an outside interface names this host in errors about connections
  * that the kernel's NAT translates.
  */
-#include "config/map.h"
 #include "config/tree.h"
 
 /* Returns the place of a name. */
@@ -27,27 +26,14 @@ static void name_interface(
 		*here = *name;
 }
 
-/* Reads a member that is a string; its text is NULL if it is not there, or after a complaint. */
-static struct config_value read_member(
-	const struct config_loader *loader, const config_setting_t *setting, const char *name)
-{
-	const config_setting_t *member = config_setting_get_member(setting, name);
-	struct config_value value = {.name = name};
-
-	if (member)
-		value = (struct config_value){
-			name, config_tree_string(loader, member), config_tree_place(loader, member)};
-	return value;
-}
-
 /* Reads the address of a name, which must be a public one, or complains. */
 static void read_address(
 	const struct config_loader *loader, const config_setting_t *setting, struct config_hop_name *name)
 {
-	const struct config_value value = read_member(loader, setting, "address");
+	const struct config_value value = config_tree_value(loader, setting, "address");
 	struct prefix p;
 
-	if (!config_setting_get_member(setting, "address"))
+	if (!value.name)
 		config_complain(loader->errors, config_tree_place(loader, setting),
 			"a hop name without address: expected { address = \"A\"; }");
 	if (!value.text || !config_prefix_parse(&p, &value, loader->errors))
@@ -69,7 +55,7 @@ static void read_name(struct config_loader *loader, const config_setting_t *sett
 	const struct config_place place = config_tree_place(loader, setting);
 	const unsigned before = loader->errors->errors;
 	struct config_hop_name name = {.file = place.file, .line = place.line};
-	struct config_value outside = read_member(loader, setting, "outside");
+	struct config_value outside = config_tree_value(loader, setting, "outside");
 	unsigned all = 0;
 	uint8_t one;
 

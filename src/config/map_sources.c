@@ -49,13 +49,8 @@ static void read_members(
 	struct config_value *const values[] = {&map->private, &map->public, &map->outside, &map->part};
 
 	config_tree_check_names(loader, setting, names);
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		const config_setting_t *member = config_setting_get_member(setting, names[i]);
-
-		if (member)
-			*values[i] = (struct config_value){names[i], config_tree_string(loader, member),
-				config_tree_place(loader, member)};
-	}
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		*values[i] = config_tree_value(loader, setting, names[i]);
 	read_npt(loader, setting, &map->npt);
 	for (size_t i = 0; i < 2; i++)
 		if (!values[i]->name)

@@ -105,6 +105,19 @@ const char *config_tree_string(const struct config_loader *loader, const config_
 	return text;
 }
 
+/* Returns the member of a group that is a string. It has no name if it is not there, and no text after a
+ * complaint. */
+struct config_value config_tree_value(
+	const struct config_loader *loader, const config_setting_t *group, const char *name)
+{
+	const config_setting_t *member = config_setting_get_member(group, name);
+
+	if (!member)
+		return (struct config_value){.name = NULL};
+	return (struct config_value){
+		name, config_tree_string(loader, member), config_tree_place(loader, member)};
+}
+
 /* Writes the strings of a list, which ends with NULL, as "a, b or c", each between quotes, if any. */
 static void list_choices(char *text, size_t size, const char *const *choices, const char *quote)
 {

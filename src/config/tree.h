@@ -8,6 +8,7 @@
 
 #include <libconfig.h>
 
+#include "config/map.h"
 #include "config/text.h"
 
 /* A configuration under way. */
@@ -26,6 +27,8 @@ void config_tree_complain(const struct config_loader *loader, const config_setti
 void config_tree_complain_type(
 	const struct config_loader *loader, const config_setting_t *setting, const char *expected);
 const char *config_tree_string(const struct config_loader *loader, const config_setting_t *setting);
+struct config_value config_tree_value(
+	const struct config_loader *loader, const config_setting_t *group, const char *name);
 bool config_tree_choice(const struct config_loader *loader, const config_setting_t *setting,
 	const char *const *choices, unsigned *value);
 void config_tree_check_names(
