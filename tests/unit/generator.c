@@ -5,8 +5,12 @@
  */
 #include "generator.h"
 
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "packets.h"
 
@@ -17,6 +21,18 @@ static uint64_t random_state = 1;
 void random_seed(uint64_t seed)
 {
 	random_state = seed ? seed : 1;
+}
+
+/* Chooses what SEED and PACKETS in the environment say, else a new seed and as many packets as there are in
+ * *packets; prints both, so that the run can be repeated. */
+void random_choose_run(uint64_t *seed, unsigned long *packets)
+{
+	const char *wanted = getenv("SEED"), *number = getenv("PACKETS");
+
+	*seed = wanted ? strtoull(wanted, NULL, 0) : (uint64_t)time(NULL);
+	if (number)
+		*packets = strtoul(number, NULL, 0);
+	printf("seed %" PRIu64 ", %lu packets (SEED and PACKETS choose others)\n", *seed, *packets);
 }
 
 /* xorshift64 */

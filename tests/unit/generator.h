@@ -83,6 +83,7 @@ struct layout {
 };
 
 void random_seed(uint64_t seed);
+void random_choose_run(uint64_t *seed, unsigned long *packets);
 uint32_t random_below(uint32_t n);
 struct shape random_shape(int version);
 size_t generator_build(

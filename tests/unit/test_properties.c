@@ -10,10 +10,8 @@
 #include <cmocka.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/decide.h"
 #include "oracle.h"
@@ -298,11 +296,7 @@ int main(void)
 		cmocka_unit_test(right_sums_stay_right),
 		cmocka_unit_test(every_kind_occurs),
 	};
-	const char *wanted = getenv("SEED"), *packets = getenv("PACKETS");
 
-	seed = wanted ? strtoull(wanted, NULL, 0) : (uint64_t)time(NULL);
-	if (packets)
-		n_packets = strtoul(packets, NULL, 0);
-	printf("seed %" PRIu64 ", %lu packets (SEED and PACKETS choose others)\n", seed, n_packets);
+	random_choose_run(&seed, &n_packets);
 	return cmocka_run_group_tests(tests, try_packets, NULL);
 }

@@ -9,10 +9,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/decide.h"
 #include "decoder.h"
@@ -191,11 +189,7 @@ int main(void)
 		cmocka_unit_test(what_is_said_to_leak_does),
 		cmocka_unit_test(every_place_occurs),
 	};
-	const char *wanted = getenv("SEED"), *packets = getenv("PACKETS");
 
-	seed = wanted ? strtoull(wanted, NULL, 0) : (uint64_t)time(NULL);
-	if (packets)
-		n_packets = strtoul(packets, NULL, 0);
-	printf("seed %" PRIu64 ", %lu packets (SEED and PACKETS choose others)\n", seed, n_packets);
+	random_choose_run(&seed, &n_packets);
 	return cmocka_run_group_tests(tests, try_packets, NULL);
 }
