@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds, for each way into the host, what the twin's routes and addresses make of it.
+ */
+#define _GNU_SOURCE
+#include "doctor/way.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor/route.h"
+
+/* Two hosts on the Internet in each family; nothing gets out of the twin. */
+static const struct address hosts[RULES_FAMILIES][2] = {
+	{{0, 0xffff09090909}, {0, 0xffff01010101}},
+	{{0x262000fe00000000, 0x9}, {0x2606470047000000, 0x1111}},
+};
+
+/* Tells whether the twin sends to the client by this way, from an address (NULL: any). Notes the table. */
+static bool leads(struct way *way, const struct address *from)
+{
+	struct route route;
+
+	if (route_find(way->doctor->twin.routes, way->client, from, 0, &route) < 0 ||
+		route.interface != way->index)
+		return false;
+	way->table = route.table;
+	return true;
+}
+
+/* Looks for the twin's addresses in this way's family: any of its interface; one that leads out by it. */
+static void find_own(struct way *way)
+{
+	struct ifaddrs *list;
+	struct address a;
+
+	way->numbered = way->has_own = false;
+	if (getifaddrs(&list) < 0)
+		return;
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		if (!address_from_socket(&a, i->ifa_addr) || address_is_v4(a) != address_is_v4(way->client) ||
+			address_is_loopback(a) || a.hi >> 54 == 0xfe80 >> 6) /* link-local, RFC 4291 2.5.6 */
+			continue;
+		way->numbered = way->numbered || strcmp(i->ifa_name, way->interface) == 0;
+		if (!way->has_own && leads(way, &a)) {
+			way->own = a;
+			way->has_own = true;
+		}
+	}
+	freeifaddrs(list);
+}
+
+/* Makes a check of one way. */
+static void go(struct way *way, void (*check)(struct way *way))
+{
+	way->table = 0;
+	way->leads = leads(way, NULL);
+	find_own(way);
+	check(way);
+}
+
+/* Makes a check of each way into the host, in the twin with its rules; flow says in a sentence what it is
+ * about. */
+void way_go_all(struct doctor *doctor, const char *flow, void (*check)(struct way *way))
+{
+	const struct config *config = doctor->config;
+	struct way way = {.doctor = doctor, .flow = flow};
+
+	if (!doctor->has_rules)
+		return;
+	twin_enter(&doctor->twin);
+	if (prober_open(&way.prober, doctor->config, &doctor->twin) < 0) {
+		doctor_say(doctor, DOCTOR_UNKNOWN, "modprobe nfnetlink_queue", "no queue can be bound: %s",
+			strerror(errno));
+		twin_leave(&doctor->twin);
+		return;
+	}
+	for (size_t i = 0; i < config->n_outside * RULES_FAMILIES; i++) {
+		way.interface = config->outside[i / RULES_FAMILIES].name;
+		way.family = &rules_families[i % RULES_FAMILIES];
+		way.client = hosts[i % RULES_FAMILIES][0];
+		way.other = hosts[i % RULES_FAMILIES][1];
+		way.index = if_nametoindex(way.interface);
+		snprintf(doctor->about, sizeof(doctor->about), "%s, IPv%d: ", way.interface,
+			way.family->version);
+		if (way.index)
+			go(&way, check);
+	}
+	doctor->about[0] = '\0';
+	prober_close(&way.prober);
+	twin_leave(&doctor->twin);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ways into this host: what comes by an outside interface in a family. Each is looked at in the twin.
+ */
+#ifndef DOCTOR_WAY_H
+#define DOCTOR_WAY_H
+
+#include "doctor/doctor.h"
+#include "doctor/probe.h"
+
+struct way {
+	struct doctor *doctor;
+	struct prober prober;
+	const char *interface, *flow;
+	const struct rules_family *family;
+	unsigned index, table; /* table: by which the client is reached; 0 if it is not */
+	struct address client, other;
+	struct address own; /* of this host, from which it answers by this way */
+	bool leads;	    /* any address does */
+	bool has_own, numbered;
+};
+
+void way_go_all(struct doctor *doctor, const char *flow, void (*check)(struct way *way));
+
+#endif
