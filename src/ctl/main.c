@@ -14,12 +14,20 @@
 #include "doctor/doctor.h"
 
 #define EXIT_USAGE   2
+#define EXIT_UNSEEN  3
 #define INTERVAL_MIN 0.1
 #define INTERVAL_MAX 86400
 
+/* The exit status of a command that did not do what it is for. */
+static int failure = EXIT_FAILURE;
+
 static bool command_doctor(const struct options *options)
 {
-	return doctor_run(options->socket, options->output, options->config);
+	const enum doctor_state result = doctor_run(options->socket, options->output, options->config);
+
+	if (result == DOCTOR_UNKNOWN)
+		failure = EXIT_UNSEEN;
+	return result == DOCTOR_OK;
 }
 
 static bool command_help(const struct options *options);
@@ -173,7 +181,7 @@ static bool check_options(const struct command *command)
 static int exit_status(bool ok)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+		return ok ? EXIT_SUCCESS : failure;
 	warn("cannot write to standard output");
 	return EXIT_FAILURE;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of checks, in the order in which they are told.
+ * The table of checks, in the order in which they run.
  */
 #include "doctor/doctor.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,9 @@
 #include "client/client.h"
 #include "doctor/route.h"
 
-/* Tells a finding; mend is the command that mends it, or NULL. */
+/* Notes a finding of the check that runs; mend is the command that mends it, or NULL. */
 void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...)
 {
-	static const char *const names[] = {"ok", "note", "problem", "unknown"};
 	char sentence[512];
 	const size_t begin = (size_t)snprintf(sentence, sizeof(sentence), "%s", doctor->about);
 	va_list arguments;
@@ -24,9 +24,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend
 	va_start(arguments, format);
 	vsnprintf(sentence + begin, sizeof(sentence) - begin, format, arguments);
 	va_end(arguments);
-	doctor->problem = doctor->problem || state == DOCTOR_PROBLEM;
-	doctor->output->finding(
-		&(struct report_finding){doctor->check, names[state], sentence, mend ? mend : ""});
+	findings_add(&doctor->findings, state, doctor->check, sentence, mend);
 }
 
 /* Takes from a line of the status who holds the rules, and the configuration file. */
@@ -52,7 +50,10 @@ static void check_config(struct doctor *doctor)
 
 	doctor->config = config_load(doctor->path, &errors);
 	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->path);
-	if (!doctor->config)
+	if (!doctor->config && access(doctor->path, R_OK) < 0 && errno == EACCES)
+		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
+			"nothing was looked at: there is no permission to read %s", doctor->path);
+	else if (!doctor->config)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend, "%s is not a good configuration", doctor->path);
 	else
 		doctor_say(doctor, DOCTOR_OK, NULL, "%s is a good configuration", doctor->path);
@@ -81,27 +82,25 @@ static const struct check {
 };
 
 /* Looks at everything, and prints what is found. socket is the daemon's; file the configuration to be
- * looked at, NULL: the daemon's. Returns false if a problem was found. */
-bool doctor_run(const char *socket, const struct output *output, const char *file)
+ * looked at, NULL: the daemon's. Returns the result, as findings_tell() does. */
+enum doctor_state doctor_run(const char *socket, const struct output *output, const char *file)
 {
-	struct doctor doctor = {.socket = socket,
-		.output = output,
-		.routes = route_open(),
-		.twin = {.home = -1, .there = -1}};
+	enum doctor_state result;
+	struct doctor doctor = {.socket = socket, .routes = route_open(), .twin = {.home = -1, .there = -1}};
 
 	if (access(socket, F_OK) == 0)
 		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
-	output->head(OUTPUT_DOCTOR, false, false);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor.config); i++) {
 		doctor.check = checks[i].name;
 		checks[i].run(&doctor);
 	}
-	output->tail();
+	result = findings_tell(&doctor.findings, output);
+	findings_free(&doctor.findings);
 	twin_end(&doctor.twin);
 	ruleset_free(&doctor.ruleset);
 	route_close(doctor.routes);
 	config_free(doctor.config);
 	free(doctor.running);
-	return !doctor.problem;
+	return result;
 }

@@ -8,22 +8,19 @@
 
 #include <stdbool.h>
 
-#include "client/output.h"
 #include "config/config.h"
+#include "doctor/findings.h"
 #include "doctor/ruleset.h"
 #include "doctor/twin.h"
 #include "rules/rules.h"
-
-enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM, DOCTOR_UNKNOWN };
 
 #define DOCTOR_MEND_MAX 1024 /* bytes of a command that mends something */
 
 struct doctor {
 	const char *socket; /* of the daemon */
-	const struct output *output;
+	struct findings findings;
 	const char *check; /* name of the one that runs now */
 	char about[32];	   /* begins each of its sentences */
-	bool problem;	   /* at least one was found */
 	const char *path;  /* of the configuration that is looked at */
 	struct config *config;
 	bool runs;	/* a daemon answers */
@@ -38,7 +35,7 @@ struct doctor {
 	struct ruleset ruleset; /* of the host */
 };
 
-bool doctor_run(const char *socket, const struct output *output, const char *file);
+enum doctor_state doctor_run(const char *socket, const struct output *output, const char *file);
 
 __attribute__((format(printf, 4, 5))) void doctor_say(
 	struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...);

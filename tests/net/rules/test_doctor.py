@@ -6,16 +6,15 @@ other, prints the command that mends it, and changes nothing.
 """
 
 import contextlib
-import json
 import os
+import shutil
 
 import pytest
 
 from lab.daemon import MAPS, configuration, kernel_has_nft_queue, program
 from lab.network import FAMILIES, V4
+from patient import Patient, examination
 
-LISTINGS = ("nft -s list ruleset; iptables-save; ip6tables-save", "ip -4 rule; ip -6 rule",
-            "ip -4 route show table all; ip -6 route show table all", "ip link; ip address", "ls /run/netns")
 STRICT = """
 table inet strict {{
     chain {hook} {{
@@ -26,48 +25,6 @@ table inet strict {{
     }}
 }}
 """
-
-
-class Patient:
-    """The firewall with its daemon, and what doctor says of them."""
-
-    def __init__(self, daemon):
-        self.daemon, self.host = daemon, daemon.host
-
-    def examine(self, *options):
-        """The findings, after holding the exit status against them."""
-        done = self.daemon.ctl("doctor", "--config", self.daemon.path, "--json", *options, check=False)
-        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
-        findings = json.loads(done.stdout)
-        assert all(set(f) == {"check", "state", "sentence", "mend"} for f in findings)
-        assert done.returncode == any(f["state"] == "problem" for f in findings)
-        return findings
-
-    def complaints(self):
-        """All that is not well."""
-        return [f for f in self.examine() if f["state"] != "ok"]
-
-    def expect(self, check, *words):
-        """The only complaints are problems of this check, and their sentences have these words."""
-        found = self.complaints()
-        assert found and {f["check"] for f in found} == {check}, found
-        assert {f["state"] for f in found} == {"problem"}, found
-        assert all(word in f["sentence"] for f in found for word in words), found
-        return found
-
-    def mend(self, found):
-        """Does as it is told."""
-        for finding in found:
-            self.host.run(finding["mend"].replace("icmpnatd --config", program("icmpnatd") + " --config"))
-        assert self.complaints() == []
-
-    def listings(self):
-        return [self.host.run(command).stdout for command in LISTINGS]
-
-    def reconfigure(self, text):
-        self.daemon.write(text)
-        self.daemon.rules.load()
-        assert self.daemon.request("reload")[1] == "ok"
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +59,9 @@ def test_healthy(patient):
 def test_text_says_the_same(patient):
     """Of the file that the daemon runs with, if none is named."""
     findings, text = patient.examine(), patient.daemon.ctl("doctor").stdout
-    assert [line.split(maxsplit=2) for line in text.splitlines()] == [
-        [f["state"], f["check"], f["sentence"]] for f in findings]
+    *lines, result = [line.split(maxsplit=2) for line in text.splitlines()]
+    assert lines == [[f["state"], f["check"], f["sentence"]] for f in findings]
+    assert result == ["ok", "result", "nothing is wrong"]
     tried = [f["sentence"] for f in findings if f["check"] in ("new-flow", "established-flow")]
     assert len(tried) == 4
     for family in FAMILIES:
@@ -288,16 +246,16 @@ def test_wiped_by_a_firewall_restart(patient, tmp_path):
               f"mount --bind {tmp_path}/nftables.conf /etc/nftables.conf && "
               f"{program('icmpnatctl')} -s {patient.daemon.socket} doctor --json")
     done = patient.host.run("unshare", "--mount", "sh", "-c", script, check=False)
-    found = [f for f in json.loads(done.stdout) if f["state"] != "ok"]
+    found = [f for f in examination(done) if f["state"] != "ok"]
     assert [f["check"] for f in found] == ["reload"], done
 
 
 def test_not_root(patient):
-    """What cannot be looked at is not said to be well."""
+    """What cannot be looked at is not said to be well, and is told first."""
     done = patient.host.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", program("icmpnatctl"), "-s",
                             patient.daemon.socket, "doctor", "--json", check=False)
-    assert done.returncode == 0, done
-    found = {f["check"]: f["state"] for f in json.loads(done.stdout)}
+    assert done.returncode == 3, done
+    found = {f["check"]: f["state"] for f in examination(done)}
     assert found["twin"] == "unknown" and found["daemon"] == "ok"
     assert not {"rules", "new-flow", "established-flow"} & set(found)
 
@@ -305,5 +263,16 @@ def test_not_root(patient):
 def test_bad_configuration(patient, tmp_path):
     (tmp_path / "bad.conf").write_text("outside = 1;")
     done = patient.daemon.ctl("doctor", "--json", "-c", str(tmp_path / "bad.conf"), check=False)
-    finding, = json.loads(done.stdout)
+    finding, = examination(done)
     assert (finding["check"], finding["state"], done.returncode) == ("config", "problem", 1)
+
+
+def test_configuration_is_not_for_everybody(patient, tmp_path):
+    """Who must not read it does not hear that it is bad."""
+    path = str(shutil.copy(patient.daemon.path, tmp_path / "own.conf"))
+    os.chmod(path, 0)
+    done = patient.host.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", program("icmpnatctl"), "-s",
+                            patient.daemon.socket, "doctor", "--json", "-c", path, check=False)
+    finding, = examination(done)
+    assert (finding["check"], finding["state"], finding["mend"]) == ("config", "unknown", "sudo icmpnatctl doctor")
+    assert "permission" in finding["sentence"] and path in finding["sentence"] and done.returncode == 3
