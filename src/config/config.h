@@ -85,6 +85,7 @@ struct config_errors {
 	FILE *out;	 /* gets a line for each of the first CONFIG_ERRORS_MAX; or NULL */
 	unsigned errors; /* all of them: 0 means that the file is good */
 	unsigned warnings;
+	bool passing; /* one is no mistake of the file: memory is short, or somebody was writing it */
 };
 
 #define CONFIG_ERRORS_MAX   20

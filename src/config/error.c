@@ -10,6 +10,9 @@
 
 #include "core/utf8.h"
 
+const char config_no_memory[] = "out of memory";
+const char config_changed[] = "it changed while it was read";
+
 /* Prints what a file says, without what a terminal would act on. */
 static void print_visible(FILE *out, const char *text)
 {
@@ -62,7 +65,14 @@ void config_warn(struct config_errors *errors, struct config_place place, const 
 /* Reports that there was no memory to read a file. */
 void config_complain_memory(struct config_errors *errors, const char *file)
 {
-	config_complain(errors, (struct config_place){.name = file}, "out of memory");
+	config_note_passing(errors, config_no_memory);
+	config_complain(errors, (struct config_place){.name = file}, "%s", config_no_memory);
+}
+
+/* Notes whether a reason why a file cannot be read may be gone at the next attempt. */
+void config_note_passing(struct config_errors *errors, const char *wrong)
+{
+	errors->passing |= wrong == config_no_memory || wrong == config_changed;
 }
 
 /* Prints how many mistakes and warnings were counted, but not printed. To be called

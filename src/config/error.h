@@ -11,6 +11,9 @@
 
 #define CONFIG_ERROR_TEXT 4096 /* bytes of what is said about a mistake, with a name of a file in it */
 
+/* Why a file could not be read, but may be the next time. */
+extern const char config_no_memory[], config_changed[];
+
 /* A line of a file. */
 struct config_place {
 	const char *name; /* of the file */
@@ -23,6 +26,7 @@ void config_complain(struct config_errors *errors, struct config_place place, co
 void config_warn(struct config_errors *errors, struct config_place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void config_complain_memory(struct config_errors *errors, const char *file);
+void config_note_passing(struct config_errors *errors, const char *wrong);
 void config_errors_end(const struct config_errors *errors);
 
 #endif

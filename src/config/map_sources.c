@@ -194,7 +194,7 @@ static const char *read_table_lines(struct table *table, const struct stat *befo
 	return after.st_size == before->st_size && after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
 			       after.st_mtim.tv_nsec == before->st_mtim.tv_nsec
 		       ? NULL
-		       : "it changed while it was read";
+		       : config_changed;
 }
 
 /* Reads the table in the file of that path. Returns NULL, or why it cannot be read. */
@@ -209,7 +209,7 @@ static const char *read_table(struct config_loader *loader, const char *path)
 	if (status.st_size > TABLE_SIZE_MAX)
 		wrong = "it has more than 256 MiB";
 	else if (!config_file_add(loader->config, path, &table.place))
-		wrong = strerror(ENOMEM);
+		wrong = config_no_memory;
 	else
 		wrong = read_table_lines(&table, &status);
 	fclose(table.file);
@@ -227,7 +227,8 @@ void config_maps_file_read(struct config_loader *loader, const config_setting_t 
 	if (!name)
 		return;
 	path = config_file_beside(place.name, name);
-	wrong = path ? read_table(loader, path) : strerror(ENOMEM);
+	wrong = path ? read_table(loader, path) : config_no_memory;
+	config_note_passing(loader->errors, wrong);
 	if (wrong)
 		config_complain(loader->errors, place, "cannot read the table of maps %s: %s",
 			path ? path : name, wrong);

@@ -47,7 +47,7 @@ FILE *config_file_open(const char *name, struct stat *status, const char **wrong
 	if (descriptor < 0 || fstat(descriptor, status) < 0)
 		*wrong = strerror(errno);
 	else if (!(*wrong = kind_refusal(status)) && !(file = fdopen(descriptor, "r")))
-		*wrong = strerror(ENOMEM);
+		*wrong = config_no_memory;
 	if (!file && descriptor >= 0)
 		close(descriptor);
 	return file;
@@ -105,9 +105,9 @@ static const char *read_whole(struct config_text *text, const char *name, struct
 	if (size > CONFIG_TEXT_MAX - text->size)
 		wrong = TOO_LONG;
 	else if (!add_places(text, size) || !(*bytes = malloc(size + 1)))
-		wrong = strerror(ENOMEM);
+		wrong = config_no_memory;
 	else if (fread(*bytes, 1, size + 1, file) != size)
-		wrong = ferror(file) ? strerror(errno) : "it changed while it was read";
+		wrong = ferror(file) ? strerror(errno) : config_changed;
 	fclose(file);
 	if (wrong)
 		return wrong;
@@ -181,7 +181,8 @@ static bool read_file(struct config_text *text, const struct text_file *includer
 	if (!wrong)
 		wrong = read_whole(text, name, &file.status, &bytes);
 	if (!wrong && !config_file_add(text->config, name, &file.source.place))
-		wrong = strerror(ENOMEM);
+		wrong = config_no_memory;
+	config_note_passing(text->errors, wrong);
 	if (wrong && includer) {
 		config_complain(text->errors, includer->source.place, "cannot include %s: %s", name, wrong);
 	} else if (wrong) {

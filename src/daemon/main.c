@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "daemon/explain.h"
@@ -239,7 +240,7 @@ int main(int argc, char **argv)
 	}
 	config = config_load(options.path, &errors);
 	if (!config)
-		return EXIT_FAILURE;
+		return errors.passing ? EXIT_FAILURE : EX_CONFIG;
 	if (only_answers(&options))
 		return answer(&options, config);
 	return daemon_run(&daemon, config);

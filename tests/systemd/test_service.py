@@ -22,8 +22,10 @@ maps = ( { private = "192.168.42.1"; public = "198.51.100.1"; } );
 lookup = "always";  # what this machine sends to itself needs nothing, and is queued all the same
 """
 RULES_UNIT = "icmpnatd-rules.service"
-# Impatient, for the test.
+# Impatient, for the test; but no number of attempts is too many.
 DROP_IN = """
+[Unit]
+StartLimitIntervalSec=0
 [Service]
 WatchdogSec=1
 """
@@ -141,15 +143,38 @@ def write(machine, text):
     machine.put("etc/icmpnatd/icmpnatd.conf", text)
 
 
-def test_a_bad_file_is_a_failed_start_with_a_reason(machine):
+@pytest.mark.parametrize("line, status", [("", "78"), ("--nonsense", "2")], ids=["file", "options"])
+def test_what_only_people_can_mend_is_a_failed_start_and_not_tried_again(machine, line, status):
+    """Until somebody has mended it."""
+    drop_in = "etc/systemd/system/" + UNIT + ".d/options.conf"
+    if line:
+        machine.put(drop_in, f"[Service]\nExecStart=\nExecStart=/usr/sbin/icmpnatd {line}\n")
+        machine.run("systemctl", "daemon-reload")
     write(machine, "outside = 5;")
     try:
         assert machine.run("systemctl", "start", UNIT, check=False).returncode != 0
+        shown = machine.show(UNIT, "ActiveState", "Result", "NRestarts", "ExecMainStatus")
+        assert shown == {"ActiveState": "failed", "Result": "exit-code", "NRestarts": "0", "ExecMainStatus": status}
         assert not has_rules(machine)
     finally:
         write(machine, CONFIG)
-        machine.run("systemctl", "stop", UNIT)
-        machine.run("systemctl", "reset-failed", UNIT, check=False)
+        machine.put(drop_in, "")
+        machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", UNIT)
+    machine.run("systemctl", "stop", UNIT)
+
+
+def test_a_queue_that_is_taken_is_tried_again(machine):
+    machine.put("run/other.conf", CONFIG + 'rules = "external"; control = { socket = "/run/other"; group = ""; };')
+    with machine.start("/usr/sbin/icmpnatd", "--config", "/run/other.conf"):
+        wait_until(lambda: machine.run("icmpnatctl", "-s/run/other", "status", check=False).returncode == 0, "the other")
+        assert machine.run("systemctl", "start", UNIT, check=False).returncode != 0
+        wait_until(lambda: int(machine.show(UNIT, "NRestarts")["NRestarts"]) > 1, "it to be started again")
+        pid = machine.json("icmpnatctl", "-s/run/other", "status", "--json")["pid"]
+        machine.run("kill", str(pid))
+    wait_until(lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "active", "it to be active")
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "reset-failed", UNIT, check=False)
 
 
 @pytest.mark.parametrize("signal", ["KILL", "SEGV"])

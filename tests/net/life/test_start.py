@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An icmpnatd that cannot work says why in one line, and exits with 1.
+"""An icmpnatd that cannot work says why in one line, and exits with 1; with 78 if its file is to blame.
 
    firewall:  queue 0 <- icmpnatd      a second one, one without privileges, one without its file
 """
+
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +22,9 @@ def other(network):
     return Daemon(network)
 
 
-def refused(host, *command):
+def refused(host, *command, status=1):
     failed = host.run(*command, check=False)
-    assert failed.returncode == 1, failed
+    assert failed.returncode == status, failed
     assert len(failed.stderr.splitlines()) == 1, failed.stderr
     return failed.stderr
 
@@ -56,7 +58,25 @@ def test_capability_of_another_namespace(network, other):
 
 
 def test_no_file(network):
-    assert "/run/nowhere.conf" in refused(network.firewall, program("icmpnatd"), "-c", "/run/nowhere.conf")
+    message = refused(network.firewall, program("icmpnatd"), "-c", "/run/nowhere.conf", status=78)
+    assert "/run/nowhere.conf" in message
+
+
+@pytest.mark.parametrize("option", [(), ("--check",), ("--print-rules",), ("--explain", "/dev/null")], ids=str)
+def test_wrong_file(network, other, option):
+    """Whatever is to be done with it."""
+    Path(other.path).write_text("outside = 5;\n")
+    message = refused(network.firewall, program("icmpnatd"), "-c", other.path, *option, status=78)
+    assert message.startswith(f"{other.path}:1: outside: expected")
+
+
+def test_a_file_that_is_being_written_is_no_wrong_file(network, other):
+    """The next attempt may find it whole: between two looks at the file its size changes, as strace has it."""
+    inject = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=%fstat,read", "-P", other.path, "-e",
+              "inject=read:retval=0"]
+    message = refused(network.firewall, "env", "ASAN_OPTIONS=detect_leaks=0", *inject, program("icmpnatd"), "-c",
+                      other.path)
+    assert message == f"{other.path}: it changed while it was read\n"
 
 
 def test_check_needs_no_privilege(network, other):
