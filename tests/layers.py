@@ -11,7 +11,7 @@ import sys
 
 SOURCE = pathlib.Path(__file__).parent.parent / "src"
 NETFILTER = re.compile(r"libmnl/|libnetfilter_|linux/netfilter|linux/netlink")
-NETLINK = ("io/", "doctor/route.")
+NETLINK = ("io/", "doctor/route.", "doctor/links.")
 # From the ground up.
 FLOORS = [{"core"}, {"io", "client"}, {"config"}, {"rules", "engine"}, {"daemon", "doctor"}, {"ctl"}]
 # What the core may have from outside: types, and memory functions. netinet/in.h is protocol numbers.
@@ -59,7 +59,7 @@ def breaches(path):
         if name.startswith("core/") and not own and header not in CORE:
             yield f"{where}: the core knows nothing but itself"
         if not name.startswith(NETLINK) and NETFILTER.match(header):
-            yield f"{where}: netlink belongs to io, and to the doctor's routes"
+            yield f"{where}: netlink belongs to io, and to the doctor's routes and links"
 
 
 def circles(paths):

@@ -11,16 +11,6 @@
 
 #define TOLD_MAX 5 /* addresses; more say no more */
 
-static bool is_outside(const struct doctor *doctor, unsigned interface)
-{
-	const struct config *config = doctor->config;
-
-	for (size_t i = 0; interface && i < config->n_outside; i++)
-		if (if_nametoindex(config->outside[i].name) == interface)
-			return true;
-	return false;
-}
-
 /* Tells whether what comes for the first public address of a map leaves by an outside interface. */
 static bool leaves(const struct doctor *doctor, const struct addrmap_entry *entry, struct route *route)
 {
@@ -29,7 +19,7 @@ static bool leaves(const struct doctor *doctor, const struct addrmap_entry *entr
 	if (entry->public.length < 127)
 		a.lo++;
 	return route_find(doctor->routes, a, NULL, 0, route) == 0 && !route->local &&
-	       is_outside(doctor, route->interface);
+	       doctor_is_outside(doctor, route->interface);
 }
 
 static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry, const struct route *route)

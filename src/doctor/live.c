@@ -55,23 +55,6 @@ void check_daemon(struct doctor *doctor)
 			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);
 }
 
-/* Says which outside interfaces are missing. */
-void check_interfaces(struct doctor *doctor)
-{
-	const struct config *config = doctor->config;
-	char mend[DOCTOR_MEND_MAX];
-
-	for (size_t i = 0; i < config->n_outside; i++) {
-		const char *name = config->outside[i].name;
-
-		snprintf(mend, sizeof(mend), "ip link show %s", name);
-		if (if_nametoindex(name))
-			doctor_say(doctor, DOCTOR_OK, NULL, "%s is there", name);
-		else
-			doctor_say(doctor, DOCTOR_PROBLEM, mend, "the outside interface %s is missing", name);
-	}
-}
-
 /* Says whether the queues that the rules name are bound, in this network namespace. */
 void check_queue(struct doctor *doctor)
 {

@@ -70,8 +70,8 @@ static int dump(struct mnl_socket *socket, uint16_t type, struct messages *all)
 	ssize_t length;
 	int last = 0;
 
-	/* The longest header of the three kinds: zero says "all" in each. */
-	mnl_nlmsg_put_extra_header(message, sizeof(struct rtmsg));
+	/* The longest header of all kinds: zero says "all" in each. */
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	*all = (struct messages){.bytes = NULL};
@@ -200,8 +200,30 @@ int route_copy(struct mnl_socket *from, struct mnl_socket *to, unsigned *left_ou
 	return copy_objects(from, to, RTM_GETROUTE, left_out);
 }
 
+/* Asks for all objects of a type in both families, and gives each message of the answer to a function, which
+ * returns 0 or -1 with errno. Returns 0 or -1 with errno. */
+int route_each(struct mnl_socket *socket, uint16_t type,
+	int (*each)(const struct nlmsghdr *message, void *data), void *data)
+{
+	struct messages all;
+	int result = dump(socket, type, &all), length = (int)all.length;
+
+	for (const struct nlmsghdr *message = (void *)all.bytes; result == 0 && mnl_nlmsg_ok(message, length);
+		message = mnl_nlmsg_next(message, &length))
+		result = each(message, data);
+	free(all.bytes);
+	return result;
+}
+
+static struct address read_hop(const uint8_t *bytes, size_t length)
+{
+	return length == 4 ? address_from_v4(bytes) : address_from_v6(bytes);
+}
+
 static int take_attribute(const struct nlattr *attribute, void *data)
 {
+	const uint8_t *bytes = mnl_attr_get_payload(attribute);
+	const size_t length = mnl_attr_get_payload_len(attribute);
 	struct route *route = data;
 
 	switch (mnl_attr_get_type(attribute)) {
@@ -213,9 +235,11 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 		break;
 	case RTA_GATEWAY:
 		route->by_gateway = true;
-		route->gateway = mnl_attr_get_payload_len(attribute) == 4
-					 ? address_from_v4(mnl_attr_get_payload(attribute))
-					 : address_from_v6(mnl_attr_get_payload(attribute));
+		route->gateway = read_hop(bytes, length);
+		break;
+	case RTA_VIA: /* of the other family: struct rtvia */
+		route->by_gateway = true;
+		route->gateway = read_hop(bytes + sizeof(uint16_t), length - sizeof(uint16_t));
 		break;
 	}
 	return MNL_CB_OK;

@@ -11,6 +11,7 @@
 #include "core/address.h"
 
 struct mnl_socket;
+struct nlmsghdr;
 
 /* Where a packet would go. */
 struct route {
@@ -24,6 +25,8 @@ struct route {
 struct mnl_socket *route_open(void);
 void route_close(struct mnl_socket *socket);
 int route_copy(struct mnl_socket *from, struct mnl_socket *to, unsigned *left_out);
+int route_each(struct mnl_socket *socket, uint16_t type,
+	int (*each)(const struct nlmsghdr *message, void *data), void *data);
 int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
 	struct route *route);
 
