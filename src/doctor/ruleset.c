@@ -34,6 +34,37 @@ bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const
 	return strstr(ruleset->warnings, line) || strstr(ruleset->nft, line);
 }
 
+/* Returns what iptables lists of its rules for a family, of its newer or its older kind; NULL if it has none.
+ */
+const char *ruleset_iptables(const struct ruleset *ruleset, const struct rules_family *family, bool legacy)
+{
+	return ruleset->iptables[(legacy ? 2 : 0) + (family->version == 6)];
+}
+
+/* Returns what stands behind the first place of some words in a text; NULL if that is behind its end. */
+static const char *text_after(const char *text, const char *words, const char *end)
+{
+	const char *found = strstr(text, words);
+
+	return found && (!end || found < end) ? found + strlen(words) : NULL;
+}
+
+/* Finds the hook of a chain, and fills in its name; leaves it as it is if the chain has none. */
+void ruleset_find_hook(const struct ruleset *ruleset, const char *family, const char *table,
+	const char *chain, char hook[RULESET_HOOK_MAX])
+{
+	char begin[320], name[160];
+	const char *at;
+
+	snprintf(begin, sizeof(begin), "table %s %s {", family, table);
+	snprintf(name, sizeof(name), "\n\tchain %s {", chain);
+	at = text_after(ruleset->nft, begin, NULL);
+	at = at ? text_after(at, name, strstr(at, "\n}")) : NULL;
+	at = at ? text_after(at, "\n\t\ttype ", strstr(at, "\n\t}")) : NULL;
+	if (at)
+		sscanf(at, "%*s hook %15s", hook);
+}
+
 /* Tells whether rules of one kind of iptables exist: its program would make tables if it was asked. */
 static bool has_rules(const struct ruleset *ruleset, size_t i)
 {

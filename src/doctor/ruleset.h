@@ -24,6 +24,8 @@ struct ruleset_counts {
 	uint64_t queued_copies; /* copies alone */
 };
 
+#define RULESET_HOOK_MAX 16 /* bytes of a hook's name */
+
 int ruleset_read(struct ruleset *ruleset);
 void ruleset_free(struct ruleset *ruleset);
 bool ruleset_copy(const struct ruleset *ruleset, char **complaint);
@@ -31,5 +33,8 @@ bool ruleset_load(const struct config *config, enum rules_format format, char **
 bool ruleset_count_iptables(struct ruleset_counts *counts);
 char *ruleset_own(const struct ruleset *ruleset);
 bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const char *table);
+const char *ruleset_iptables(const struct ruleset *ruleset, const struct rules_family *family, bool legacy);
+void ruleset_find_hook(const struct ruleset *ruleset, const char *family, const char *table,
+	const char *chain, char hook[RULESET_HOOK_MAX]);
 
 #endif

@@ -149,7 +149,7 @@ def test_iptables_drops(patient, undo):
     patient.host.run("iptables -A OUTPUT -m conntrack --ctstate UNTRACKED -j DROP")
     undo("iptables -F OUTPUT")
     found = patient.expect("new-flow", "ip filter OUTPUT")
-    assert len(found) == 1 and found[0]["mend"].startswith("iptables -t filter -I OUTPUT ")
+    assert len(found) == 1 and found[0]["mend"].startswith("for t in destination-unreachable time-exceeded parameter-problem; do iptables-nft -t filter -I OUTPUT ")
     patient.mend(found)
 
 

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a shared chain accepts, forwarded packets may pass, too. So the rule goes into the chain with the
+ * hook, and names the outside interface. Rules by hand last until the tool that holds the others loads them
+ * again: where there is one, the rule goes into its files, or by its own command.
+ */
+#include "doctor/advice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RULE_MAX  256
+#define TYPES_MAX 128
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Rules of nft, without the names of table and chain. */
+struct advice_rules {
+	char text[2][RULE_MAX];
+	size_t n; /* 0: none could tell the errors of this host from those of others */
+};
+
+static void add_rule(struct advice_rules *rules, const struct way *way, const char *from, const char *states)
+{
+	snprintf(rules->text[rules->n++], RULE_MAX, "oifname \"%s\" %sct state %s %s type { %s } accept",
+		way->interface, from, states, way->family->icmp, way->family->types);
+}
+
+/* Fills in the rules for the hook of a drop. In postrouting, what this host emits has no input interface; but
+ * a copy has its output interface there (see rules/nft.c), and is untracked. */
+static void make_rules(struct advice_rules *rules, const struct way *way, const struct drop *drop)
+{
+	char hook[16] = "", from[64];
+
+	*rules = (struct advice_rules){.n = 0};
+	ruleset_find_hook(&way->doctor->ruleset, drop->family, drop->table, drop->base, hook);
+	if (strcmp(hook, "output") == 0) {
+		add_rule(rules, way, "", "{ invalid, untracked }");
+	} else if (strcmp(hook, "postrouting") == 0) {
+		snprintf(from, sizeof(from), "iifname \"%s\" ", way->interface);
+		add_rule(rules, way, "iif 0 ", "{ invalid, untracked }");
+		add_rule(rules, way, from, "untracked");
+	}
+}
+
+/* Advice for a table of nft that is not known to be a tool's. */
+static void advise_nft(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	const struct rules_family *f = way->family;
+	struct advice_rules rules;
+	size_t n = 0;
+
+	make_rules(&rules, way, drop);
+	snprintf(advice->look, ADVICE_LOOK_MAX, "nft list chain %s %s %s", drop->family, drop->table,
+		drop->chain);
+	snprintf(advice->mend, DOCTOR_MEND_MAX, "%s", advice->look);
+	snprintf(advice->trial, ADVICE_TRIAL_MAX, "nft 'insert rule %s %s %s %s type { %s } accept'",
+		drop->family, drop->table, drop->base, f->icmp, f->types);
+	if (rules.n == 0)
+		return;
+	for (size_t i = 0; i < rules.n; i++)
+		n += (size_t)snprintf(advice->trial + n, ADVICE_TRIAL_MAX - n, "%s insert rule %s %s %s %s",
+			i ? ";" : "nft '", drop->family, drop->table, drop->base, rules.text[i]);
+	snprintf(advice->trial + n, ADVICE_TRIAL_MAX - n, "'");
+	snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and in the file that loads this table", advice->trial);
+}
+
+/* Tells whether a table is OpenWrt's firewall4. */
+static bool is_fw4(const struct way *way, const struct drop *drop)
+{
+	(void)way;
+	return strcmp(drop->family, "inet") == 0 && strcmp(drop->table, "fw4") == 0;
+}
+
+/* fw4 puts what is in the files of that directory at the beginning of the chain. */
+static void advise_fw4(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	struct advice_rules rules;
+
+	advise_nft(advice, way, drop);
+	make_rules(&rules, way, drop);
+	if (rules.n == 0)
+		return;
+	snprintf(advice->mend, DOCTOR_MEND_MAX,
+		"d=/usr/share/nftables.d/chain-pre/%s; mkdir -p $d && printf '%%s\\n' '%s'%s%s%s "
+		">>$d/50-icmpnatd.nft && fw4 reload # and $d in /etc/sysupgrade.conf",
+		drop->base, rules.text[0], rules.n > 1 ? " '" : "", rules.n > 1 ? rules.text[1] : "",
+		rules.n > 1 ? "'" : "");
+}
+
+/* Tells whether a chain with a hook is the one in which firewalld's policies are. */
+static bool is_firewalld(const struct way *way, const struct drop *drop)
+{
+	(void)way;
+	return strcmp(drop->table, "firewalld") == 0 && strcmp(drop->base, "filter_OUTPUT") == 0;
+}
+
+/* Fills in the names of the types of errors, with spaces in between. */
+static void write_types(char types[TYPES_MAX], const struct rules_family *family)
+{
+	char *out = types;
+
+	for (const char *in = family->types; *in && out < types + TYPES_MAX - 1; in++)
+		if (*in != ',')
+			*out++ = *in;
+	*out = '\0';
+}
+
+/* A policy for what this host sends, in front of others. firewalld knows neither interfaces there, unless
+ * they are in a zone by name, nor states. */
+static void advise_firewalld(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	char types[TYPES_MAX];
+
+	advise_nft(advice, way, drop);
+	write_types(types, way->family);
+	snprintf(advice->mend, DOCTOR_MEND_MAX,
+		"firewall-cmd -q --permanent --new-policy icmpnatd; "
+		"p='firewall-cmd -q --permanent --policy icmpnatd'; $p --set-priority -100; "
+		"$p --add-ingress-zone HOST; $p --add-egress-zone ANY; for t in %s; "
+		"do $p --add-rich-rule \"rule family=ipv%d icmp-type name=$t accept\"; done; "
+		"firewall-cmd --reload",
+		types, way->family->version);
+}
+
+/* The text of the rules of iptables, among which is one that drops; NULL: it is not iptables'. */
+static const char *rules_of(const struct way *way, const struct drop *drop)
+{
+	const struct ruleset *ruleset = &way->doctor->ruleset;
+
+	if (!drop->legacy && !ruleset_is_foreign(ruleset, drop->family, drop->table))
+		return NULL;
+	return ruleset_iptables(ruleset, way->family, drop->legacy);
+}
+
+/* Tells whether a rule that drops is one of iptables'. */
+static bool is_iptables(const struct way *way, const struct drop *drop)
+{
+	return rules_of(way, drop);
+}
+
+/* Writes what iptables' rule for errors of the type $t matches and does. */
+static void write_match(char match[RULE_MAX], const struct way *way)
+{
+	snprintf(match, RULE_MAX,
+		"-o %s -p %s --%s-type $t -m conntrack --ctstate INVALID,UNTRACKED -j ACCEPT", way->interface,
+		way->family->protocol, way->family->icmp);
+}
+
+/* Advice for rules of iptables that are not known to be a tool's. In POSTROUTING iptables knows no input
+ * interface, by which forwarded packets could be told. */
+static void advise_iptables(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	const char *program = way->family->iptables, *kind = drop->legacy ? "legacy" : "nft";
+	char types[TYPES_MAX], match[RULE_MAX];
+
+	write_types(types, way->family);
+	write_match(match, way);
+	snprintf(advice->look, ADVICE_LOOK_MAX, "%s-%s -t %s -S %s", program, kind, drop->table, drop->chain);
+	snprintf(advice->trial, ADVICE_TRIAL_MAX, "for t in %s; do %s-%s -t %s -I %s %s; done", types,
+		program, kind, drop->table, drop->base, match);
+	if (strcmp(drop->base, "OUTPUT") == 0)
+		snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and where the other rules are kept",
+			advice->trial);
+	else
+		snprintf(advice->mend, DOCTOR_MEND_MAX,
+			"%s # move that rule to FORWARD and OUTPUT: here none tells whose an error is",
+			advice->look);
+}
+
+/* Tells whether the rules of iptables have a chain. */
+static bool has_chain(const struct way *way, const struct drop *drop, const char *name)
+{
+	const char *rules = rules_of(way, drop);
+	char line[64];
+
+	snprintf(line, sizeof(line), "\n:%s ", name);
+	return rules && strcmp(drop->table, "filter") == 0 && strcmp(drop->base, "OUTPUT") == 0 &&
+	       strstr(rules, line);
+}
+
+/* Returns what ufw's names for the family have in them. */
+static const char *ufw_word(const struct way *way)
+{
+	return way->family->version == 4 ? "" : "6";
+}
+
+/* Tells whether a drop is in the rules of ufw. */
+static bool is_ufw(const struct way *way, const struct drop *drop)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "ufw%s-before-output", ufw_word(way));
+	return has_chain(way, drop, name);
+}
+
+/* ufw's commands know nothing of ICMP: its file of rules does. */
+static void advise_ufw(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	const char *v = ufw_word(way);
+	char types[TYPES_MAX], match[RULE_MAX];
+
+	advise_iptables(advice, way, drop);
+	write_types(types, way->family);
+	write_match(match, way);
+	snprintf(advice->mend, DOCTOR_MEND_MAX,
+		"for t in %s; do sed -i \"/^# End required lines/a -A ufw%s-before-output %s\" "
+		"/etc/ufw/before%s.rules; done; ufw reload",
+		types, v, match, v);
+}
+
+/* Tells whether a drop is in the rules of Shorewall, which marks them with an empty chain. */
+static bool is_shorewall(const struct way *way, const struct drop *drop)
+{
+	return has_chain(way, drop, "shorewall");
+}
+
+/* Shorewall runs that file each time that it has loaded its rules. */
+static void advise_shorewall(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	const char *v = way->family->version == 4 ? "" : "6";
+	char types[TYPES_MAX], match[RULE_MAX];
+
+	advise_iptables(advice, way, drop);
+	write_types(types, way->family);
+	write_match(match, way);
+	snprintf(advice->mend, DOCTOR_MEND_MAX,
+		"echo 'for t in %s; do run_iptables -I OUTPUT %s; done' >>/etc/shorewall%s/start && "
+		"shorewall%s reload",
+		types, match, v, v);
+}
+
+/* Who may hold a rule that drops; the first one that does, advises. */
+static const struct tool {
+	bool (*holds)(const struct way *way, const struct drop *drop);
+	void (*advise)(struct advice *advice, const struct way *way, const struct drop *drop);
+} tools[] = {
+	{is_fw4, advise_fw4},
+	{is_firewalld, advise_firewalld},
+	{is_ufw, advise_ufw},
+	{is_shorewall, advise_shorewall},
+	{is_iptables, advise_iptables},
+};
+
+/* Fills in what to do about a drop of the errors that leave by this way. */
+void advice_write(struct advice *advice, const struct way *way, const struct drop *drop)
+{
+	for (size_t i = 0; i < COUNT(tools); i++)
+		if (tools[i].holds(way, drop)) {
+			tools[i].advise(advice, way, drop);
+			return;
+		}
+	advise_nft(advice, way, drop);
+}

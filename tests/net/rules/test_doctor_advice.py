@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What icmpnatctl doctor prints to let errors pass is applied as it stands, mends what it says, and opens nothing:
+the dropping chain may be called from the hooks of forwarded and of incoming packets, too.
+
+   outside: forged error ---> forward --+
+                                        +--> shared chain: drop
+   firewall: its own error -> output  --+
+"""
+
+import contextlib
+
+import pytest
+
+import forged
+from lab.client import udp
+from lab.network import FAMILIES
+from patient import Patient
+
+SHARED = """
+table inet site {
+    chain refuse {
+        meta l4proto tcp reject with tcp reset
+        reject with icmpx admin-prohibited
+    }
+    chain input {
+        type filter hook input priority filter; policy accept;
+        ct state invalid jump refuse
+    }
+    chain forward {
+        type filter hook forward priority filter; policy accept;
+        ct state invalid jump refuse
+    }
+    chain output {
+        type filter hook output priority filter; policy accept;
+        oifname "eth0" ct state { invalid, untracked } jump refuse
+    }
+}
+"""
+SHARED_BY_IPTABLES = """*filter
+:REFUSE - [0:0]
+-A INPUT -m conntrack --ctstate INVALID -j REFUSE
+-A FORWARD -m conntrack --ctstate INVALID -j REFUSE
+-A OUTPUT -o eth0 -m conntrack --ctstate INVALID,UNTRACKED -j REFUSE
+-A REFUSE -j DROP
+COMMIT
+"""
+POSTROUTING = """
+table inet site {
+    chain drop_invalid {
+        ct state { invalid, untracked } drop
+    }
+    chain postrouting {
+        type filter hook postrouting priority mangle; policy accept;
+        jump drop_invalid
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def patient(daemon):
+    return Patient(daemon)
+
+
+@contextlib.contextmanager
+def by_nft(patient, text):
+    patient.host.nft(text)
+    try:
+        yield
+    finally:
+        patient.host.nft("delete table inet site")
+
+
+@contextlib.contextmanager
+def by_iptables(patient, kind):
+    programs = f"iptables-{kind}", f"ip6tables-{kind}"
+    for program in programs:
+        done = patient.host.run(f"{program}-restore", input=SHARED_BY_IPTABLES, check=False)
+        if done.returncode:
+            pytest.skip(f"{program}: {done.stderr}")
+    try:
+        yield
+    finally:
+        for program in programs:
+            patient.host.run(f"{program} -F; {program} -X")
+
+
+def assert_mended(network, patient, found, open_before=()):
+    """Does as it is told, which lets pass what the firewall emits, and nothing that it forwards."""
+    assert len(found) == len(FAMILIES)
+    assert all("forward" not in f["mend"].lower() and "eth0" in f["mend"] for f in found)
+    patient.mend(found)
+    for family in FAMILIES:
+        assert udp(network.client, family.plain_rejected).answer in ("refused", "prohibited")
+        assert udp(network.client, family.stateless).answer in ("refused", "prohibited")
+        assert not forged.reach_inside(network, family)
+
+
+def test_forged_errors_pass_an_open_firewall(network):
+    """They are no better than they look."""
+    for family in FAMILIES:
+        assert forged.reach_inside(network, family) and forged.come_back(network, family)
+
+
+def test_shared_chain(network, patient):
+    with by_nft(patient, SHARED):
+        assert_mended(network, patient, patient.expect("new-flow", "inet site refuse (called from output) drops"))
+
+
+@pytest.mark.parametrize("kind", ["nft", "legacy"])
+def test_shared_chain_of_iptables(network, patient, kind):
+    with by_iptables(patient, kind):
+        found = patient.expect("new-flow", "filter REFUSE (called from OUTPUT) drops")
+        assert all(f"tables-{kind} -t filter -I OUTPUT -o eth0" in f["mend"] for f in found)
+        assert_mended(network, patient, found)
+
+
+def test_postrouting(network, patient):
+    """What is forwarded passes there, too, even back to where it came from."""
+    with by_nft(patient, POSTROUTING):
+        found = patient.expect("new-flow", "inet site drop_invalid (called from postrouting) drops")
+        assert_mended(network, patient, found)
+        assert not any(forged.come_back(network, family) for family in FAMILIES)
