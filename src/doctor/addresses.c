@@ -6,20 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "doctor/doctor.h"
+#include "doctor/reach.h"
 #include "doctor/route.h"
 
 #define TOLD_MAX 5 /* addresses; more say no more */
 
-/* Tells whether what comes for the first public address of a map leaves by an outside interface. */
-static bool leaves(const struct doctor *doctor, const struct addrmap_entry *entry, struct route *route)
+/* Tells whether what comes for the first public address of a map leaves by an outside interface: no rule of
+ * the host makes it another one before it is routed. */
+static bool leaves(struct doctor *doctor, const struct addrmap_entry *entry, struct route *route)
 {
 	struct address a = entry->public.base;
+	char name[IF_NAMESIZE];
 
 	if (entry->public.length < 127)
 		a.lo++;
 	return route_find(doctor->routes, a, NULL, 0, route) == 0 && !route->local &&
-	       doctor_is_outside(doctor, route->interface);
+	       doctor_is_outside(doctor, route->interface) && if_indextoname(route->interface, name) &&
+	       !reach_inside(doctor, name, a);
 }
 
 static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry, const struct route *route)

@@ -18,6 +18,12 @@ static const struct address hosts[RULES_FAMILIES][2] = {
 	{{0x262000fe00000000, 0x9}, {0x2606470047000000, 0x1111}},
 };
 
+/* Returns the first of the clients that send to an address. */
+struct address way_client_for(struct address a)
+{
+	return hosts[address_is_v4(a) ? 0 : 1][0];
+}
+
 /* Tells whether the twin sends to the client by this way, from an address (NULL: any). Notes the table. */
 static bool leads(struct way *way, const struct address *from)
 {

@@ -20,6 +20,7 @@ struct way {
 	bool has_own, numbered;
 };
 
+struct address way_client_for(struct address a);
 void way_go_all(struct doctor *doctor, const char *flow, void (*check)(struct way *way));
 
 #endif
