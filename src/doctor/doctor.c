@@ -74,6 +74,7 @@ static const struct check {
 	{"rules", check_rules},
 	{"new-flow", check_new_flow},
 	{"established-flow", check_established_flow},
+	{"stateless", check_stateless},
 	{"addresses", check_addresses},
 	{"reverse-path", check_reverse_path},
 	{"reload", check_reload},

@@ -20,7 +20,7 @@ struct doctor {
 	const char *socket; /* of the daemon */
 	struct findings findings;
 	const char *check; /* name of the one that runs now */
-	char about[32];	   /* begins each of its sentences */
+	char about[96];	   /* begins each of its sentences */
 	const char *path;  /* of the configuration that is looked at */
 	struct config *config;
 	bool runs;	/* a daemon answers */
@@ -55,6 +55,7 @@ void check_twin(struct doctor *doctor);
 void check_rules(struct doctor *doctor);
 void check_new_flow(struct doctor *doctor);
 void check_established_flow(struct doctor *doctor);
+void check_stateless(struct doctor *doctor);
 void check_addresses(struct doctor *doctor);
 void check_need(struct doctor *doctor);
 

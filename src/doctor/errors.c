@@ -1,71 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checks that provoke errors in the twin, about a new and about an established flow, and hold what leaves
- * it against what should.
+ * The checks that provoke errors in the twin, about a new and about an established flow.
  */
 #include <stdio.h>
 
-#include "doctor/drops.h"
+#include "doctor/judge.h"
 #include "doctor/route.h"
-
-static const char *name_of(const struct way *way, unsigned interface)
-{
-	const struct twin_link *link = twin_find_link(&way->doctor->twin, interface);
-
-	return link ? link->name : "?";
-}
-
-/* Says what is wrong with an error that left, if anything is. */
-static void judge_error(struct way *way, const struct sight *sight)
-{
-	char source[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX];
-
-	config_prefix_text((struct prefix){sight->error.outer.source, 128}, source);
-	if (sight->queued && sight->left_by != sight->meant_for) {
-		snprintf(mend, sizeof(mend), "ip %srule add from %s lookup %u",
-			address_is_v4(way->client) ? "" : "-6 ", source, way->table);
-		doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
-			"policy routing sends an error about %s flow by %s once its source is %s, not by %s",
-			way->flow, name_of(way, sight->left_by), source, name_of(way, sight->meant_for));
-	} else if (address_is_private(sight->error.outer.source)) {
-		snprintf(mend, sizeof(mend), "editor %s # maps: { private = \"%s\"; public = \"...\"; }",
-			way->doctor->path, source);
-		doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
-			"an error about %s flow leaves by %s from %s, which no map covers", way->flow,
-			name_of(way, sight->left_by), source);
-	} else if (!sight->right_quote) {
-		doctor_say(way->doctor, DOCTOR_PROBLEM, "icmpnatctl maps",
-			"an error about %s flow does not quote what the client sent", way->flow);
-	} else {
-		doctor_say(way->doctor, DOCTOR_OK, NULL,
-			"an error about %s flow is %s, and leaves by %s from %s", way->flow,
-			sight->queued ? "queued" : "left to the kernel", name_of(way, sight->left_by),
-			source);
-	}
-}
-
-/* Sends a probe, and says what becomes of the error about it. */
-static void judge_probe(struct way *way, const struct probe *probe)
-{
-	struct sight sight;
-	unsigned drops = 0;
-
-	prober_send(&way->prober, way->index, probe, &sight);
-	if (!sight.left_by)
-		drops = drops_find(way, probe, &sight);
-	if (drops)
-		return;
-	if (sight.left_by)
-		judge_error(way, &sight);
-	else if (sight.queued)
-		doctor_say(way->doctor, DOCTOR_PROBLEM,
-			"iptables-legacy-save; ip6tables-legacy-save; ip rule; ip -6 rule",
-			"an error about %s flow is lost after the queue, and no chain of nft says so",
-			way->flow);
-	else
-		doctor_say(way->doctor, DOCTOR_UNKNOWN, NULL,
-			"nothing that comes in provokes an error about %s flow: not looked at", way->flow);
-}
 
 /* Tells whether a copy finds a next hop by this way. nft sends it to that of the error; iptables routes it by
  * its destination and interface alone, and the twin's own links need none. */
@@ -110,31 +50,38 @@ static void check_way_new(struct way *way)
 		return;
 	}
 	prober_send(&way->prober, way->index, &probe, &sight);
-	if ((sight.queued ? sight.meant_for : sight.left_by) != way->index && !way->leads && way->has_own)
+	if (way_goes_elsewhere(way, &sight) && !way->leads && way->has_own)
 		probe = (struct probe){way->client, way->own, 40001, 33434, 64};
-	else if (sight.left_by && !sight.queued && sight.left_by != way->index) {
+	else if (!sight.queued && way_goes_elsewhere(way, &sight)) {
 		doctor_say(way->doctor, DOCTOR_NOTE, "ip rule", "an error about %s flow leaves by %s",
-			way->flow, name_of(way, sight.left_by));
+			way->flow, way_name_of(way, sight.left_by));
 		return;
 	}
-	judge_probe(way, &probe);
+	judge_ask(way, &probe, &sight);
+	judge_say(way, &probe, &sight);
 }
 
 /* Opens a flow from this host, if it leaves by this way, and says what becomes of an error about it. */
 static void check_way_established(struct way *way)
 {
 	struct probe answer;
+	struct sight sight;
 	unsigned interface = way->index;
 
 	if ((!way->leads && !way->has_own) || !has_copy_route(way))
 		return;
-	if (!prober_be_opened(&way->prober, way->client, way->leads ? NULL : &way->own, &answer, &interface))
+	if (!prober_be_opened(
+		    &way->prober, way->client, way->leads ? NULL : &way->own, &answer, &interface)) {
 		doctor_say(way->doctor, DOCTOR_UNKNOWN, NULL,
 			"the filter lets no question about the time out, or no answer in: %s flow was not "
 			"looked at",
 			way->flow);
-	else if (interface == way->index)
-		judge_probe(way, &answer);
+		return;
+	}
+	if (interface != way->index)
+		return;
+	prober_send(&way->prober, way->index, &answer, &sight);
+	judge_say(way, &answer, &sight);
 }
 
 /* Says what becomes of errors about new flows, if the rules copy them. */

@@ -85,7 +85,8 @@ int prober_open(struct prober *prober, struct config *config, const struct twin 
 	struct worker *worker = &prober->worker;
 	int error;
 
-	*prober = (struct prober){.twin = twin, .policy = policy_new(config, 1)};
+	*prober = (struct prober){
+		.twin = twin, .counters = host_counters_open(), .policy = policy_new(config, 1)};
 	worker->current = &prober->policy;
 	worker->flows = flow_open();
 	if (prober->policy && worker->flows && queue_open(&worker->queue, &options, &worker->stats) == 0)
@@ -102,27 +103,35 @@ void prober_close(struct prober *prober)
 	struct policy *policy = atomic_load(&prober->policy);
 
 	worker_close(&prober->worker);
+	host_counters_close(&prober->counters);
 	if (policy)
 		policy->config = NULL; /* it is the caller's */
 	policy_free(policy);
 }
 
-/* Serves the queue as the daemon would, and notes an error about the probe: that it
- * goes to the probe's source must do, for its inner packet may be translated. */
+/* Notes an error that is queued, as the kernel made it: that it goes to the probe's source must do, for its
+ * inner packet may be translated. */
+static void note_queued(const struct queue_packet *packet, const struct probe *probe, struct sight *sight)
+{
+	struct icmp_error error;
+
+	if (icmp_error_parse(&error, packet->bytes, packet->length) != OUTCOME_UNDECIDED ||
+		!address_equal(error.outer.destination, probe->source))
+		return;
+	sight->queued = true;
+	sight->translated = !address_equal(error.inner.destination, probe->destination);
+	sight->meant_for = packet->interface;
+}
+
+/* Serves the queue as the daemon would, which changes packets in place. */
 static void serve_queue(struct prober *prober, const struct probe *probe, struct sight *sight)
 {
 	const struct queue *queue = &prober->worker.queue;
-	struct icmp_error error;
 
 	while (queue_receive(&prober->worker.queue, false) > 0) {
+		for (unsigned i = 0; i < queue->n_packets; i++)
+			note_queued(&queue->packets[i], probe, sight);
 		worker_serve(&prober->worker);
-		for (const struct queue_packet *p = queue->packets; p < queue->packets + queue->n_packets;
-			p++)
-			if (icmp_error_parse(&error, p->bytes, p->length) == OUTCOME_UNDECIDED &&
-				address_equal(error.outer.destination, probe->source)) {
-				sight->queued = true;
-				sight->meant_for = p->interface;
-			}
 	}
 }
 
@@ -139,21 +148,27 @@ static bool is_quoted(const struct icmp_error *error, const uint8_t *bytes, cons
 	       packet_be16(bytes + inner->transport + 2) == probe->destination_port;
 }
 
-/* Reads what left by one link, and notes the error about the probe. */
+/* Reads what left by one link, and notes the error about the probe. Where copies of it leave for a sensor,
+ * what counts is the one on the link that it is meant for. */
 static void read_link(
 	const struct prober *prober, size_t link, const struct probe *probe, struct sight *sight)
 {
+	const unsigned interface = prober->twin->links[link].interface;
 	uint8_t bytes[UINT16_MAX];
 	struct icmp_error error;
 	ssize_t length;
 
 	while ((length = read(prober->twin->ends[link].fd, bytes, sizeof(bytes))) > 0) {
 		if (icmp_error_parse(&error, bytes, (size_t)length) != OUTCOME_UNDECIDED ||
-			!address_equal(error.outer.destination, probe->source))
+			!address_equal(error.outer.destination, probe->source) ||
+			(sight->left_by == sight->meant_for && interface != sight->meant_for))
 			continue;
-		sight->left_by = prober->twin->links[link].interface;
+		sight->left_by = interface;
 		sight->error = error;
 		sight->right_quote = is_quoted(&error, bytes, probe);
+		sight->quoted_port = packet_quotes(&error.inner, 0, 4)
+					     ? packet_be16(bytes + error.inner.transport + 2)
+					     : 0;
 	}
 }
 
@@ -179,14 +194,20 @@ static void write_probe(const struct prober *prober, unsigned interface, const s
 /* Lets a datagram come in by an interface, and watches for the error about it. */
 void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight)
 {
-	prober_look(prober, probe, sight);
-	*sight = (struct sight){.queued = false};
+	const enum host_counter list = address_is_v4(probe->source) ? HOST_COUNTER_ICMP : HOST_COUNTER_ICMP6;
+	const uint64_t made = host_counters_read_made(&prober->counters, list);
+
+	*sight = (struct sight){.made = false};
+	prober_look(prober, probe, sight); /* what is left of the last one */
+	*sight = (struct sight){.meant_for = interface};
 	write_probe(prober, interface, probe);
-	for (int i = 0; i < TRIES && sight->left_by == 0; i++) {
+	for (int i = 0; i < TRIES && sight->left_by != sight->meant_for;
+		i += sight->left_by ? TRIES / 2 : 1) {
 		prober_look(prober, probe, sight);
-		if (sight->left_by == 0)
+		if (sight->left_by != sight->meant_for)
 			poll(prober->twin->ends, prober->twin->n_links, PATIENCE);
 	}
+	sight->made = host_counters_read_made(&prober->counters, list) != made;
 }
 
 /* Reads a datagram to the client that left; fills in its answer and the link. Returns false if none did. */

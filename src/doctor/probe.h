@@ -8,9 +8,11 @@
 
 #include "doctor/twin.h"
 #include "engine/worker.h"
+#include "io/host_counters.h"
 
 struct prober {
 	const struct twin *twin;
+	struct host_counters counters; /* of the twin's kernel */
 	_Atomic(struct policy *) policy;
 	struct worker worker; /* has no thread */
 };
@@ -23,11 +25,14 @@ struct probe {
 
 /* What was seen of the error about one probe. */
 struct sight {
+	bool made; /* even if it was dropped at once */
 	bool queued;
-	unsigned meant_for;	 /* interface by which it was to leave when it was queued */
-	unsigned left_by;	 /* 0: it did not leave */
+	bool translated;    /* .. quoting another destination than the probe's, as of stateless NAT */
+	unsigned meant_for; /* interface by which it was to leave: when it was queued, else the probe's */
+	unsigned left_by;   /* 0: it did not leave */
 	struct icmp_error error; /* as it left */
 	bool right_quote;	 /* its inner packet is the probe */
+	unsigned quoted_port;	 /* the destination's; 0: it is not quoted */
 };
 
 int prober_open(struct prober *prober, struct config *config, const struct twin *twin);

@@ -100,6 +100,7 @@ static void copy_settings(const struct twin *twin)
 	}
 	write_setting("ipv4/icmp_ratemask", "0", 1); /* no limit: each error is looked at */
 	write_setting("ipv6/icmp/ratelimit", "0", 1);
+	write_setting("ipv6/icmp/ratemask", "255", 3); /* nor one of all peers together */
 }
 
 /* Fills in the host's interfaces. Returns 0 or -1 with errno. */

@@ -12,7 +12,8 @@
 
 #include "doctor/route.h"
 
-/* Two hosts on the Internet in each family; nothing gets out of the twin. */
+/* Hosts on the Internet in each family: the first client, and where it sends to. Nothing gets out of the
+ * twin. */
 static const struct address hosts[RULES_FAMILIES][2] = {
 	{{0, 0xffff09090909}, {0, 0xffff01010101}},
 	{{0x262000fe00000000, 0x9}, {0x2606470047000000, 0x1111}},
@@ -24,12 +25,12 @@ struct address way_client_for(struct address a)
 	return hosts[address_is_v4(a) ? 0 : 1][0];
 }
 
-/* Tells whether the twin sends to the client by this way, from an address (NULL: any). Notes the table. */
-static bool leads(struct way *way, const struct address *from)
+/* Tells whether the twin sends to the client by this way, from an address. Notes the table. */
+static bool leads(struct way *way, struct address from)
 {
 	struct route route;
 
-	if (route_find(way->doctor->twin.routes, way->client, from, 0, &route) < 0 ||
+	if (route_find(way->doctor->twin.routes, way->client, &from, 0, &route) < 0 ||
 		route.interface != way->index)
 		return false;
 	way->table = route.table;
@@ -50,7 +51,7 @@ static void find_own(struct way *way)
 			address_is_loopback(a) || a.hi >> 54 == 0xfe80 >> 6) /* link-local, RFC 4291 2.5.6 */
 			continue;
 		way->numbered = way->numbered || strcmp(i->ifa_name, way->interface) == 0;
-		if (!way->has_own && leads(way, &a)) {
+		if (!way->has_own && leads(way, a)) {
 			way->own = a;
 			way->has_own = true;
 		}
@@ -58,13 +59,46 @@ static void find_own(struct way *way)
 	freeifaddrs(list);
 }
 
-/* Makes a check of one way. */
-static void go(struct way *way, void (*check)(struct way *way))
+/* Chooses the client: one that is reached by this way, if any is. Where a route has several next hops, they
+ * share the clients. */
+static void choose_client(struct way *way, struct address first)
 {
+	struct route route;
+	bool elsewhere = false;
+
+	way->client = first;
 	way->table = 0;
-	way->leads = leads(way, NULL);
-	find_own(way);
-	check(way);
+	way->leads = false;
+	for (unsigned i = 0; i < WAY_CLIENTS; i++) {
+		const struct address client = {first.hi, first.lo + i};
+
+		if (route_find(way->doctor->twin.routes, client, NULL, 0, &route) < 0)
+			continue;
+		elsewhere = elsewhere || route.interface != way->index;
+		if (route.interface != way->index || way->leads)
+			continue;
+		way->client = client;
+		way->table = route.table;
+		way->leads = true;
+	}
+	way->multipath = way->leads && elsewhere;
+}
+
+/* Returns the name of an interface of the twin. */
+const char *way_name_of(const struct way *way, unsigned interface)
+{
+	const struct twin_link *link = twin_find_link(&way->doctor->twin, interface);
+
+	return link ? link->name : "?";
+}
+
+/* Tells whether an error about what came in by this way was to leave by another interface, as routes say that
+ * do not share clients out. */
+bool way_goes_elsewhere(const struct way *way, const struct sight *sight)
+{
+	const unsigned leaves = sight->queued ? sight->meant_for : sight->left_by;
+
+	return leaves && leaves != way->index && !way->multipath;
 }
 
 /* Makes a check of each way into the host, in the twin with its rules; flow says in a sentence what it is
@@ -84,15 +118,18 @@ void way_go_all(struct doctor *doctor, const char *flow, void (*check)(struct wa
 		return;
 	}
 	for (size_t i = 0; i < config->n_outside * RULES_FAMILIES; i++) {
-		way.interface = config->outside[i / RULES_FAMILIES].name;
+		way.outside = (uint8_t)(i / RULES_FAMILIES);
+		way.interface = config->outside[way.outside].name;
 		way.family = &rules_families[i % RULES_FAMILIES];
-		way.client = hosts[i % RULES_FAMILIES][0];
 		way.other = hosts[i % RULES_FAMILIES][1];
 		way.index = if_nametoindex(way.interface);
+		if (!way.index)
+			continue;
 		snprintf(doctor->about, sizeof(doctor->about), "%s, IPv%d: ", way.interface,
 			way.family->version);
-		if (way.index)
-			go(&way, check);
+		choose_client(&way, hosts[i % RULES_FAMILIES][0]);
+		find_own(&way);
+		check(&way);
 	}
 	doctor->about[0] = '\0';
 	prober_close(&way.prober);

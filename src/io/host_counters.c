@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads OutErrors of the kernel's lists. They are opened early and read by their descriptors ever after, as
+ * Reads the kernel's lists. They are opened early and read by their descriptors ever after, as
  * the list of queues is (io/queue_counters.c).
  */
 #include "io/host_counters.h"
@@ -75,19 +75,42 @@ static const char *find_column(const char *text, const char *protocol, const cha
 	return name ? value : NULL;
 }
 
+/* Finds a counter by the name that it has in both lists. Returns false if this kernel does not have it. */
+static bool find_counter(const char *text, enum host_counter list, const char *name, uint64_t *value)
+{
+	char line[64];
+	const char *found;
+
+	snprintf(line, sizeof(line), "Icmp6%s ", name);
+	if (list == HOST_COUNTER_ICMP) {
+		found = find_column(text, "Icmp: ", name);
+	} else {
+		found = find_line(text, line);
+		found = found ? next_word(found) : NULL;
+	}
+	return found && sscanf(found, "%" SCNu64, value) == 1;
+}
+
 /* Reads a counter. Returns false if this kernel does not have it. */
 bool host_counters_read(const struct host_counters *host, enum host_counter counter, uint64_t *value)
 {
 	char text[LIST_MAX];
-	const char *found;
+
+	return read_list(host->fd[counter], text) && find_counter(text, counter, "OutErrors", value);
+}
+
+/* Returns how many errors about unreachable destinations and exceeded time the kernel has made: before any
+ * filter sees them. 0 if it does not say. */
+uint64_t host_counters_read_made(const struct host_counters *host, enum host_counter counter)
+{
+	static const char *const names[] = {"OutDestUnreachs", "OutTimeExcds"};
+	char text[LIST_MAX];
+	uint64_t made = 0, value;
 
 	if (!read_list(host->fd[counter], text))
-		return false;
-	if (counter == HOST_COUNTER_ICMP) {
-		found = find_column(text, "Icmp: ", "OutErrors");
-	} else {
-		found = find_line(text, "Icmp6OutErrors ");
-		found = found ? next_word(found) : NULL;
-	}
-	return found && sscanf(found, "%" SCNu64, value) == 1;
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (find_counter(text, counter, names[i], &value))
+			made += value;
+	return made;
 }

@@ -10,8 +10,24 @@ import contextlib
 import pytest
 
 from lab.daemon import MAPS, configuration
-from lab.network import V4
+from lab.network import FAMILIES, V4, V6
 from patient import Patient
+
+# As OpenWrt's fw4 says of a zone with masquerading.
+ZONE = """
+table inet zones {
+    chain output {
+        type filter hook output priority filter; policy accept;
+        ct state vmap { established : accept, related : accept }
+        oifname "eth0" jump output_wan
+    }
+    chain output_wan { jump accept_to_wan; }
+    chain accept_to_wan {
+        meta nfproto ipv4 oifname "eth0" ct state invalid counter drop comment "!fw4: Prevent NAT leakage"
+        oifname "eth0" counter accept
+    }
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +42,64 @@ def undo(patient):
         yield lambda command: stack.callback(patient.host.run, command)
 
 
+def test_stateless_nat_is_tried(patient):
+    """Packets to the public sides of both maps are: one is this host's own address."""
+    findings = patient.examine()
+    assert {f["state"] for f in findings} == {"ok"}, findings
+    assert [f["sentence"] for f in findings if f["check"] == "stateless"] == [
+        f"eth0, IPv{f.version}: to {f.stateless}: an error about a stateless flow is queued, and leaves by eth0"
+        f" from {f.public}" for f in FAMILIES]
+
+
+def test_invalid_is_dropped(patient, undo):
+    """As fw4 does by default on the interfaces that it masquerades. Errors about new flows are related to one."""
+    patient.host.nft(ZONE)
+    undo("nft delete table inet zones")
+    found = patient.expect("stateless", "inet zones accept_to_wan", f"to {V4.stateless}", "a rule")
+    assert len(found) == 1
+    patient.mend(found)
+
+
+def test_ports_and_prefixes_are_seen_in_the_quote(patient, undo):
+    """A map leaves ports as they are, and the host's part of an address unless it is NPTv6's."""
+    maps = MAPS + [("fd00:9::/64", "2001:db8:9::/64")]
+    patient.host.nft(f"table inet other {{ chain in {{ type filter hook prerouting priority mangle - 1;"
+                     f" ip daddr {V4.stateless} udp dport 33434 udp dport set 8080;"
+                     f" ip6 daddr 2001:db8:9::/64 ip6 daddr set fd00:9::99; }}; }}")
+    undo("nft delete table inet other")
+    patient.host.run(f"ip -6 route add fd00:9::/64 via {V6.dmz}")
+    undo("ip -6 route del fd00:9::/64")
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket))
+    try:
+        ports, prefix = patient.expect("stateless", "quotes a packet to")
+        assert f"{V4.stateless} port 8080; the client sent one to {V4.stateless} port 33434" in ports["sentence"]
+        assert "to 2001:db8:9::99 port 33434; the client sent one to 2001:db8:9::14 port" in prefix["sentence"]
+        assert "npt = true" in prefix["mend"]
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_no_stateless_nat(patient):
+    """Maps hold for the inner part by default, whether or not there is such NAT."""
+    patient.reconfigure(configuration([(f.firewall, f.public) for f in FAMILIES], control=patient.daemon.socket))
+    try:
+        findings = patient.examine()
+        assert {f["state"] for f in findings} == {"ok"}, findings
+        said = [f["sentence"] for f in findings if f["check"] == "stateless"]
+        assert len(said) == len(FAMILIES) and all("no rule translates" in sentence for sentence in said)
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_mirror(patient, undo):
+    """The copy for a sensor is not the error."""
+    for family, sensor in zip(FAMILIES, ("ip", "ip6")):
+        patient.host.nft(f"table {sensor} mirror {{ chain out {{ type filter hook postrouting priority srcnat + 20;"
+                         f" oifname eth0 dup to {family.dmz} device eth1; }}; }}")
+        undo(f"nft delete table {sensor} mirror")
+    assert patient.complaints() == []
+
+
 def test_translated_before_it_is_routed(patient, undo):
     """Addresses that no route of this host leads inside, but a rule."""
     patient.host.nft("table ip other { chain in { type nat hook prerouting priority dstnat; ip daddr 1.2.9.0/24 dnat to "
@@ -38,3 +112,39 @@ def test_translated_before_it_is_routed(patient, undo):
         assert len(found) == 1
     finally:
         patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+@contextlib.contextmanager
+def two_uplinks(patient, undo, maps):
+    """The dmz as a second uplink, over which flows are spread."""
+    for ip, family in (("ip", V4), ("ip -6", V6)):
+        patient.host.run(f"{ip} route replace default nexthop via {family.router_inner} dev eth0 "
+                         f"nexthop via {family.dmz} dev eth1")
+        undo(f"{ip} route replace default via {family.router_inner}")
+        for table, public in (("10002", family.public), ("10003", family.public2)):
+            undo(f"{ip} route flush table {table}; for i in 1 2; do {ip} rule del from {public}; done; true")
+    maps = maps + [(f.stateless_inside, f.stateless) for f in FAMILIES]
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket, outside='"eth0", "eth1"'))
+    try:
+        yield
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_each_next_hop(patient, undo):
+    """The kernel chooses the next hop again when the source was changed: by one provider some clients' errors leave from
+    the other's address."""
+    maps = [(private, public, f'outside = "{interface}"; part = "outer";') for f in FAMILIES
+            for interface, public in (("eth0", f.public), ("eth1", f.public2))
+            for private in (f.firewall, f.firewall_dmz)]
+    with two_uplinks(patient, undo, maps):
+        found = patient.expect("new-flow", "multipath routing sends")
+        assert len(found) == 2 * len(FAMILIES)
+        patient.mend(found)
+
+
+def test_one_address_for_all_next_hops(patient, undo):
+    """It may leave by any of them."""
+    maps = [(private, f.public) for f in FAMILIES for private in (f.firewall, f.firewall_dmz)]
+    with two_uplinks(patient, undo, maps):
+        assert patient.complaints() == []
