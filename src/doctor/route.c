@@ -156,6 +156,33 @@ static unsigned send_all(struct mnl_socket *socket, struct messages *all, unsign
 	return taken;
 }
 
+/* Puts addresses into the order in which they were added. Of those of IPv6 the kernel lists the last one
+ * first, and prefers it (ipv6_link_dev_addr). Returns 0, or -1 with errno. */
+static int order_addresses(struct messages *all)
+{
+	char *ordered = malloc(all->length + 1), *front = ordered, *back = ordered + all->length;
+	const struct nlmsghdr *message = (void *)all->bytes;
+	int length = (int)all->length;
+
+	if (!ordered)
+		return -1;
+	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
+		const size_t size = MNL_ALIGN(message->nlmsg_len);
+		const struct rtgenmsg *header = mnl_nlmsg_get_payload(message);
+
+		if (message->nlmsg_type == RTM_NEWADDR && header->rtgen_family == AF_INET6) {
+			back -= size;
+			memcpy(back, message, size);
+		} else {
+			memcpy(front, message, size);
+			front += size;
+		}
+	}
+	free(all->bytes);
+	all->bytes = ordered;
+	return 0;
+}
+
 /* Copies all objects of a type to another namespace. A route may need another one to reach its gateway, so
  * refused ones are sent again until that helps no more; *left_out grows by the rest. Returns 0 or -1 with
  * errno. */
@@ -165,6 +192,8 @@ static int copy_objects(struct mnl_socket *from, struct mnl_socket *to, uint16_t
 	unsigned refused = 0;
 	int result = read_objects(from, type, &all);
 
+	if (result == 0 && type == RTM_GETADDR)
+		result = order_addresses(&all);
 	while (result == 0 && send_all(to, &all, &refused) > 0 && refused > 0)
 		;
 	*left_out += refused;

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""icmpnatctl doctor reads the host's addresses and routes as the kernel does, whatever they are written with.
+
+   192.168.42.1, fd42::1 and fd42::2  eth0 --- the border router, as a gateway, by an address of the other family, as an
+                                                object of its own, or as one of two
+"""
+
+import contextlib
+
+import pytest
+
+from lab.daemon import MAPS, configuration
+from lab.network import V6
+from patient import Patient
+
+DEFAULT = "ip route replace default via 192.168.42.254; ip -6 route replace default via fd42::fe"
+
+
+@pytest.fixture(scope="module")
+def patient(daemon):
+    return Patient(daemon)
+
+
+@pytest.fixture
+def undo(patient):
+    """Commands that make the firewall what it was."""
+    with contextlib.ExitStack() as stack:
+        yield lambda command: stack.callback(patient.host.run, command)
+
+
+def test_newest_address(patient, undo):
+    """Of two addresses of IPv6, the kernel prefers that which came last; without a map for it, errors leave private."""
+    patient.host.run("ip address add fd42::2/64 dev eth0 nodad")
+    undo("ip address del fd42::2/64 dev eth0")
+    assert " src fd42::2 " in patient.host.run("ip -6 route get 2620:fe::9").stdout
+    found = [f for f in patient.complaints() if f["state"] == "problem"]
+    assert {f["check"] for f in found} == {"new-flow", "established-flow"}, found
+    assert all("from fd42::2, which no map covers" in f["sentence"] for f in found), found
+    undo_maps = configuration(control=patient.daemon.socket)
+    patient.reconfigure(configuration(MAPS + [("fd42::2", V6.public)], control=patient.daemon.socket))
+    try:
+        assert patient.complaints() == []
+    finally:
+        patient.reconfigure(undo_maps)
+
+
+@pytest.fixture(scope="module")
+def iptables(patient):
+    """Rules of iptables, whose copies need a route of their own."""
+    rules = patient.daemon.rules
+    kind = rules.kind
+    rules.unload()
+    rules.kind = "iptables"
+    rules.load()
+    yield
+    rules.unload()
+    rules.kind = kind
+    rules.load()
+
+
+@pytest.mark.parametrize("route", [
+    "ip -4 route replace default via inet6 fd42::fe dev eth0",
+    "ip nexthop add id 4 via 192.168.42.254 dev eth0; ip route replace default nhid 4;"
+    "ip nexthop add id 6 via fd42::fe dev eth0; ip -6 route del default; ip -6 route add default nhid 6",
+    "ip route replace default nexthop via 192.168.42.254 dev eth0 nexthop via 192.168.42.253 dev eth0;"
+    "ip -6 route replace default nexthop via fd42::fe dev eth0 nexthop via fd42::fd dev eth0",
+], ids=["other family", "object", "several"])
+def test_gateways(patient, undo, iptables, route):
+    undo("ip nexthop flush 2>/dev/null; " + DEFAULT)
+    undo("ip route del default; ip -6 route del default")
+    patient.host.run(route)
+    assert patient.complaints() == []
