@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checks of the maps: whether public sides are routed here, and whether less than a daemon would do.
+ * The checks of the maps: whether public sides are routed here.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -65,34 +65,4 @@ void check_addresses(struct doctor *doctor)
 	if (told == 0)
 		doctor_say(doctor, DOCTOR_OK, NULL,
 			"no public address of a map leaves again by an outside interface");
-}
-
-static bool is_own(const struct doctor *doctor, struct address a)
-{
-	struct route route;
-
-	return route_find(doctor->routes, a, NULL, 0, &route) == 0 && route.local;
-}
-
-/* Says how the kernel can prefer a public source by itself, which it can with one uplink, if that is all that
- * the map is for. */
-void check_need(struct doctor *doctor)
-{
-	const struct addrmap_entry *entry = doctor->config->entries;
-	const struct address anywhere = {0, 0xffff09090909};
-	char public[CONFIG_PREFIX_TEXT], gateway[CONFIG_PREFIX_TEXT], mend[DOCTOR_MEND_MAX];
-	struct route route;
-
-	if (!doctor->routes || doctor->config->n_outside != 1 || doctor->config->n_entries != 1 ||
-		entry->private.length != 128 || !address_is_v4(entry->public.base) ||
-		!is_own(doctor, entry->private.base) || !is_own(doctor, entry->public.base) ||
-		route_find(doctor->routes, anywhere, NULL, 0, &route) < 0 || !route.by_gateway) {
-		doctor_say(doctor, DOCTOR_OK, NULL, "no route alone would do what the maps say");
-		return;
-	}
-	config_prefix_text(entry->public, public);
-	config_prefix_text((struct prefix){route.gateway, 128}, gateway);
-	snprintf(mend, sizeof(mend), "ip route replace default via %s src %s", gateway, public);
-	doctor_say(doctor, DOCTOR_NOTE, mend,
-		"this host could prefer %s for all that it sends, errors included, without icmpnatd", public);
 }

@@ -40,6 +40,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 __attribute__((format(printf, 4, 5))) void doctor_say(
 	struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...);
 
+long doctor_read_sysctl(const char *name);
 bool doctor_is_outside(const struct doctor *doctor, unsigned interface);
 
 void check_daemon(struct doctor *doctor);

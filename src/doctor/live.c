@@ -160,7 +160,7 @@ void check_namespace(struct doctor *doctor)
 }
 
 /* Reads a number below /proc/sys/net/ipv4. Returns -1 if there is no such setting. */
-static long read_sysctl(const char *name)
+long doctor_read_sysctl(const char *name)
 {
 	char path[128];
 	long value = -1;
@@ -179,10 +179,10 @@ static long read_sysctl(const char *name)
 static bool is_strict(const char *interface)
 {
 	char name[64];
-	long all = read_sysctl("conf/all/rp_filter"), one;
+	long all = doctor_read_sysctl("conf/all/rp_filter"), one;
 
 	snprintf(name, sizeof(name), "conf/%s/rp_filter", interface);
-	one = read_sysctl(name);
+	one = doctor_read_sysctl(name);
 	return (all > one ? all : one) == 1; /* the kernel takes the larger one */
 }
 
@@ -220,7 +220,7 @@ static const long types_v4 = 0
 /* Says whether the kernel limits errors to each peer: ICMPv4 types in a mask (default 0x1818). */
 void check_rate(struct doctor *doctor)
 {
-	long pause = read_sysctl("icmp_ratelimit"), types = read_sysctl("icmp_ratemask");
+	long pause = doctor_read_sysctl("icmp_ratelimit"), types = doctor_read_sysctl("icmp_ratemask");
 
 	if (pause > 0 && types > 0 && types & types_v4)
 		doctor_say(doctor, DOCTOR_NOTE, "sysctl -w net.ipv4.icmp_ratelimit=100",

@@ -266,6 +266,10 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 		route->by_gateway = true;
 		route->gateway = read_hop(bytes, length);
 		break;
+	case RTA_PREFSRC:
+		route->has_source = true;
+		route->source = read_hop(bytes, length);
+		break;
 	case RTA_VIA: /* of the other family: struct rtvia */
 		route->by_gateway = true;
 		route->gateway = read_hop(bytes + sizeof(uint16_t), length - sizeof(uint16_t));
@@ -285,12 +289,11 @@ static void put_address(struct nlmsghdr *message, uint16_t type, struct address 
 	mnl_attr_put(message, type, address_is_v4(a) ? 4 : 16, bytes);
 }
 
-/* Asks where this host sends a packet to an address: from one of its own (NULL: its choice), by an
- * interface, as a copy (nft's dup) must (0: any). Returns 0; -1 with errno if there is no way. */
-int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
-	struct route *route)
+/* Asks where this host sends a packet, as route_find() says; flags are those of struct rtmsg. The buffer, of
+ * BUFFER_MAX bytes, has the answer then. */
+static int ask_route(struct mnl_socket *socket, struct address to, const struct address *from,
+	unsigned interface, unsigned flags, char *buffer)
 {
-	char buffer[BUFFER_MAX];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 	const uint8_t bits = address_is_v4(to) ? 32 : 128;
@@ -298,7 +301,7 @@ int route_find(struct mnl_socket *socket, struct address to, const struct addres
 	message->nlmsg_type = RTM_GETROUTE;
 	message->nlmsg_flags = NLM_F_REQUEST;
 	header->rtm_family = address_is_v4(to) ? AF_INET : AF_INET6;
-	header->rtm_flags = RTM_F_LOOKUP_TABLE;
+	header->rtm_flags = RTM_F_LOOKUP_TABLE | flags;
 	header->rtm_dst_len = bits;
 	header->rtm_src_len = from ? bits : 0;
 	put_address(message, RTA_DST, to);
@@ -306,12 +309,64 @@ int route_find(struct mnl_socket *socket, struct address to, const struct addres
 		put_address(message, RTA_SRC, *from);
 	if (interface)
 		mnl_attr_put_u32(message, RTA_OIF, interface);
+	return exchange(socket, message, buffer);
+}
+
+/* Reads the route in an answer. */
+static void read_route(const struct nlmsghdr *message, struct route *route)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+
 	*route = (struct route){.table = RT_TABLE_UNSPEC};
-	if (exchange(socket, message, buffer) < 0)
-		return -1;
-	mnl_attr_parse(message, sizeof(*header), take_attribute, route); /* the answer took the place */
+	mnl_attr_parse(message, sizeof(*header), take_attribute, route);
 	route->local = header->rtm_type == RTN_LOCAL;
 	if (!route->local && header->rtm_type != RTN_UNICAST)
 		route->interface = 0;
+}
+
+/* Asks where this host sends a packet to an address: from one of its own (NULL: its choice), by an
+ * interface, as a copy (nft's dup) must (0: any). Returns 0; -1 with errno if there is no way. */
+int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
+	struct route *route)
+{
+	char buffer[BUFFER_MAX];
+
+	*route = (struct route){.table = RT_TABLE_UNSPEC};
+	if (ask_route(socket, to, from, interface, 0, buffer) < 0)
+		return -1;
+	read_route((const void *)buffer, route);
+	return 0;
+}
+
+static int take_entry_attribute(const struct nlattr *attribute, void *data)
+{
+	struct route_entry *entry = data;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case RTA_PRIORITY:
+		entry->metric = mnl_attr_get_u32(attribute);
+		break;
+	case RTA_MULTIPATH:
+	case RTA_NH_ID:
+		entry->several = true;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+/* Asks by which entry of its routing tables this host sends a packet to an address. Returns 0; -1 with errno
+ * if there is none. */
+int route_find_entry(struct mnl_socket *socket, struct address to, struct route_entry *entry)
+{
+	char buffer[BUFFER_MAX];
+	const struct nlmsghdr *message = (const void *)buffer;
+	const struct rtmsg *header;
+
+	if (ask_route(socket, to, NULL, 0, RTM_F_FIB_MATCH, buffer) < 0)
+		return -1;
+	header = mnl_nlmsg_get_payload(message);
+	*entry = (struct route_entry){.is_default = header->rtm_dst_len == 0};
+	read_route(message, &entry->route);
+	mnl_attr_parse(message, sizeof(*header), take_entry_attribute, entry);
 	return 0;
 }

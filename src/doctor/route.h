@@ -19,7 +19,17 @@ struct route {
 	unsigned interface; /* 0: nowhere */
 	unsigned table;
 	bool by_gateway;
-	struct address gateway; /* if by_gateway */
+	struct address gateway; /* if by_gateway; maybe of the other family */
+	bool has_source;
+	struct address source; /* if has_source: that the host would send from */
+};
+
+/* An entry of a routing table: how it says where packets go. */
+struct route_entry {
+	struct route route; /* its source is the one that the entry prefers, if any */
+	bool is_default,
+		several; /* several: there are several next hops, or an object that stands for them */
+	unsigned metric;
 };
 
 struct mnl_socket *route_open(void);
@@ -29,5 +39,6 @@ int route_each(struct mnl_socket *socket, uint16_t type,
 	int (*each)(const struct nlmsghdr *message, void *data), void *data);
 int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
 	struct route *route);
+int route_find_entry(struct mnl_socket *socket, struct address to, struct route_entry *entry);
 
 #endif

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """icmpnatctl doctor about the outside interfaces of a host: an interface by which no error can leave is a problem, with
-the name of the one that is meant; what leads out is none, however it stands on others.
+the name of the one that is meant; what leads out is none, however it stands on others. And whether a route would do.
 
    far --- up0 -- br0 (bridge)          each of them has, or is, the way out of some case below
    far --- up1 -- v1  (VLAN)
    far --- up2 -- ppp0 (as PPPoE has it), and an address for the modem
    far --- up3 -- vrf0 (VRF)
+   far --- up4                          10.4.0.2 and fd04::2, with the default routes; up5 is down, up6 unplugged
 """
 
 import subprocess
@@ -27,8 +28,12 @@ for i in 0 1 2 3 4 5 6; do
     ip link set up$i up
 done
 ip link property add dev up4 altname provider
-ip address add 192.0.2.2/24 dev up4
-ip route add default via 192.0.2.1
+ip address add 10.4.0.2/24 dev up4
+ip address add fd04::2/64 dev up4 nodad
+ip route add default via 10.4.0.1 metric 50
+ip route add default via fd04::1
+ip address add 192.0.2.1/32 dev lo
+ip address add 2001:db8::1/128 dev lo nodad
 ip link set up5 down
 ip link set far6 down
 """
@@ -149,3 +154,70 @@ def test_below(host, findings, commands, outside, meant, words):
         assert finding["state"] == "ok", finding
     finally:
         host.run(f"ip link del {meant}")
+
+
+def map_of(private, public, more=""):
+    return f'{{ private = "{private}"; public = "{public}"; {more} }}'
+
+
+V4 = map_of("10.4.0.2", "192.0.2.1")
+V6 = map_of("fd04::2", "2001:db8::1")
+INNER = map_of("10.9.0.0/24", "198.51.100.0/24")
+
+
+@pytest.mark.parametrize("maps, more, reason", [
+    ([V4, INNER], "", "stateless NAT"),
+    ([V4, map_of("fd09::/48", "2001:db8:9::/48", "npt = true;")], "", "stateless NAT"),
+    ([V4], 'errors = "all";', 'errors = "all"'),
+    ([V4], 'hop_names = ( { address = "192.0.2.1"; } );', "hop_names"),
+    ([], 'hop_names = ( { address = "192.0.2.1"; } );', "hop_names"),
+    ([V4], 'lookup = "always";', 'lookup = "always"'),
+    ([V4], 'extensions = "strip";', "extensions are removed"),
+    ([V4], 'private_peers = "leave";', "private neighbours"),
+    ([map_of("10.0.0.0/8", "203.0.113.8/29")], "", "is no address of this host"),
+    ([map_of("10.4.0.2", "192.0.2.9")], "", "192.0.2.9 is no address of this host"),
+    ([V4, map_of("192.168.100.2", "192.0.2.8")], "", "more than one public address"),
+    ([V4, map_of("fd04::2", "2001:db8::9")], "", "2001:db8::9 is no address of this host"),
+], ids=str)
+def test_needed(findings, maps, more, reason):
+    finding, = findings("need", "up4", more=f"maps = ( {', '.join(maps)} );\n{more}")
+    assert finding["state"] == "ok" and finding["mend"] == "", finding
+    assert finding["sentence"].startswith("icmpnatd is needed") and reason in finding["sentence"], finding
+
+
+@pytest.mark.parametrize("command, back, outside, reason", [
+    ("ip route replace default nexthop via 10.4.0.1 nexthop via 10.4.0.3", "ip route del default", ["up4"], "default"),
+    ("sysctl -w net.ipv4.icmp_errors_use_inbound_ifaddr=1", "sysctl -w net.ipv4.icmp_errors_use_inbound_ifaddr=0",
+     ["up4"], "default route"),
+    ("true", "true", ["up4", "br0"], "several outside interfaces"),
+    ("true", "true", ["br0"], "default route"),
+], ids=["two routers", "inbound", "two uplinks", "another way out"])
+def test_needed_for_routes(host, findings, command, back, outside, reason):
+    """Where no single route decides, or that of an interface that is not outside."""
+    host.run(command)
+    try:
+        finding, = findings("need", *outside, more=f"maps = ( {V4} );")
+        assert finding["state"] == "ok" and reason in finding["sentence"], finding
+    finally:
+        host.run(back)
+
+
+@pytest.mark.parametrize("maps, mend", [
+    ([V4], "ip -4 route replace default via 10.4.0.1 dev up4 metric 50 src 192.0.2.1"),
+    ([map_of("10.0.0.0/8", "192.0.2.1")], "ip -4 route replace default via 10.4.0.1 dev up4 metric 50 src 192.0.2.1"),
+    ([V6], "ip -6 route replace default via fd04::1 dev up4 metric 1024 src 2001:db8::1"),
+], ids=["IPv4", "many to one", "IPv6"])
+def test_not_needed(host, findings, maps, mend):
+    finding, = findings("need", "up4", more=f"maps = ( {', '.join(maps)} );")
+    assert (finding["state"], finding["mend"]) == ("note", mend), finding
+    host.run(mend)
+    try:
+        finding, = findings("need", "up4", more=f"maps = ( {', '.join(maps)} );")
+        assert finding["state"] == "note" and "does not need icmpnatd" in finding["sentence"], finding
+    finally:
+        host.run(mend.rpartition(" src ")[0])
+
+
+def test_no_maps(findings):
+    finding, = findings("need", "up4")
+    assert (finding["state"], finding["sentence"]) == ("note", "there is no map: icmpnatd changes nothing")

@@ -9,8 +9,9 @@ import contextlib
 
 import pytest
 
+from lab.client import udp
 from lab.daemon import MAPS, configuration
-from lab.network import V6
+from lab.network import FAMILIES, V6
 from patient import Patient
 
 DEFAULT = "ip route replace default via 192.168.42.254; ip -6 route replace default via fd42::fe"
@@ -42,6 +43,21 @@ def test_newest_address(patient, undo):
         assert patient.complaints() == []
     finally:
         patient.reconfigure(undo_maps)
+
+
+def test_routes_do_it(network, patient, undo):
+    """What the doctor says in the place of icmpnatd, does without it."""
+    undo(DEFAULT)
+    patient.reconfigure(configuration([(f.firewall, f.public) for f in FAMILIES], control=patient.daemon.socket))
+    try:
+        finding, = patient.complaints()
+        assert (finding["check"], finding["state"]) == ("need", "note")
+        patient.daemon.rules.unload()
+        assert [udp(network.client, f.plain_rejected).answer for f in FAMILIES] == ["timed out", "timed out"]
+        patient.host.run(finding["mend"])
+        assert [udp(network.client, f.plain_rejected).answer for f in FAMILIES] == ["refused", "refused"]
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
 
 
 @pytest.fixture(scope="module")
