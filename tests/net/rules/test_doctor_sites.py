@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""icmpnatctl doctor and the rule sets that firewall tools load: with the tool's own settings there is nothing to
+complain of, and where a setting makes the tool drop errors, doctor says what to write into the tool's files, which
+lasts when the tool loads its rules again.
+
+   tool's files --load--> rules --copy--> doctor's twin
+        ^                                      |
+        +------- what mends, by hand ----------+
+"""
+
+import pytest
+
+import forged
+from lab.client import TIMED_OUT, udp
+from lab.network import FAMILIES, V4
+from patient import Patient
+from site_tools import Debian, Docker, Firewalld, Fw4, Shorewall, Ufw
+
+TOOLS = Debian, Docker, Firewalld, Fw4, Shorewall, Ufw
+
+
+@pytest.fixture(scope="module")
+def patient(daemon):
+    return Patient(daemon)
+
+
+@pytest.fixture(params=TOOLS, ids=[tool.__name__ for tool in TOOLS])
+def site(patient, tmp_path, request):
+    site = request.param(patient.host, tmp_path)
+    yield site
+    site.unload()
+
+
+def hears(network, family):
+    """What the client hears of a packet that may make no hop beyond the firewall."""
+    return udp(network.client, family.plain, hops=2, timeout=0.2)
+
+
+def test_site(network, patient, site):
+    site.load()
+    assert patient.complaints() == []
+    was_open = forged.reach_inside(network, V4)
+    site.ill = True
+    site.load()
+    families = [f for f in FAMILIES if f.version in site.ill_in]
+    assert all(hears(network, family) == TIMED_OUT for family in families)
+    found = patient.expect("new-flow", "drops an error about a new flow")
+    assert len(found) == len(families)
+    for finding in found:
+        site.run(finding["mend"])
+    assert set(site.called) <= set(site.calls())
+    if site.called:
+        site.load()
+    assert patient.complaints() == []
+    assert all(hears(network, family).offender == family.public for family in families)
+    assert forged.reach_inside(network, V4) == was_open
