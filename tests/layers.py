@@ -11,7 +11,7 @@ import sys
 
 SOURCE = pathlib.Path(__file__).parent.parent / "src"
 NETFILTER = re.compile(r"libmnl/|libnetfilter_|linux/netfilter|linux/netlink")
-NETLINK = ("io/", "doctor/route.", "doctor/links.")
+NETLINK = ("io/", "doctor/route", "doctor/links.", "doctor/vrf.")
 # From the ground up.
 FLOORS = [{"core"}, {"io", "client"}, {"config"}, {"rules", "engine"}, {"daemon", "doctor"}, {"ctl"}]
 # What the core may have from outside: types, and memory functions. netinet/in.h is protocol numbers.

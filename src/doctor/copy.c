@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor/doctor.h"
-#include "doctor/route.h"
+#include "doctor/route_copy.h"
 #include "doctor/run.h"
+#include "doctor/sysctl.h"
 
 /* Cuts what a program said down to its first line, which is returned. */
 static const char *first_line(char *text)
@@ -20,28 +22,83 @@ static const char *first_line(char *text)
 	return text;
 }
 
+/* Why there can be no twin, where the system's own words say too little. */
+static const struct {
+	enum twin_step step;
+	int error;
+	const char *why, *mend;
+} obstacles[] = {
+	{TWIN_NAMESPACE, EPERM, "CAP_SYS_ADMIN is missing", "sudo icmpnatctl doctor"},
+	{TWIN_NAMESPACE, ENOSPC, "there are as many network namespaces as the kernel allows",
+		"sysctl user.max_net_namespaces"},
+	{TWIN_NAMESPACE, EINVAL, "this kernel has no network namespaces", NULL},
+	{TWIN_TUN, ENOENT, "there is no /dev/net/tun", "modprobe tun"},
+	{TWIN_TUN, ENODEV, "the kernel's module tun is missing", "modprobe tun"},
+	{TWIN_TUN, ENXIO, "the kernel's module tun is missing", "modprobe tun"},
+	{TWIN_TUN, EPERM, "/dev/net/tun is closed to this container", NULL},
+	{TWIN_TUN, EACCES, "/dev/net/tun is closed to this user", "sudo icmpnatctl doctor"},
+	{TWIN_DEVICE, EPERM, "CAP_NET_ADMIN is missing", "sudo icmpnatctl doctor"},
+};
+
+/* Says why there is no twin. What root is refused, it is refused in a container. */
+static void say_obstacle(struct doctor *doctor, int error)
+{
+	const struct twin *twin = &doctor->twin;
+	const bool loaded = access("/sys/class/misc/tun", F_OK) == 0;
+	const char *why = strerror(error), *mend = NULL, *where = "";
+
+	for (size_t i = 0; i < sizeof(obstacles) / sizeof(obstacles[0]); i++)
+		if (obstacles[i].step == twin->step && obstacles[i].error == error) {
+			why = obstacles[i].why;
+			mend = obstacles[i].mend;
+		}
+	if (mend && strncmp(mend, "sudo ", 5) == 0 && geteuid() == 0) {
+		mend = NULL;
+		where = " (in a container: run it from the host instead, by nsenter --net)";
+	}
+	if (loaded && twin->step == TWIN_TUN)
+		mend = NULL;
+	doctor_say(doctor, DOCTOR_UNKNOWN, mend,
+		"rules and routes were not tried: there can be no twin of %s: %s%s", twin->failed, why,
+		where);
+}
+
+/* Gives the twin this host's settings, and notes whether it took them. */
+static void copy_settings(struct doctor *doctor)
+{
+	struct sysctl_refusals refused;
+
+	sysctl_copy(&doctor->twin, &refused);
+	doctor->has_settings = refused.n == 0;
+	if (refused.n)
+		doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
+			"no errors were provoked: the twin lacks %u settings of this host (the first one is "
+			"%s: %s)",
+			refused.n, refused.name, strerror(refused.error));
+}
+
 /* Makes the twin, with this host's interfaces, addresses and routes. Returns false after a finding. */
 static bool copy_network(struct doctor *doctor)
 {
-	const char *failed;
-	unsigned left_out;
+	struct route_refusals refused;
 
-	if (twin_make(&doctor->twin, &failed) < 0) {
-		doctor_say(doctor, DOCTOR_UNKNOWN, errno == EPERM ? "sudo icmpnatctl doctor" : "modprobe tun",
-			"rules and routes were not tried: there can be no twin of %s (%s)", failed,
-			strerror(errno));
+	if (twin_make(&doctor->twin) < 0) {
+		say_obstacle(doctor, errno);
 		return false;
 	}
-	if (!doctor->routes || route_copy(doctor->routes, doctor->twin.routes, &left_out) < 0) {
+	copy_settings(doctor);
+	twin_raise(&doctor->twin);
+	if (!doctor->routes || route_copy(doctor->routes, &doctor->twin, &refused) < 0) {
 		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "routes were not tried: they cannot be read (%s)",
 			strerror(errno));
 		return false;
 	}
-	if (left_out)
+	if (refused.n)
 		doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
-			"%u addresses, routes or policy rules could not be copied: what depends on them was "
-			"not looked at",
-			left_out);
+			"%u of this host's addresses, routes and policy rules cannot be made in its twin "
+			"(the "
+			"first one: %s): what depends on them was not looked at",
+			refused.n, strerror(refused.error));
 	return true;
 }
 
@@ -175,7 +232,7 @@ void check_rules(struct doctor *doctor)
 	used = same < N_KINDS ? same : best;
 	say_rules(doctor, same, best, *present, complaint);
 	one.queue.workers = 1;
-	doctor->has_rules = used < N_KINDS && load_kind(&one, used, &complaint);
+	doctor->has_rules = doctor->has_settings && used < N_KINDS && load_kind(&one, used, &complaint);
 	doctor->copies = doctor->has_rules && rules_kinds[used].copies;
 	doctor->tees = doctor->has_rules && rules_kinds[used].copies == &rules_iptables;
 	twin_leave(&doctor->twin);

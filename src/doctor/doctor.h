@@ -28,7 +28,8 @@ struct doctor {
 	bool own_rules; /* it holds its rules itself */
 	struct mnl_socket *routes;
 	struct twin twin;
-	bool has_twin; /* it has the host's rules and routes, and ours if has_rules */
+	bool has_settings; /* the twin has those of the host */
+	bool has_twin;	   /* it has the host's rules and routes, and ours if has_rules */
 	bool has_rules;
 	bool copies;		/* .. which copy errors about new flows */
 	bool tees;		/* .. by iptables' TEE */

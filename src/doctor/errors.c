@@ -17,7 +17,7 @@ static bool has_copy_route(const struct way *way)
 
 	return !way->doctor->tees ||
 	       (route_find(twin->routes, way->client, NULL, way->index, &route) == 0 &&
-		       (route.by_gateway || (link && link->flags & (IFF_POINTOPOINT | IFF_NOARP))));
+		       (route.by_gateway || (link && link->host.flags & (IFF_POINTOPOINT | IFF_NOARP))));
 }
 
 static void say_copy_route(const struct way *way)

@@ -65,19 +65,24 @@ static unsigned read_number(const struct nlattr *attribute)
 static void read_interface(struct link *link, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
-	struct attributes a = {{NULL}}, info = {{NULL}};
+	struct attributes a = {{NULL}}, info = {{NULL}}, data = {{NULL}};
 
 	mnl_attr_parse(message, sizeof(*header), index_attribute, &a);
 	if (a.of[IFLA_LINKINFO])
 		mnl_attr_parse_nested(a.of[IFLA_LINKINFO], index_attribute, &info);
+	if (info.of[IFLA_INFO_DATA])
+		mnl_attr_parse_nested(info.of[IFLA_INFO_DATA], index_attribute, &data);
 	*link = (struct link){.index = (unsigned)header->ifi_index,
 		.flags = header->ifi_flags,
 		.master = read_number(a.of[IFLA_MASTER]),
-		.below = read_number(a.of[IFLA_LINK])};
+		.below = read_number(a.of[IFLA_LINK]),
+		.mtu = read_number(a.of[IFLA_MTU])};
 	if (a.of[IFLA_IFNAME])
 		copy_text(link->name, a.of[IFLA_IFNAME]);
 	if (info.of[IFLA_INFO_KIND])
 		copy_text(link->kind, info.of[IFLA_INFO_KIND]);
+	if (strcmp(link->kind, "vrf") == 0)
+		link->table = read_number(data.of[IFLA_VRF_TABLE]);
 	if (a.of[IFLA_LINK_NETNSID] || link->below == link->index || strcmp(link->kind, "veth") == 0)
 		link->below = 0;
 }
@@ -155,14 +160,18 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
+/* Reads all interfaces. Returns 0 or -1 with errno; links_free() is due in any case. */
+int links_list(struct mnl_socket *socket, struct links *links)
+{
+	*links = (struct links){.n = 0};
+	return route_each(socket, RTM_GETLINK, take_link, links);
+}
+
 /* Reads all interfaces and what routes say of them. Returns 0 or -1 with errno; links_free() is due in any
  * case. */
 int links_read(struct mnl_socket *socket, struct links *links)
 {
-	*links = (struct links){.n = 0};
-	if (route_each(socket, RTM_GETLINK, take_link, links) < 0)
-		return -1;
-	return route_each(socket, RTM_GETROUTE, take_route, links);
+	return links_list(socket, links) < 0 ? -1 : route_each(socket, RTM_GETROUTE, take_route, links);
 }
 
 /* Frees what links_read() has filled in. */

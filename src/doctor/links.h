@@ -15,6 +15,8 @@ struct link {
 	char name[IFNAMSIZ];
 	char kind[IFNAMSIZ];   /* "bridge", "vlan", "vrf", ..; empty: a device */
 	unsigned index, flags; /* flags: IFF_.. */
+	unsigned mtu;	       /* bytes */
+	unsigned table;	       /* of a VRF: by which it routes; else 0 */
 	unsigned master;       /* of which it is a port; 0: none */
 	unsigned below;	       /* on which it stands; 0: none in this namespace */
 	bool routed;	       /* a route leads out by it, not only to link-local addresses */
@@ -26,6 +28,7 @@ struct links {
 	size_t n;
 };
 
+int links_list(struct mnl_socket *socket, struct links *links);
 int links_read(struct mnl_socket *socket, struct links *links);
 void links_free(struct links *links);
 const struct link *links_find(const struct links *links, unsigned index);

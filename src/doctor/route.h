@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Addresses, routes and policy rules: copied as they are from one network namespace to another, and asked
- * for. A socket belongs to the namespace that it was opened in.
+ * Interfaces, addresses, routes and policy rules are asked for. A socket belongs to the namespace that it was
+ * opened in.
  */
 #ifndef DOCTOR_ROUTE_H
 #define DOCTOR_ROUTE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/address.h"
 
 struct mnl_socket;
 struct nlmsghdr;
+
+#define ROUTE_BUFFER_MAX 65536 /* bytes; the most that a dump puts into one datagram is 32 KiB */
+
+/* Messages one after the other, as they were received. */
+struct route_messages {
+	char *bytes;
+	size_t length;
+};
 
 /* Where a packet would go. */
 struct route {
@@ -34,7 +43,8 @@ struct route_entry {
 
 struct mnl_socket *route_open(void);
 void route_close(struct mnl_socket *socket);
-int route_copy(struct mnl_socket *from, struct mnl_socket *to, unsigned *left_out);
+int route_exchange(struct mnl_socket *socket, const struct nlmsghdr *message, char *buffer);
+int route_dump(struct mnl_socket *socket, uint16_t type, struct route_messages *all);
 int route_each(struct mnl_socket *socket, uint16_t type,
 	int (*each)(const struct nlmsghdr *message, void *data), void *data);
 int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The twin's interfaces are TUN devices with the names and indices that the host's have, so that rules and
- * routes mean the same there. Nothing of it can be seen outside of this process.
+ * The twin's interfaces are TUN devices with the names that the host's have, and VRFs. Indexes differ: a new
+ * namespace may have interfaces of its own. Nothing of it can be seen outside of this process.
  */
 #define _GNU_SOURCE
 #include "doctor/twin.h"
@@ -15,22 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "doctor/route.h"
-
-/* Settings that decide what becomes of a packet. The kernel sets those of each
- * interface when it sets those of all, so these go first. */
-static const char *const settings[] = {"ipv4/ip_forward", "ipv4/icmp_errors_use_inbound_ifaddr",
-	"ipv4/fwmark_reflect", "ipv4/ip_nonlocal_bind", "ipv4/tcp_l3mdev_accept", "ipv4/udp_l3mdev_accept",
-	"ipv4/raw_l3mdev_accept", "ipv4/fib_multipath_hash_policy", "ipv6/conf/all/forwarding",
-	"ipv6/fwmark_reflect", "ipv6/ip_nonlocal_bind", "ipv6/conf/all/disable_ipv6"};
-static const char *const link_settings[][2] = {{"ipv4", "forwarding"}, {"ipv4", "rp_filter"},
-	{"ipv4", "accept_local"}, {"ipv4", "route_localnet"}, {"ipv4", "src_valid_mark"},
-	{"ipv6", "forwarding"}, {"ipv6", "disable_ipv6"}};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "doctor/vrf.h"
 
 /* Ends the program if that fails: what it did next would be done in the wrong place. */
 static void enter(int namespace, const char *whose)
@@ -51,99 +41,74 @@ void twin_leave(const struct twin *twin)
 	enter(twin->home, "this host");
 }
 
-static int open_setting(const char *name, int flags)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	return open(path, flags | O_CLOEXEC);
-}
-
-static void write_setting(const char *name, const char *value, size_t length)
-{
-	int fd = open_setting(name, O_WRONLY);
-
-	if (fd >= 0 && write(fd, value, length) < 0)
-		errno = 0; /* as on a kernel that lacks it */
-	close(fd);
-}
-
-/* Copies a setting of the host: whose it is depends on the namespace in which its path is opened. */
-static void copy_setting(const struct twin *twin, const char *name)
-{
-	char value[64];
-	ssize_t length;
-	int fd;
-
-	twin_leave(twin);
-	fd = open_setting(name, O_RDONLY);
-	length = fd < 0 ? -1 : read(fd, value, sizeof(value));
-	close(fd);
-	twin_enter(twin);
-	if (length > 0)
-		write_setting(name, value, (size_t)length);
-}
-
-static void copy_settings(const struct twin *twin)
-{
-	char name[128];
-
-	for (size_t i = 0; i < COUNT(settings); i++)
-		copy_setting(twin, settings[i]);
-	for (size_t i = 0; i < COUNT(link_settings) * (twin->n_links + 1); i++) {
-		const size_t link = i / COUNT(link_settings);
-		const char *const *setting = link_settings[i % COUNT(link_settings)];
-
-		snprintf(name, sizeof(name), "%s/conf/%s/%s", setting[0],
-			link == 0 ? "all" : twin->links[link - 1].name, setting[1]);
-		copy_setting(twin, name);
-	}
-	write_setting("ipv4/icmp_ratemask", "0", 1); /* no limit: each error is looked at */
-	write_setting("ipv6/icmp/ratelimit", "0", 1);
-	write_setting("ipv6/icmp/ratemask", "255", 3); /* nor one of all peers together */
-}
-
 /* Fills in the host's interfaces. Returns 0 or -1 with errno. */
 static int read_links(struct twin *twin)
 {
-	struct if_nameindex *names = if_nameindex();
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	size_t n = 0;
+	struct mnl_socket *socket = route_open();
+	struct links links = {.n = 0};
+	const int result = socket ? links_list(socket, &links) : -1;
 
-	while (names && names[n].if_index)
-		n++;
-	twin->links = calloc(n + 1, sizeof(*twin->links));
-	twin->ends = calloc(n + 1, sizeof(*twin->ends));
-	for (size_t i = 0; i < n && twin->links && twin->ends && fd >= 0; i++) {
-		struct twin_link *link = &twin->links[i];
-		struct ifreq request = {.ifr_mtu = 0};
-
-		link->interface = names[i].if_index;
-		strcpy(link->name, names[i].if_name);
-		strcpy(request.ifr_name, link->name);
-		if (ioctl(fd, SIOCGIFFLAGS, &request) == 0)
-			link->flags = request.ifr_flags;
-		if (ioctl(fd, SIOCGIFMTU, &request) == 0)
-			link->mtu = request.ifr_mtu;
+	route_close(socket);
+	twin->links = calloc(links.n + 1, sizeof(*twin->links));
+	twin->ends = calloc(links.n + 1, sizeof(*twin->ends));
+	for (size_t i = 0; result == 0 && twin->links && twin->ends && i < links.n; i++) {
+		twin->links[i].host = links.all[i];
 		twin->ends[i] = (struct pollfd){.fd = -1, .events = POLLIN};
 		twin->n_links++;
 	}
-	close(fd);
-	if_freenameindex(names);
-	return twin->n_links == n && n ? 0 : -1;
+	links_free(&links);
+	return twin->n_links ? 0 : -1;
 }
 
-/* Makes the device of a link. Returns its descriptor, with which it ends; -1 with errno. */
-static int make_device(const struct twin_link *link)
+/* Lets each interface have its descriptor, where the limit was not meant for hosts with so many. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int control_socket(void)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+/* Gives other names to the interfaces that the twin was born with, as sit0 where that module is loaded: they
+ * are down, nobody asks for them, and the host has some of the same name. Returns 0 or -1 with errno. */
+static int rename_spares(const struct twin *twin)
+{
+	int control = control_socket(), result;
+	struct ifreq request;
+	struct links spares;
+
+	result = links_list(twin->routes, &spares);
+	for (size_t i = 0; i < spares.n && result == 0; i++) {
+		strcpy(request.ifr_name, spares.all[i].name);
+		strcpy(request.ifr_newname, "icmpnatctl%d"); /* the kernel puts a number there */
+		if (!(spares.all[i].flags & IFF_LOOPBACK))
+			result = ioctl(control, SIOCSIFNAME, &request);
+	}
+	links_free(&spares);
+	close(control);
+	return result;
+}
+
+/* Makes a TUN device in place of an interface. Returns its descriptor, with which it ends; -1 with errno. */
+static int make_device(struct twin *twin, const struct link *link)
 {
 	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK), error;
 	unsigned carrier = 0;
 
-	if (fd < 0)
+	if (fd < 0) {
+		twin->step = TWIN_TUN;
 		return -1;
+	}
 	strcpy(request.ifr_name, link->name);
-	if (ioctl(fd, TUNSETIFINDEX, &link->interface) == 0 && ioctl(fd, TUNSETIFF, &request) == 0) {
+	if (ioctl(fd, TUNSETIFF, &request) == 0) {
 		if (!(link->flags & IFF_RUNNING))
 			ioctl(fd, TUNSETCARRIER, &carrier);
 		return fd;
@@ -154,60 +119,92 @@ static int make_device(const struct twin_link *link)
 	return -1;
 }
 
-static int make_devices(struct twin *twin, const char **failed)
+/* Makes what stands for each interface but the loopback device, which is there: VRFs as what they are, for
+ * they have tables of routes, the others as TUN devices. */
+static int make_devices(struct twin *twin)
 {
 	for (size_t i = 0; i < twin->n_links; i++) {
-		const struct twin_link *link = &twin->links[i];
+		struct twin_link *link = &twin->links[i];
 
-		if (link->flags & IFF_LOOPBACK)
-			continue;
-		*failed = link->name;
-		twin->ends[i].fd = make_device(link);
-		if (twin->ends[i].fd < 0)
+		twin->failed = link->host.name;
+		if (link->host.table && vrf_make(twin->routes, link->host.name, link->host.table) < 0)
+			return -1;
+		if (!link->host.table && !(link->host.flags & IFF_LOOPBACK)) {
+			twin->ends[i].fd = make_device(twin, &link->host);
+			if (twin->ends[i].fd < 0)
+				return -1;
+		}
+		link->interface = if_nametoindex(link->host.name);
+	}
+	return 0;
+}
+
+/* Puts the ports of VRFs into them. Ports of bridges stay outside: what stands for the bridge is no bridge.
+ */
+static int fill_vrfs(struct twin *twin)
+{
+	for (size_t i = 0; i < twin->n_links; i++) {
+		struct twin_link *link = &twin->links[i];
+
+		for (size_t j = 0; j < twin->n_links; j++)
+			if (twin->links[j].host.table && twin->links[j].host.index == link->host.master)
+				link->vrf = twin->links[j].interface;
+		twin->failed = link->host.name;
+		if (link->vrf && vrf_add_port(twin->routes, link->interface, link->vrf) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* Sets MTU and state of all devices; the settings that decide about addresses must have been copied. */
-static void raise_devices(const struct twin *twin)
+/* Makes the twin's interfaces. Returns 0; -1 with errno. */
+static int make_links(struct twin *twin)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	for (size_t i = 0; i < twin->n_links; i++) {
-		const struct twin_link *link = &twin->links[i];
-		struct ifreq request = {.ifr_mtu = link->mtu};
-
-		strcpy(request.ifr_name, link->name);
-		ioctl(fd, SIOCSIFMTU, &request);
-		request.ifr_flags = IFF_UP;
-		if (link->flags & IFF_UP)
-			ioctl(fd, SIOCSIFFLAGS, &request);
-	}
-	close(fd);
+	twin->step = TWIN_DEVICE;
+	allow_descriptors();
+	return rename_spares(twin) < 0 || make_devices(twin) < 0 ? -1 : fill_vrfs(twin);
 }
 
-/* Makes the twin with its interfaces and settings; the caller stays at home.
- * Returns 0; -1 with errno, what failed, and a twin to be ended all the same. */
-int twin_make(struct twin *twin, const char **failed)
+/* Makes the twin with its interfaces, which are down; the caller stays at home. Returns 0; -1 with errno,
+ * step and failed, and a twin to be ended all the same. */
+int twin_make(struct twin *twin)
 {
 	int result = -1, error;
 
-	*twin = (struct twin){.there = -1, .home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
-	*failed = "a network namespace";
-	if (twin->home < 0 || read_links(twin) < 0 || unshare(CLONE_NEWNET) < 0)
+	*twin = (struct twin){.there = -1, .step = TWIN_NAMESPACE, .failed = "this network namespace"};
+	twin->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	/* Entering where one is shows whether one could return. */
+	if (twin->home < 0 || read_links(twin) < 0 || setns(twin->home, CLONE_NEWNET) < 0 ||
+		unshare(CLONE_NEWNET) < 0)
 		return -1;
 	twin->there = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	twin->routes = route_open();
-	if (twin->there >= 0 && twin->routes && make_devices(twin, failed) == 0) {
-		copy_settings(twin);
-		raise_devices(twin);
-		result = 0;
-	}
+	if (twin->there >= 0 && twin->routes)
+		result = make_links(twin);
 	error = errno;
 	twin_leave(twin);
 	errno = error;
 	return result;
+}
+
+/* Sets MTU and state of all interfaces; the settings that decide about addresses must have been copied. */
+void twin_raise(const struct twin *twin)
+{
+	int control;
+
+	twin_enter(twin);
+	control = control_socket();
+	for (size_t i = 0; i < twin->n_links; i++) {
+		const struct link *link = &twin->links[i].host;
+		struct ifreq request = {.ifr_mtu = (int)link->mtu};
+
+		strcpy(request.ifr_name, link->name);
+		ioctl(control, SIOCSIFMTU, &request);
+		request.ifr_flags = IFF_UP;
+		if (link->flags & IFF_UP)
+			ioctl(control, SIOCSIFFLAGS, &request);
+	}
+	close(control);
+	twin_leave(twin);
 }
 
 /* Ends the twin, whose interfaces go. */
@@ -222,11 +219,20 @@ void twin_end(struct twin *twin)
 	close(twin->home);
 }
 
-/* Returns the link of the interface with an index, or NULL. */
+/* Returns the link of the interface with an index in the twin, or NULL. */
 const struct twin_link *twin_find_link(const struct twin *twin, unsigned interface)
 {
 	for (size_t i = 0; i < twin->n_links; i++)
 		if (twin->links[i].interface == interface)
 			return &twin->links[i];
 	return NULL;
+}
+
+/* Returns the index in the twin of an interface of the host; 0 if it came later. */
+unsigned twin_index(const struct twin *twin, unsigned host)
+{
+	for (size_t i = 0; i < twin->n_links; i++)
+		if (twin->links[i].host.index == host)
+			return twin->links[i].interface;
+	return 0;
 }

@@ -7,18 +7,22 @@
 #ifndef DOCTOR_TWIN_H
 #define DOCTOR_TWIN_H
 
-#include <net/if.h>
 #include <poll.h>
 #include <stddef.h>
 
+#include "doctor/links.h"
+
 struct mnl_socket;
 
+/* An interface of the host, and what stands for it in the twin, where it has another index. */
 struct twin_link {
-	unsigned interface; /* index, as on the host */
-	char name[IFNAMSIZ];
-	short flags;
-	int mtu;
+	struct link host;
+	unsigned interface; /* index in the twin */
+	unsigned vrf;	    /* .. of the VRF that it is a port of; 0: none */
 };
+
+/* What is needed to make a twin, in this order. */
+enum twin_step { TWIN_NAMESPACE, TWIN_TUN, TWIN_DEVICE };
 
 struct twin {
 	int home, there; /* namespaces; -1 if there is no twin */
@@ -26,12 +30,16 @@ struct twin {
 	struct twin_link *links;
 	struct pollfd *ends; /* of each link: what is written there comes in, what leaves can be read */
 	size_t n_links;
+	enum twin_step step; /* at which twin_make() failed .. */
+	const char *failed;  /* .. and what there is no twin of */
 };
 
-int twin_make(struct twin *twin, const char **failed);
+int twin_make(struct twin *twin);
+void twin_raise(const struct twin *twin);
 void twin_enter(const struct twin *twin);
 void twin_leave(const struct twin *twin);
 void twin_end(struct twin *twin);
 const struct twin_link *twin_find_link(const struct twin *twin, unsigned interface);
+unsigned twin_index(const struct twin *twin, unsigned host);
 
 #endif

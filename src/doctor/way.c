@@ -89,7 +89,7 @@ const char *way_name_of(const struct way *way, unsigned interface)
 {
 	const struct twin_link *link = twin_find_link(&way->doctor->twin, interface);
 
-	return link ? link->name : "?";
+	return link ? link->host.name : "?";
 }
 
 /* Tells whether an error about what came in by this way was to leave by another interface, as routes say that

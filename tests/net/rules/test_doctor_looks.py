@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""icmpnatctl doctor looks at everything that it can, whatever else the host has or lacks, and says of the rest, first
+of all and with the reason, that it did not look: the neighbour of each case has nothing to complain of.
+
+   firewall:  interfaces, routes, settings, rules -> its twin      what cannot be copied: unknown, exit status 3
+"""
+
+import contextlib
+
+import pytest
+
+from lab.daemon import program
+from patient import Patient, examination
+
+
+@pytest.fixture(scope="module")
+def patient(daemon):
+    return Patient(daemon)
+
+
+@contextlib.contextmanager
+def changed(host, there, back):
+    host.run(there)
+    try:
+        yield
+    finally:
+        host.run(back)
+
+
+def confined(patient, prefix, before="true"):
+    """What is found within a program that takes something away, after a command in a mount namespace of its own."""
+    return examination(patient.host.run(
+        "unshare", "--mount", "sh", "-ec", f'{before}; exec "$@"', "sh", *prefix, program("icmpnatctl"), "-s",
+        patient.daemon.socket, "doctor", "--config", patient.daemon.path, "--json", check=False))
+
+
+def expect_unseen(findings, check, *words):
+    """One thing was not looked at, and all the rest is well."""
+    first, *others = findings
+    assert (first["check"], first["state"]) == (check, "unknown"), findings
+    assert all(word in first["sentence"] for word in words), first
+    assert {f["state"] for f in others} == {"ok"}, others
+    return first
+
+
+def tried(findings):
+    """For how many ways into the host an error was provoked."""
+    return sum(f["check"] == "new-flow" for f in findings)
+
+
+# --- containers
+
+def without(*capabilities):
+    lost = ",".join(f"-{name}" for name in capabilities)
+    return ["setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}"]
+
+
+HIDE = "mount -t tmpfs none /dev/net"
+CLOSE = HIDE + "; mknod /dev/net/tun c 10 200; chmod 0 /dev/net/tun"
+
+
+@pytest.mark.parametrize("prefix, before, words", [
+    (without("sys_admin"), "true", ("this network namespace", "CAP_SYS_ADMIN is missing", "nsenter --net")),
+    (["unshare", "--user", "--map-root-user"], "true", ("this network namespace", "CAP_SYS_ADMIN is missing")),
+    ([], HIDE, ("eth", "there is no /dev/net/tun")),
+], ids=["admin", "user-namespace", "no-tun"])
+def test_no_twin(patient, prefix, before, words):
+    """No advice to load a module that is loaded."""
+    findings = confined(patient, prefix, before)
+    first = next(f for f in findings if f["check"] == "twin")
+    assert first["state"] == "unknown" and all(word in first["sentence"] for word in words), first
+    assert first["mend"] == "" and tried(findings) == 0
+    assert ("addresses", "ok") in [(f["check"], f["state"]) for f in findings]
+
+
+def test_settings_are_read_only(patient):
+    """As in most containers. The rules are held against the configuration all the same."""
+    findings = confined(patient, [], "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
+    expect_unseen(findings, "twin", "no errors were provoked", "Read-only file system")
+    assert "rules" in [f["check"] for f in findings] and tried(findings) == 0
+    assert tried(patient.examine()) == 2
+
+
+# --- interfaces and routes
+
+TUNNELS = ("sit", "ipip", "gre", "ip6tnl", "vti", "vti6", "ip6gre")
+
+
+def test_tunnel_modules(patient):
+    """A new namespace has interfaces of these modules, with names and indexes that the host has, too."""
+    missing = [kind for kind in TUNNELS if patient.host.run(
+        "unshare", "--net", "ip", "link", "add", "probe", "type", kind, "local",
+        "::1" if "6" in kind else "192.0.2.1", check=False).returncode]
+    if len(missing) == len(TUNNELS):
+        pytest.skip(f"this kernel has none of {', '.join(TUNNELS)}")
+    assert "sit0" in patient.host.run("ip link").stdout
+    assert patient.complaints() == []
+    assert tried(patient.examine()) == 2
+
+
+def test_a_route_that_the_kernel_takes_no_more(patient):
+    """Its gateway was on a link when it was made."""
+    with changed(patient.host, "ip address add 192.0.2.1/24 dev eth1; ip route add 198.51.100.0/24 via 192.0.2.9",
+                 "ip route del 198.51.100.0/24"):
+        assert patient.complaints() == []
+        patient.host.run("ip address del 192.0.2.1/24 dev eth1")
+        findings = patient.examine()
+        expect_unseen(findings, "twin", "1 of this host's addresses, routes and policy rules", "Network is unreachable")
+        assert tried(findings) == 2
+
+
+def test_many_routes(patient):
+    """Of a full table the last one counts, too: the client's."""
+    routes = [f"{100 + i // 65536}.{i // 256 % 256}.{i % 256}.0/24" for i in range(50000)]
+    patient.host.run("ip", "-batch", "-", input="".join(f"route add unreachable {r} table 77\n" for r in routes))
+    with changed(patient.host, "ip route add unreachable 9.9.9.9 table 77; ip rule add pref 77 lookup 77",
+                 "ip rule del pref 77; ip route flush table 77"):
+        findings = patient.examine()
+        assert [f["sentence"] for f in findings if f["state"] == "unknown" and f["check"] == "twin"] == []
