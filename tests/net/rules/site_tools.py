@@ -14,8 +14,9 @@ COMMANDS = "fw4", "firewall-cmd", "ufw", "shorewall", "shorewall6"
 
 class Site:
     """Rules of a tool, on a host; what it keeps in files is below a directory."""
-    called = ()        # commands by which the tool loads its rules again
-    ill_in = (4, 6)    # versions of IP
+    called = ()  # commands by which the tool loads its rules again
+    ill_in = (4, 6)  # versions of IP
+    check = "new-flow"  # that complains then
 
     def __init__(self, host, directory):
         self.host, self.root = host, directory
@@ -79,18 +80,30 @@ class Debian(NftSite):
 
 
 class Fw4(NftSite):
-    """Puts what is in its directories at the beginning of a chain; ill: the zone wan has "option output REJECT"."""
-    name, table, called = "fw4", "inet fw4", ["fw4 reload"]
+    """Puts what is in its directories at the beginning of a chain; ill: as it is shipped, where there is stateless NAT,
+    for the zone wan has masquerading and not "option masq_allow_invalid 1"."""
+    name, table, called, ill_in, check = "fw4", "inet fw4", ["fw4 reload"], (4,), "stateless"
+
+    def settings(self, text):
+        """The rules by the settings of the site."""
+        return text if self.ill else re.sub(r"\t.*oifname \"eth0\" ct state invalid counter drop\n", "", text)
 
     def text(self):
-        text = self.data()
-        if self.ill:
-            text = text.replace("chain output_wan {\n\t\tjump accept_to_wan",
-                                "chain output_wan {\n\t\tudp dport 123 accept\n\t\tjump reject_to_wan")
+        text = self.settings(self.data())
         for file in sorted(self.root.glob("usr/share/nftables.d/chain-pre/*/*.nft")):
             head = re.compile(rf"(chain {file.parent.name} {{\n.*\n(?:\t\toif \"lo\" accept\n)?)")
             text = head.sub(lambda begin: begin[1] + file.read_text(), text)
         return text
+
+
+class Fw4Reject(Fw4):
+    """Ill: "option output REJECT" in the zone wan, with a rule that lets NTP pass."""
+    ill_in, check = (4, 6), "new-flow"
+
+    def settings(self, text):
+        calls = "\t\tudp dport 123 accept\n\t\tjump reject_to_wan" if self.ill else "\t\tjump accept_to_wan"
+        text = text.replace("chain output_wan {\n\t\tjump accept_to_wan", "chain output_wan {\n" + calls)
+        return re.sub(r"\t.*oifname \"eth0\" ct state invalid counter drop\n", "", text)
 
 
 class Firewalld(NftSite):
