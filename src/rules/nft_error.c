@@ -152,15 +152,6 @@ void nft_print_numbers(const struct nft_error *error, struct span_rest *walk)
 	fputs(" }", error->out);
 }
 
-/* Prints the set of inner addresses that need nothing. */
-static void print_inner_set(const struct nft_error *error)
-{
-	struct span_rest walk;
-
-	span_rest_of_all(&walk, &error->outside->maps[ADDRMAP_INNER], error->family);
-	nft_print_numbers(error, &walk);
-}
-
 /* Tells whether there is an inner address that needs nothing. */
 static bool some_need_nothing(const struct nft_error *error)
 {
@@ -195,21 +186,15 @@ static void print_header_rule(const struct nft_error *error, const char *read)
 }
 
 /* Prints the rules for errors with an extension, which has to be translated or counted: one that is
- * announced, or if all go, of the older kind, which Linux never emits. There is no set of types, for a set
- * may seem empty. */
+ * announced, or if all go, of the older kind, which Linux never emits. In IPv6 only types 1 and 3 announce
+ * one. */
 static void print_extension_rules(const struct nft_error *error, const char *read)
 {
 	const bool v4 = error->family->version == 4;
 
 	if (rules_strip_extensions(error->config))
 		fprintf(error->out, "\t\tmeta length > %d %s\n", v4 ? 160 : 180, read);
-	if (v4)
-		fprintf(error->out, "\t\t@th,40,8 != 0 %s\n", read);
-	else
-		fprintf(error->out,
-			"\t\ticmpv6 type destination-unreachable @th,32,8 != 0 %s\n"
-			"\t\ticmpv6 type time-exceeded @th,32,8 != 0 %s\n",
-			read, read);
+	fprintf(error->out, "\t\t%s %s\n", v4 ? "@th,40,8 != 0" : "@th,32,8 != 0 @th,0,8 & 0xfd 1", read);
 }
 
 /* Prints the chain for errors whose inner addresses need nothing. None is sent about an ICMP error
@@ -231,6 +216,32 @@ static void print_quoted_chain(
 	fprintf(error->out, "\t\t%s\n\t}\n", read);
 }
 
+/* Prints the rules for errors whose inner addresses need nothing: the coarse one, which is right for most of
+ * them, and the full one. */
+static void print_inner_rules(const struct nft_error *error, const char *quoted)
+{
+	static const unsigned offsets[2][2] = {{160, 192}, {128, 256}}; /* of source and destination */
+	const struct addrmap *inner = &error->outside->maps[ADDRMAP_INNER];
+	const bool v6 = error->family->version == 6;
+	const char *version = v6 ? "@th,64,4 6" : "@th,64,8 0x45";
+	struct span_rest walk;
+
+	if (nft_has_common(error, inner)) {
+		fprintf(error->out, "\t\t%s ", version);
+		for (size_t i = 0; i < 2; i++)
+			nft_print_common(error, "th", offsets[v6][i], true, inner);
+		fprintf(error->out, "goto %s\n", quoted);
+	}
+	fprintf(error->out, "\t\t%s ", version);
+	for (size_t i = 0; i < 2; i++) {
+		fprintf(error->out, "@th,%u,%d ", offsets[v6][i], v6 ? 128 : 32);
+		span_rest_of_all(&walk, inner, error->family);
+		nft_print_numbers(error, &walk);
+		fputc(' ', error->out);
+	}
+	fprintf(error->out, "goto %s\n", quoted);
+}
+
 /* Tells whether the rules need not look at an error, for the daemon reads each. */
 static bool is_blind(const struct nft_error *error)
 {
@@ -242,7 +253,6 @@ static bool is_blind(const struct nft_error *error)
 void nft_print_sight(
 	const struct nft_error *error, const char *chain, bool after_nat, const char *sound, const char *read)
 {
-	const bool v4 = error->family->version == 4;
 	const bool blind = is_blind(error);
 	char name[NFT_NAME_MAX], quoted[NFT_NAME_MAX];
 
@@ -258,11 +268,7 @@ void nft_print_sight(
 		print_header_rule(error, read);
 		print_extension_rules(error, read);
 		print_left_sources(error, read);
-		fputs(v4 ? "\t\t@th,64,8 0x45 @th,160,32 " : "\t\t@th,64,4 6 @th,128,128 ", error->out);
-		print_inner_set(error);
-		fputs(v4 ? " @th,192,32 " : " @th,256,128 ", error->out);
-		print_inner_set(error);
-		fprintf(error->out, " goto %s\n", name);
+		print_inner_rules(error, name);
 	} else if (nft_are_too_many(error)) {
 		fputs("\t\t# too many maps: the daemon reads every error\n", error->out);
 	} else if (error->config->lookup == LOOKUP_ALWAYS) {

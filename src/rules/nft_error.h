@@ -22,6 +22,9 @@ void nft_print_sight(const struct nft_error *error, const char *chain, bool afte
 	const char *read);
 bool nft_are_too_many(const struct nft_error *error);
 void nft_print_numbers(const struct nft_error *error, struct span_rest *walk);
+bool nft_has_common(const struct nft_error *error, const struct addrmap *table);
+void nft_print_common(const struct nft_error *error, const char *header, unsigned offset, bool is_common,
+	const struct addrmap *table);
 void nft_print_peers(const struct nft_error *error, const char *chain, bool counts);
 void nft_print_peer_look(const struct nft_error *error, const char *chain);
 void nft_print_hop_name(const struct nft_error *error);

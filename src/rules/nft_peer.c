@@ -3,7 +3,7 @@
  * Which errors go to private neighbours, or groups, as nft sees it. First comes a coarse look, by which
  * nearly all others go on; what it finds, goes through a plain comparison for each private range. None of
  * these is a set of ranges, for one that seems empty for a moment (see nft_error.c) would let such an error
- * go on; the elements of a hash appear at once.
+ * go on.
  */
 #include "rules/nft_error.h"
 
@@ -19,42 +19,15 @@ static const char *peer_name(
 	return nft_name(name, what, error->outside);
 }
 
-/* Prints the first octets of IPv4's private addresses. */
-static void print_first_octets(FILE *out)
-{
-	const char *between = "";
-	uint32_t next = 0;
-
-	for (const struct address_range *r = address_ranges(4); r->name; r++) {
-		const uint32_t first = (uint32_t)r->first.lo >> 24, last = (uint32_t)r->last.lo >> 24;
-
-		for (uint32_t octet = first > next ? first : next; octet <= last; octet++) {
-			fprintf(out, "%s%u.0.0.0", between, octet);
-			between = ", ";
-		}
-		next = last + 1;
-	}
-}
-
-/* Prints the rules with which a chain begins that is about errors to anybody: those to private neighbours
+/* Prints the rule with which a chain begins that is about errors to anybody: those to private neighbours
  * first meet the chains of nft_print_peers(). */
 void nft_print_peer_look(const struct nft_error *error, const char *chain)
 {
-	const struct prefix global = {{ADDRESS_V6_GLOBAL, 0}, ADDRESS_V6_GLOBAL_BITS},
-			    protocols = {{ADDRESS_V6_PROTOCOLS, 0}, ADDRESS_V6_PROTOCOLS_BITS};
-	char name[NFT_NAME_MAX], text[CONFIG_PREFIX_TEXT];
+	char name[NFT_NAME_MAX];
 
-	peer_name(name, chain, "peer", error);
-	if (error->family->version == 4) {
-		fputs("\t\tip daddr & 255.0.0.0 { ", error->out);
-		print_first_octets(error->out);
-		fprintf(error->out, " } jump %s\n", name);
-		return;
-	}
-	config_prefix_text(global, text);
-	fprintf(error->out, "\t\tip6 daddr != %s jump %s\n", text, name);
-	config_prefix_text(protocols, text);
-	fprintf(error->out, "\t\tip6 daddr %s jump %s\n", text, name);
+	fputs("\t\t", error->out);
+	nft_print_common(error, "nh", error->family->version == 4 ? 128 : 192, false, NULL);
+	fprintf(error->out, "jump %s\n", peer_name(name, chain, "peer", error));
 }
 
 /* Prints the rule for private neighbours that know the destination of the quoted packet by a private address:
