@@ -233,6 +233,7 @@ void check_rules(struct doctor *doctor)
 	say_rules(doctor, same, best, *present, complaint);
 	one.queue.workers = 1;
 	doctor->has_rules = doctor->has_settings && used < N_KINDS && load_kind(&one, used, &complaint);
+	doctor->best = (enum rules_format)best;
 	doctor->copies = doctor->has_rules && rules_kinds[used].copies;
 	doctor->tees = doctor->has_rules && rules_kinds[used].copies == &rules_iptables;
 	twin_leave(&doctor->twin);

@@ -79,6 +79,7 @@ static const struct check {
 	{"reverse-path", check_reverse_path},
 	{"reload", check_reload},
 	{"rate", check_rate},
+	{"sending", check_sending}, /* late: it looks at what has happened meanwhile */
 	{"need", check_need},
 };
 
@@ -89,6 +90,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	enum doctor_state result;
 	struct doctor doctor = {.socket = socket, .routes = route_open(), .twin = {.home = -1, .there = -1}};
 
+	sending_begin(&doctor.sending);
 	if (access(socket, F_OK) == 0)
 		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
@@ -101,6 +103,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	twin_end(&doctor.twin);
 	ruleset_free(&doctor.ruleset);
 	route_close(doctor.routes);
+	sending_end(&doctor.sending);
 	config_free(doctor.config);
 	free(doctor.running);
 	return result;

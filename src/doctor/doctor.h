@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "doctor/findings.h"
 #include "doctor/ruleset.h"
+#include "doctor/sending.h"
 #include "doctor/twin.h"
 #include "rules/rules.h"
 
@@ -23,14 +24,16 @@ struct doctor {
 	char about[96];	   /* begins each of its sentences */
 	const char *path;  /* of the configuration that is looked at */
 	struct config *config;
-	bool runs;	/* a daemon answers */
-	char *running;	/* its configuration file; NULL: it did not say */
-	bool own_rules; /* it holds its rules itself */
+	bool runs;		/* a daemon answers */
+	char *running;		/* its configuration file; NULL: it did not say */
+	bool own_rules;		/* it holds its rules itself */
+	struct sending sending; /* when the doctor began */
 	struct mnl_socket *routes;
 	struct twin twin;
 	bool has_settings; /* the twin has those of the host */
 	bool has_twin;	   /* it has the host's rules and routes, and ours if has_rules */
 	bool has_rules;
+	enum rules_format best; /* that loads there; RULES_NONE: none */
 	bool copies;		/* .. which copy errors about new flows */
 	bool tees;		/* .. by iptables' TEE */
 	struct ruleset ruleset; /* of the host */
@@ -52,6 +55,7 @@ void check_namespace(struct doctor *doctor);
 void check_interfaces(struct doctor *doctor);
 void check_reverse_path(struct doctor *doctor);
 void check_rate(struct doctor *doctor);
+void check_sending(struct doctor *doctor);
 void check_reload(struct doctor *doctor);
 void check_twin(struct doctor *doctor);
 void check_rules(struct doctor *doctor);

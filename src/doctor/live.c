@@ -77,11 +77,6 @@ void check_queue(struct doctor *doctor)
 	close(fd);
 }
 
-#define UNSENDABLE                                                                                           \
-	" since it began to count: errors that wait in a queue as they are, not as copies, fill the buffer " \
-	"of a "                                                                                              \
-	"processor's ICMP socket (about 159 do); nobody hears of those that find it full"
-
 /* The counters that should be 0, and what it means if one is not. */
 static const struct {
 	const char *group, *name;
@@ -99,9 +94,6 @@ static const struct {
 	{"outcome", "leaked-extension", DOCTOR_NOTE,
 		"errors left with a private address in their extension: see extensions in icmpnatd.conf(5)"},
 	{"rules", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
-	{"host", "icmp-out-errors", DOCTOR_NOTE, "ICMP messages could not be sent by the kernel" UNSENDABLE},
-	{"host", "icmp6-out-errors", DOCTOR_NOTE,
-		"ICMPv6 messages could not be sent by the kernel" UNSENDABLE},
 };
 
 /* Says which of the suspicious counters of the daemon are not 0. */
@@ -124,6 +116,51 @@ void check_counters(struct doctor *doctor)
 	}
 	if (clean)
 		doctor_say(doctor, DOCTOR_OK, NULL, "nothing was lost, refused or leaked");
+}
+
+/* Says why the kernel could not send errors, and what is to be done. */
+static void say_unsent(struct doctor *doctor, const char *protocol, uint64_t errors)
+{
+	const bool waits = doctor->has_rules && !doctor->copies;
+	const struct rules_kind *best = &rules_kinds[doctor->best];
+	char mend[DOCTOR_MEND_MAX] = "cat /proc/net/netfilter/nfnetlink_queue; tc -s qdisc show";
+
+	if (waits && best->copies)
+		snprintf(mend, sizeof(mend),
+			"icmpnatd --print-rules=none | sh; icmpnatd --config %s --print-rules=%s | %s",
+			doctor->path, best->name, best->loader);
+	else if (waits)
+		strcpy(mend, "systemctl restart icmpnatd");
+	doctor_say(doctor, DOCTOR_PROBLEM, mend,
+		"the kernel could not send %llu %s errors while the doctor looked: what waits to leave fills "
+		"the "
+		"buffer of a processor's ICMP socket (about 159 do)%s",
+		(unsigned long long)errors, protocol,
+		waits ? ", as errors in our queue do that are not copies"
+		      : ", in another program's queue or in a link's");
+}
+
+/* Says what the kernel could not send since the doctor began. What it could not send before may have had
+ * reasons that are gone; replies to ping are no errors. */
+void check_sending(struct doctor *doctor)
+{
+	static const char *const protocols[HOST_COUNTER_COUNT] = {"ICMP", "ICMPv6"};
+	uint64_t errors, replies;
+	bool all_sent = true;
+
+	for (unsigned i = 0; i < HOST_COUNTER_COUNT; i++) {
+		sending_look(&doctor->sending, (enum host_counter)i, &errors, &replies);
+		all_sent = all_sent && errors + replies == 0;
+		if (errors)
+			say_unsent(doctor, protocols[i], errors);
+		else if (replies)
+			doctor_say(doctor, DOCTOR_NOTE, "tc -s qdisc show",
+				"the kernel could not send %llu replies to ping of %s while the doctor "
+				"looked",
+				(unsigned long long)replies, protocols[i]);
+	}
+	if (all_sent)
+		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel could send all ICMP while the doctor looked");
 }
 
 /* Says whether connection tracking answers questions. */

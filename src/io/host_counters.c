@@ -114,3 +114,16 @@ uint64_t host_counters_read_made(const struct host_counters *host, enum host_cou
 			made += value;
 	return made;
 }
+
+/* Returns how many requests of ping have come in without a reply. 0 if the kernel does not say. */
+uint64_t host_counters_read_unanswered(const struct host_counters *host, enum host_counter counter)
+{
+	const char *replies = counter == HOST_COUNTER_ICMP ? "OutEchoReps" : "OutEchoReplies";
+	uint64_t asked, answered;
+	char text[LIST_MAX];
+
+	return read_list(host->fd[counter], text) && find_counter(text, counter, "InEchos", &asked) &&
+			       find_counter(text, counter, replies, &answered) && asked > answered
+		       ? asked - answered
+		       : 0;
+}

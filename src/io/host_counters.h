@@ -22,6 +22,7 @@ struct host_counters {
 struct host_counters host_counters_open(void);
 bool host_counters_read(const struct host_counters *host, enum host_counter counter, uint64_t *value);
 uint64_t host_counters_read_made(const struct host_counters *host, enum host_counter counter);
+uint64_t host_counters_read_unanswered(const struct host_counters *host, enum host_counter counter);
 void host_counters_close(struct host_counters *host);
 
 #endif

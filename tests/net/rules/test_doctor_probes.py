@@ -84,7 +84,7 @@ def test_no_stateless_nat(patient):
     patient.reconfigure(configuration([(f.firewall, f.public) for f in FAMILIES], control=patient.daemon.socket))
     try:
         findings = patient.examine()
-        assert {f["state"] for f in findings} == {"ok"}, findings
+        assert {f["state"] for f in findings if f["check"] != "need"} == {"ok"}, findings
         said = [f["sentence"] for f in findings if f["check"] == "stateless"]
         assert len(said) == len(FAMILIES) and all("no rule translates" in sentence for sentence in said)
     finally:

@@ -164,8 +164,6 @@ def test_errors_that_wait_as_they_are_fill_it_and_that_is_told(network):
         assert never > 0
         assert said["handed over by the capture rules"] == said["received"] == BURST - never
         assert said["ICMP that the kernel could not send (OutErrors)"] == before + never
-        assert f"{before + never} ICMP messages could not be sent by the kernel" in daemon.ctl(
-            "doctor", check=False).stdout
 
 
 def test_a_flood_of_copies_loses_none(network):
