@@ -13,7 +13,7 @@
 static struct {
 	enum output_report report;
 	bool explain;
-	bool in_outside; /* the list of outside interfaces is open */
+	const char *open; /* what ends the list or the object that is open; or "" */
 	size_t rows;
 } json;
 
@@ -62,15 +62,14 @@ static void json_head(enum output_report report, bool all, bool explain)
 	(void)all;
 	json.report = report;
 	json.explain = explain;
-	json.in_outside = false;
+	json.open = "";
 	json.rows = 0;
 	fputs(begin[report], stdout);
 }
 
 static void json_tail(void)
 {
-	if (json.report != OUTPUT_STATUS || json.in_outside)
-		fputs("\n]", stdout);
+	fputs(json.report == OUTPUT_STATUS ? json.open : "\n]", stdout);
 	puts(json.report == OUTPUT_STATUS ? "\n}" : json.report == OUTPUT_DOCTOR ? "" : "}");
 }
 
@@ -87,30 +86,77 @@ static void json_value(const struct report_item *item)
 		put_string(item->value);
 }
 
+/* Begins a row of a list or an object that is the value of a key, and opens it for the first one. */
+static void begin_inner_row(const char *key, const char *open, const char *end)
+{
+	if (json.open != end) {
+		fputs(json.open, stdout);
+		begin_row();
+		put_member("", key);
+		printf(": %s\n", open);
+	} else {
+		fputs(",\n", stdout);
+	}
+	json.open = end;
+}
+
 static void put_outside(const struct report_item *item)
 {
-	begin_row();
-	if (!json.in_outside)
-		fputs("\"outside\": [\n", stdout);
-	json.in_outside = true;
+	static const char end[] = "\n]";
+
+	begin_inner_row(item->key, "[", end);
 	put_member("  {\"interface\": ", item->value);
 	put_member(", \"state\": ", item->state);
+	put_member(", \"families\": ", item->more);
+	putchar('}');
+}
+
+static void put_errors(const struct report_item *item)
+{
+	static const char end[] = "\n}";
+	uint64_t number = 0;
+
+	begin_inner_row(item->key, "{", end);
+	put_member("  ", item->value);
+	text_number(&number, item->state);
+	put_number(": ", number);
+}
+
+/* Prints when something happened and what; null if nothing did. */
+static void put_event_object(const struct report_item *item)
+{
+	uint64_t when;
+
+	if (!text_number(&when, item->value)) {
+		fputs("null", stdout);
+		return;
+	}
+	put_number("{\"time\": ", when);
+	put_member(", \"text\": ", item->state);
 	putchar('}');
 }
 
 static void json_item(const struct report_item *item)
 {
-	if (report_kind(item->key) == REPORT_OUTSIDE) {
+	const enum report_kind kind = report_kind(item->key);
+
+	if (kind == REPORT_OUTSIDE) {
 		put_outside(item);
 		return;
 	}
-	if (json.in_outside)
-		fputs("\n]", stdout);
-	json.in_outside = false;
+	if (kind == REPORT_ERRORS) {
+		put_errors(item);
+		return;
+	}
+	fputs(json.open, stdout);
+	json.open = "";
 	begin_row();
 	put_member("", item->key);
 	fputs(": ", stdout);
-	json_value(item);
+	if (kind == REPORT_EVENT)
+		put_event_object(item);
+	else
+		json_value(item);
 }
 
 /* Prints the value of each instance, if there is more to say than their sum. */

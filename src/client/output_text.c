@@ -19,6 +19,8 @@
 
 #define NAME_WIDTH   26 /* of a counter's name */
 #define COLUMN_WIDTH 12
+#define LABEL_WIDTH  16 /* of an item of the status, with its colon */
+#define SCREEN_WIDTH 80
 #define FATES_MAX    8
 
 /* What became of errors: of how many, by fate. */
@@ -41,8 +43,8 @@ static struct {
 static const char *colour_of(const char *word)
 {
 	static const char *const colours[][2] = {{"rewritten", GREEN}, {"up", GREEN}, {"malformed", YELLOW},
-		{"leaked", RED}, {"missing", RED}, {"ok", GREEN}, {"note", YELLOW}, {"unknown", YELLOW},
-		{"problem", RED}};
+		{"leaked", RED}, {"missing", RED}, {"yes", GREEN}, {"no", RED}, {"ok", GREEN},
+		{"note", YELLOW}, {"unknown", YELLOW}, {"problem", RED}};
 
 	for (size_t i = 0; text.colour && i < sizeof(colours) / sizeof(colours[0]); i++)
 		if (strcmp(word, colours[i][0]) == 0)
@@ -108,6 +110,43 @@ static void put_time(uint64_t seconds)
 		printf("%" PRIu64, seconds);
 }
 
+/* Prints words, as many on a line as fit, and each line below the first behind the labels. */
+static void put_wrapped(const char *words)
+{
+	size_t column = LABEL_WIDTH;
+
+	while (*words) {
+		const size_t length = strcspn(words, " ");
+		char word[1024];
+
+		snprintf(word, sizeof(word), "%.*s", (int)length, words);
+		if (column > LABEL_WIDTH && column + 1 + length > SCREEN_WIDTH) {
+			printf("\n%*s", LABEL_WIDTH, "");
+			column = LABEL_WIDTH;
+		} else if (column > LABEL_WIDTH) {
+			putchar(' ');
+			column++;
+		}
+		text_put(stdout, word, 0);
+		column += length;
+		words += length + strspn(words + length, " ");
+	}
+}
+
+/* Prints when something happened, and what. */
+static void put_event(const struct report_item *item)
+{
+	uint64_t when;
+
+	if (!text_number(&when, item->value)) {
+		text_put(stdout, item->value, 0);
+		return;
+	}
+	put_time(when);
+	printf("\n%*s", LABEL_WIDTH, "");
+	put_wrapped(item->state);
+}
+
 static void text_value(const struct report_item *item)
 {
 	enum report_kind kind = report_kind(item->key);
@@ -117,24 +156,49 @@ static void text_value(const struct report_item *item)
 		put_duration(number);
 	else if (kind == REPORT_TIME && text_number(&number, item->value))
 		put_time(number);
+	else if (kind == REPORT_EVENT)
+		put_event(item);
+	else if (kind == REPORT_ERRORS)
+		text_put(stdout, item->state, 0);
+	else if (strcmp(item->key, "reason") == 0)
+		put_wrapped(item->value);
 	else
-		text_put(stdout, item->value, 0);
+		put_coloured(item->value, 0, strcmp(item->key, "working") == 0);
 }
 
-/* One line of the status; a key that repeats is named once. */
-static void text_item(const struct report_item *item)
+/* Prints the label of an item: one that repeats is there once, and what goes on has its own on the line. */
+static void put_item_label(const char *key)
 {
 	char label[32];
 
-	snprintf(label, sizeof(label), "%s:", strcmp(item->key, text.key) == 0 ? "" : item->key);
+	if (text.key[0] && report_goes_on(key)) {
+		fputs(", ", stdout);
+		text_put(stdout, key, 0);
+		putchar(' ');
+		return;
+	}
+	if (text.key[0])
+		putchar('\n');
+	snprintf(label, sizeof(label), "%s:", strcmp(key, text.key) == 0 ? "" : key);
+	text_put(stdout, label[1] ? label : "", LABEL_WIDTH);
+}
+
+/* Prints an item of the status, whose line has no end yet. */
+static void text_item(const struct report_item *item)
+{
+	enum report_kind kind = report_kind(item->key);
+
+	put_item_label(item->key);
 	snprintf(text.key, sizeof(text.key), "%s", item->key);
-	text_put(stdout, label[1] ? label : "", 16);
 	text_value(item);
-	if (item->state[0]) {
+	if (item->state[0] && kind != REPORT_ERRORS && kind != REPORT_EVENT) {
 		putchar(' ');
 		put_coloured(item->state, 0, 1);
 	}
-	putchar('\n');
+	if (item->more[0]) {
+		fputs(kind == REPORT_OUTSIDE ? ", " : " ", stdout);
+		text_put(stdout, item->more, 0);
+	}
 }
 
 /* Tells whether a counter gets a column for each instance beside the sum. */
@@ -269,6 +333,8 @@ static void put_total(const char *who, const char *what, const struct fates *fat
  * another time, and rules that do not copy see what the daemon has done, too. */
 static void text_tail(void)
 {
+	if (text.report == OUTPUT_STATUS && text.key[0])
+		putchar('\n');
 	if (text.report != OUTPUT_STATS)
 		return;
 	if (text.key[0])

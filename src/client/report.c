@@ -26,6 +26,9 @@ enum report_kind report_kind(const char *key)
 		{"attached-flows", REPORT_BOOLEAN},
 		{"workers", REPORT_NUMBER},
 		{"outside", REPORT_OUTSIDE},
+		{"errors", REPORT_ERRORS},
+		{"last-error", REPORT_EVENT},
+		{"last-warning", REPORT_EVENT},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -34,14 +37,26 @@ enum report_kind report_kind(const char *key)
 	return REPORT_TEXT;
 }
 
-/* Reads "key value [state]"; the item's texts are parts of the line. */
+/* Tells whether people find an item of the status beside the one before, so that all is one screen. */
+bool report_goes_on(const char *key)
+{
+	static const char *const keys[] = {"pid", "started", "upgrades", "loaded", "lookup", "attached-flows",
+		"queues", "rules", "kernel"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Reads "key value [state [more]]"; the item's texts are parts of the line. */
 bool report_parse_item(struct report_item *item, char *line)
 {
-	char *field[3];
+	char *field[4];
 
-	if (text_split(line, field, 3) < 2)
+	if (text_split(line, field, 4) < 2)
 		return false;
-	*item = (struct report_item){.key = field[0], .value = field[1], .state = field[2]};
+	*item = (struct report_item){field[0], field[1], field[2], field[3]};
 	return true;
 }
 

@@ -12,10 +12,21 @@
 /* One line of the status. */
 struct report_item {
 	const char *key, *value;
-	const char *state; /* of an outside interface: up, missing; else "" */
+	const char
+		*state; /* of an outside interface: up, missing; of errors: how many; of an event: its text */
+	const char *more; /* of an outside interface: its families; of errors: what became of them; else "" */
 };
 
-enum report_kind { REPORT_TEXT, REPORT_NUMBER, REPORT_BOOLEAN, REPORT_TIME, REPORT_SECONDS, REPORT_OUTSIDE };
+enum report_kind {
+	REPORT_TEXT,
+	REPORT_NUMBER,
+	REPORT_BOOLEAN,
+	REPORT_TIME,
+	REPORT_SECONDS,
+	REPORT_OUTSIDE, /* a row for each interface */
+	REPORT_ERRORS,	/* a row for each who */
+	REPORT_EVENT,	/* a time and a text, or "none" */
+};
 
 /* One address map; part, outside and where as the daemon writes them. */
 struct report_map {
@@ -55,6 +66,7 @@ struct report_counters {
 };
 
 enum report_kind report_kind(const char *key);
+bool report_goes_on(const char *key);
 bool report_parse_item(struct report_item *item, char *line);
 bool report_parse_map(struct report_map *map, char *line);
 

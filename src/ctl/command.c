@@ -6,6 +6,7 @@
 
 #include <err.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client/client.h"
 #include "client/output.h"
@@ -17,6 +18,7 @@ struct printing {
 	const struct options *options;
 	enum output_report report;
 	bool begun;
+	enum command_working *working; /* of the status */
 };
 
 /* Prints the head, unless that is done: a report that has not begun leaves standard output empty. */
@@ -35,6 +37,10 @@ static bool print_item_line(char *line, void *context)
 
 	if (!report_parse_item(&item, line))
 		return false;
+	if (strcmp(item.key, "working") == 0)
+		*printing->working = strcmp(item.value, "no") == 0	  ? WORKING_NO
+				     : strcmp(item.value, "unknown") == 0 ? WORKING_UNKNOWN
+									  : WORKING_YES;
 	begin_printing(printing);
 	printing->options->output->item(&item);
 	return true;
@@ -63,16 +69,20 @@ static bool print_answer(const char *request, client_line *print, struct printin
 	return true;
 }
 
-/* Prints what runs, since when, with which configuration. */
-bool command_status(const struct options *options)
+/* Prints whether the daemon works, what it does, since when, and what was wrong. *working is what it says of
+ * the first; an older one, which says nothing of that, works. */
+bool command_status(const struct options *options, enum command_working *working)
 {
-	return print_answer("status", print_item_line, (struct printing){options, OUTPUT_STATUS, false});
+	*working = WORKING_YES;
+	return print_answer("status", print_item_line,
+		(struct printing){.options = options, .report = OUTPUT_STATUS, .working = working});
 }
 
 /* Prints the address maps and how often each was used. */
 bool command_maps(const struct options *options)
 {
-	return print_answer("maps", print_map_line, (struct printing){options, OUTPUT_MAPS, false});
+	return print_answer(
+		"maps", print_map_line, (struct printing){.options = options, .report = OUTPUT_MAPS});
 }
 
 /* Prints the counters, but nothing unless all of them arrived. */

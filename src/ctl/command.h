@@ -18,7 +18,9 @@ struct options {
 	double interval;     /* of watch: seconds */
 };
 
-bool command_status(const struct options *options);
+enum command_working { WORKING_YES, WORKING_NO, WORKING_UNKNOWN };
+
+bool command_status(const struct options *options, enum command_working *working);
 bool command_stats(const struct options *options);
 bool command_maps(const struct options *options);
 bool command_accounts(const struct options *options);

@@ -30,6 +30,16 @@ static bool command_doctor(const struct options *options)
 	return result == DOCTOR_OK;
 }
 
+static bool command_works(const struct options *options)
+{
+	enum command_working working;
+	const bool answered = command_status(options, &working);
+
+	if (answered && working == WORKING_UNKNOWN)
+		failure = EXIT_UNSEEN;
+	return answered && working == WORKING_YES;
+}
+
 static bool command_help(const struct options *options);
 
 /* takes: the letters of the options that a command knows. */
@@ -39,7 +49,7 @@ static const struct command {
 	const char *takes;
 	const char *sentence;
 } commands[] = {
-	{"status", command_status, "j", "what runs, since when, with which configuration"},
+	{"status", command_works, "j", "does it work, since when, for whom, what was wrong"},
 	{"stats", command_stats, "aejkp", "what became of the errors; the kernel's queues"},
 	{"maps", command_maps, "j", "the address maps and how often each was used"},
 	{"reload", command_reload, "", "read the configuration again; a bad one is refused"},

@@ -8,10 +8,9 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/utf8.h"
-#include "io/clock.h"
+#include "daemon/status.h"
 #include "io/queue_counters.h"
 #include "io/rule_counters.h"
 
@@ -37,43 +36,10 @@ static bool refuse(FILE *out, const char *reason)
 	return false;
 }
 
-static const char *lookup_text(enum decide_lookup lookup)
-{
-	static const char *const texts[] = {
-		[LOOKUP_AUTO] = "auto", [LOOKUP_ALWAYS] = "always", [LOOKUP_NEVER] = "never"};
-
-	return texts[lookup];
-}
-
-/* Tells whether the kernel attaches flows to packets. Of a queue that was taken over the daemon
- * knows that only when a packet has come with one. */
-static bool attaches_flows(const struct worker *worker)
-{
-	return worker->queue.attaches_flows || stats_get(&worker->stats, STATS_FLOW_ATTACHED) > 0;
-}
-
 static bool answer_status(struct daemon *daemon, struct control_request *request, FILE *out)
 {
-	const struct policy *policy = workers_policy(&daemon->workers);
-	const struct config *config = policy->config;
-	const struct config_queue *queue = &config->queue;
-
 	(void)request;
-	fprintf(out, "version\t%s\npid\t%ld\nuptime\t%lld\nstarted\t%lld\nupgrades\t%u\n", PACKAGE_VERSION,
-		(long)getpid(), (long long)(clock_milliseconds() / 1000 - daemon->times.started_monotonic),
-		(long long)daemon->times.started, daemon->times.upgrades);
-	fprintf(out, "file\t%s\nloaded\t%lld\nmaps\t%zu\nlookup\t%s\n", daemon->program.path,
-		(long long)policy->loaded, config->n_entries, lookup_text(config->lookup));
-	fprintf(out, "attached-flows\t%s\nworkers\t%u\nqueues\t%u",
-		attaches_flows(&daemon->workers.worker[0]) ? "yes" : "no", daemon->workers.n, queue->number);
-	if (daemon->workers.n > 1)
-		fprintf(out, "-%u", queue->number + daemon->workers.n - 1);
-	fputc('\n', out);
-	fprintf(out, "mode\t%s\n", config->audit ? "audit\t(nothing is changed on the wire)" : "live");
-	fprintf(out, "rules\t%s\n", own_rules_are_held(&daemon->own_rules) ? "own" : "external");
-	for (size_t i = 0; i < config->n_outside; i++)
-		fprintf(out, "outside\t%s\t%s\n", config->outside[i].name,
-			atomic_load(&policy->interfaces[i]) ? "up" : "missing");
+	status_print(out, daemon);
 	return end_answer(out);
 }
 
@@ -236,7 +202,7 @@ static const struct request {
 	bool (*answer)(struct daemon *daemon, struct control_request *request, FILE *out);
 	const char *sentence;
 } requests[] = {
-	{"status", answer_status, "what the daemon is and does"},
+	{"status", answer_status, "whether the daemon works, what it is and does, and what was wrong last"},
 	{"stats", answer_stats, "every counter: group, name, worker, queue or interface, value"},
 	{"explain", answer_explain, "what every counter means: group, name, sentence, fate"},
 	{"maps", answer_maps, "every map: private, public, part, outside, hits, place"},

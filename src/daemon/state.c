@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A line each: "started SECONDS MONOTONIC", "upgrades N", "numbers QUEUE BASE-ID LAST-ID", "counter WORKER
- * GROUP NAME VALUE". Counters have names, because the next icmpnatd may be a newer one: it skips what it does
- * not know.
+ * GROUP NAME VALUE", "last PRIORITY SECONDS TEXT". Counters have names, because the next icmpnatd may be a
+ * newer one: it skips what it does not know.
  */
 #define _GNU_SOURCE
 #include "daemon/state.h"
@@ -12,6 +12,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "io/log.h"
+
+static const int last_priorities[] = {LOG_ERR, LOG_WARNING};
+
+static void print_last_lines(FILE *out)
+{
+	struct log_last last;
+
+	for (size_t i = 0; i < sizeof(last_priorities) / sizeof(last_priorities[0]); i++)
+		if (log_get_last(last_priorities[i], &last))
+			fprintf(out, "last %d %lld %s\n", last_priorities[i], (long long)last.when,
+				last.text);
+}
 
 static void print_state(FILE *out, const struct state_times *times, const struct workers *workers)
 {
@@ -27,6 +41,7 @@ static void print_state(FILE *out, const struct state_times *times, const struct
 			fprintf(out, "counter %u %s %s %" PRIu64 "\n", w, stats_text(c)->group,
 				stats_text(c)->name, stats_get(&worker->stats, c));
 	}
+	print_last_lines(out);
 }
 
 /* Writes the state, for state_load(). The workers must not run. Returns a descriptor; -1 with errno. */
@@ -67,6 +82,20 @@ static void take_numbers(struct workers *workers, unsigned number, uint32_t base
 	}
 }
 
+/* Takes what follows "last " in a line. */
+static void take_last_line(const char *text)
+{
+	struct log_last last;
+	long long when;
+	int priority, n = 0;
+
+	if (sscanf(text, "%d %lld %n", &priority, &when, &n) < 2)
+		return;
+	last.when = (time_t)when;
+	snprintf(last.text, sizeof(last.text), "%.*s", (int)strcspn(text + n, "\n"), text + n);
+	log_put_last(priority, &last);
+}
+
 static void take_line(struct state_times *times, struct workers *workers, const char *line)
 {
 	char group[32], name[32];
@@ -84,6 +113,8 @@ static void take_line(struct state_times *times, struct workers *workers, const 
 		times->started_monotonic = (time_t)monotonic;
 	} else if (sscanf(line, "upgrades %u", &w) == 1) {
 		times->upgrades = w + 1;
+	} else if (strncmp(line, "last ", 5) == 0) {
+		take_last_line(line + 5);
 	}
 }
 
@@ -103,7 +134,7 @@ static void continue_numbers(struct worker *worker)
 void state_load(struct state_times *times, struct workers *workers, int fd)
 {
 	FILE *in = fdopen(fd, "r");
-	char line[256];
+	char line[LOG_LAST_MAX + 64];
 
 	if (!in) {
 		close(fd);

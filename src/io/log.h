@@ -8,6 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
+#include <time.h>
+
+#define LOG_LAST_MAX 480 /* bytes of a line that is remembered, with its NUL */
+
+/* The last line of one of two priorities: LOG_ERR, LOG_WARNING. */
+struct log_last {
+	time_t when; /* Unix time */
+	char text[LOG_LAST_MAX];
+};
 
 void log_init(void);
 __attribute__((format(printf, 2, 3))) void log_line(int priority, const char *format, ...);
@@ -23,6 +32,8 @@ struct log_limit {
 	unsigned withheld; /* events since the last line */
 };
 
+bool log_get_last(int priority, struct log_last *last);
+void log_put_last(int priority, const struct log_last *last);
 bool log_allowed(struct log_limit *limit, unsigned *withheld);
 
 #endif

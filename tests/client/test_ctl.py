@@ -169,12 +169,56 @@ def on_terminal(daemon, *arguments, **environment):
 # --- status
 
 
+WORKS = (
+    "working\tyes\nversion\t1.0\npid\t4711\nuptime\t93784\nstarted\t1700000000\nupgrades\t0\n"
+    "file\t/etc/icmpnatd/icmpnatd.conf\nloaded\t1700000001\nmaps\t2\nlookup\tauto\nattached-flows\tyes\n"
+    "workers\t2\nqueues\t0-1\nmode\tlive\nrules\town\nkernel\tnever\t(there are IPsec policies)\n"
+    "outside\teth0\tup\tIPv4 IPv6\noutside\teth1\tmissing\tIPv4 IPv6\n"
+    "errors\tnobody\t1402\tneeded nothing\nerrors\tkernel\t12\ttranslated by the kernel\n"
+    "last-error\tnone\nlast-warning\t1700000002\toutside interface eth1 is missing: nothing is translated on it until "
+    "it comes\nok\n"
+)
+
+
 def test_status_for_people(daemon):
+    """A screen, even of a daemon that has much to say."""
+    daemon.answers["status"] = WORKS
+    assert ask(daemon, "status").splitlines() == [
+        "working:        yes",
+        "version:        1.0, pid 4711",
+        "uptime:         1 d 2 h, started 2023-11-14 22:13:20 +0000, upgrades 0",
+        "file:           /etc/icmpnatd/icmpnatd.conf, loaded 2023-11-14 22:13:21 +0000",
+        "maps:           2, lookup auto, attached-flows yes",
+        "workers:        2, queues 0-1",
+        "mode:           live, rules own, kernel never (there are IPsec policies)",
+        "outside:        eth0 up, IPv4 IPv6",
+        "                eth1 missing, IPv4 IPv6",
+        "errors:         1402 needed nothing",
+        "                12 translated by the kernel",
+        "last-error:     none",
+        "last-warning:   2023-11-14 22:13:22 +0000",
+        "                outside interface eth1 is missing: nothing is translated on it",
+        "                until it comes"]
+
+
+def test_status_of_an_older_daemon(daemon):
     lines = ask(daemon, "status").splitlines()
-    assert "uptime:         1 d 2 h" in lines
-    assert "started:        2023-11-14 22:13:20 +0000" in lines
-    assert "version:        1.0" in lines
+    assert "uptime:         1 d 2 h, started 2023-11-14 22:13:20 +0000" in lines
     assert lines[-2:] == ["outside:        eth0 up", "                eth1 missing"]
+
+
+@pytest.mark.parametrize("works, status", [("yes", 0), ("no", 1), ("unknown", 3)])
+def test_status_says_whether_it_works_in_its_exit_status_too(daemon, works, status):
+    """Both forms are whole nevertheless."""
+    reason = "because of something that takes more than a line to tell, and a " + "w" * 100
+    daemon.answers["status"] = f"working\t{works}\nreason\t{reason}\nversion\t1.0\nok\n"
+    for form in [], ["--json"]:
+        done = ctl("-s", daemon.path, "status", *form)
+        assert (done.returncode, done.stderr) == (status, b"")
+    assert json.loads(done.stdout) == {"working": works, "reason": reason, "version": "1.0"}
+    assert ctl("-s", daemon.path, "status").stdout.decode().splitlines()[1:4] == [
+        "reason:         because of something that takes more than a line to tell, and a", " " * 16 + "w" * 100,
+        "version:        1.0"]
 
 
 @pytest.mark.parametrize("seconds, text", [
@@ -189,20 +233,27 @@ def test_status_json(daemon):
         "version": "1.0", "pid": 4711, "uptime": 93784, "started": 1700000000,
         "file": "/etc/icmpnatd/icmpnatd.conf", "loaded": 1700000001, "maps": 2, "lookup": "auto",
         "attached-flows": True, "queues": "0", "workers": 1,
-        "outside": [{"interface": "eth0", "state": "up"}, {"interface": "eth1", "state": "missing"}],
+        "outside": [{"interface": "eth0", "state": "up", "families": ""},
+                    {"interface": "eth1", "state": "missing", "families": ""}],
     }
+    daemon.answers["status"] = WORKS
+    status = json.loads(ask(daemon, "status", "--json"))
+    assert (status["working"], status["kernel"], status["last-error"]) == ("yes", "never", None)
+    assert status["outside"][1] == {"interface": "eth1", "state": "missing", "families": "IPv4 IPv6"}
+    assert status["errors"] == {"nobody": 1402, "kernel": 12}
+    assert status["last-warning"]["time"] == 1700000002 and status["last-warning"]["text"].endswith("until it comes")
 
 
 def test_status_json_when_keys_follow_the_interfaces(daemon):
     daemon.answers["status"] = "outside\teth0\tup\nnews\tfrom a newer daemon\textra\nok\n"
     assert json.loads(ask(daemon, "status", "-j")) == {
-        "outside": [{"interface": "eth0", "state": "up"}], "news": "from a newer daemon"}
+        "outside": [{"interface": "eth0", "state": "up", "families": ""}], "news": "from a newer daemon"}
 
 
 def test_status_times_that_are_none(daemon):
     daemon.answers["status"] = "started\tyesterday\nloaded\t18446744073709551615\nuptime\t-1\nok\n"
-    assert ask(daemon, "status").split("\n") == [
-        "started:        yesterday", "loaded:         18446744073709551615", "uptime:         -1", ""]
+    assert ask(daemon, "status") == (
+        "started:        yesterday, loaded 18446744073709551615\nuptime:         -1\n")
     assert json.loads(ask(daemon, "status", "-j")) == {"started": "yesterday", "loaded": 2**64 - 1, "uptime": "-1"}
 
 
@@ -797,7 +848,7 @@ def test_daemon_that_sends_byte_by_byte(daemon):
             time.sleep(0.001)
 
     daemon.answers["status"] = bytewise
-    assert "version:        1.0\n" in ask(daemon, "status")
+    assert "version:        1.0, pid 4711\n" in ask(daemon, "status")
 
 
 def test_daemon_that_is_full(tmp_path):

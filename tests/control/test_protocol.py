@@ -22,8 +22,10 @@ def test_status(stopped):
     rows = daemon.ask("status")
     passed = time.time() - began
     status = {row[0]: row[1] for row in rows}
-    assert list(status) == ["version", "pid", "uptime", "started", "upgrades", "file", "loaded", "maps", "lookup",
-                            "attached-flows", "workers", "queues", "mode", "rules", "outside"]
+    assert list(status) == ["working", "reason", "version", "pid", "uptime", "started", "upgrades", "file", "loaded",
+                            "maps", "lookup", "attached-flows", "workers", "queues", "mode", "rules", "kernel", "outside",
+                            "errors", "last-error", "last-warning"]
+    assert status["working"] == "unknown"  # iptables has the rules
     assert status["pid"] == str(daemon.process.pid)
     assert status["file"] == str(daemon.file)
     assert status["maps"] == str(len(MAPS))
@@ -31,7 +33,10 @@ def test_status(stopped):
     assert status["queues"] == "0" and status["workers"] == "1" and status["lookup"] == "auto"
     assert int(began) <= int(status["started"]) <= int(status["loaded"]) <= began + passed
     assert int(status["uptime"]) <= passed + 1
-    assert rows[-1] == ["outside", "lo", "up"]
+    assert rows[-9] == ["outside", "lo", "up", "IPv4"]
+    assert [row[1:3] for row in rows[-8:-2]] == [
+        [who, "0"] for who in ("nobody", "kernel", "daemon", "let-go", "malformed", "dropped")]
+    assert status["last-error"] == "none"
 
 
 def test_status_of_an_interface_that_comes_and_goes(stopped):
@@ -48,6 +53,34 @@ def test_status_of_an_interface_that_comes_and_goes(stopped):
     finally:
         subprocess.run("ip link del later0".split(), check=True)
     wait_until(lambda: state() == ["missing"], "the end of the interface")
+    when, what = last(stopped, "last-warning")
+    assert what == "outside interface later0 is missing: nothing is translated on it until it comes"
+    assert abs(when - time.time()) < 60
+
+
+def last(daemon, key):
+    (when, text), = [row[1:] for row in daemon.ask("status") if row[0] == key]
+    return int(when), text
+
+
+def test_status_without_any_interface(stopped):
+    stopped.file.write_text(stopped.file.read_text().replace('[ "lo" ]', '[ "later0" ]'))
+    stopped.start()
+    assert stopped.ask("status")[:2] == [
+        ["working", "no"], ["reason", "no outside interface is there: create one, or correct outside"]]
+    assert stopped.ctl("status").returncode == 1
+
+
+def test_status_after_a_bad_reload(daemon):
+    daemon.file.write_text("outside = 5;\n")
+    daemon.refuse("reload")
+    assert last(daemon, "last-error")[1].startswith(f"{daemon.file} was not reloaded: ")
+
+
+def test_status_tells_who_dealt_with_errors(daemon):
+    probe("20.0.0.5", "192.168.77.1", timeout=0.2)
+    errors = {row[1]: int(row[2]) for row in daemon.ask("status") if row[0] == "errors"}
+    assert sum(errors.values()) == errors["daemon"] + errors["let-go"] + errors["nobody"] == 1
 
 
 def test_stats_and_explain_name_the_same(daemon):
@@ -244,7 +277,8 @@ def test_client_of_a_stranger_and_of_a_member(stopped):
 
 def test_client(daemon):
     probe("20.0.0.5", "192.168.77.1", timeout=0.2)
-    assert json.loads(daemon.ctl("status", "--json").stdout)["outside"] == [{"interface": "lo", "state": "up"}]
+    assert json.loads(daemon.ctl("status", "--json").stdout)["outside"] == [
+        {"interface": "lo", "state": "up", "families": "IPv4"}]
     stats = json.loads(daemon.ctl("stats", "--json", "--explain").stdout)["counters"]
     assert [c["value"] for c in stats if c["name"] == "received"] == [1]
     assert all(c["explanation"] for c in stats)

@@ -175,7 +175,7 @@ static void json_value(struct json *json)
 		json->next += digits;
 		json_blank(json);
 	} else {
-		json_expect(json, *json->next == 't' ? "true" : "false");
+		json_expect(json, *json->next == 't' ? "true" : *json->next == 'n' ? "null" : "false");
 	}
 	json->depth--;
 }
@@ -203,10 +203,17 @@ static void check_prometheus(char *text)
 	}
 }
 
+static bool ask_status(const struct options *options)
+{
+	enum command_working working;
+
+	return command_status(options, &working);
+}
+
 static bool run(unsigned command, const struct options *options)
 {
 	static bool (*const commands[])(const struct options *options) = {
-		command_status, command_stats, command_maps, command_reload};
+		ask_status, command_stats, command_maps, command_reload};
 
 	return commands[command](options);
 }

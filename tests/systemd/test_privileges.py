@@ -83,7 +83,7 @@ class Running:
             yield {key: value.split() for key, value in re.findall(r"^(\w+):(.*)$", status.read_text(), re.M)}
 
     def attempts(self):
-        self.ctl("status")
+        self.ctl("stats")
         self.wait(lambda: "attempts end" in self.log.read_text())
         return dict(re.findall(r"^attempt (\S+) (\d+)$", self.log.read_text(), re.M))
 

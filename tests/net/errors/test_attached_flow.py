@@ -41,7 +41,7 @@ def attaches():
 
 
 def test_status_says_it(daemon, attaches):
-    said, = re.findall(r"^attached-flows:\s+(\w+)$", daemon.ctl("status").stdout, re.M)
+    said, = re.findall(r" attached-flows (\w+)$", daemon.ctl("status", check=False).stdout, re.M)
     assert said == ("yes" if attaches else "no")
 
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from lab.client import ping, udp, wait_until
-from lab.daemon import Daemon, replace
+from lab.daemon import MAPS, Daemon, replace
 from lab.flood import Flood, assert_each_once
 from lab.network import V4
 from lab.process import descriptors, guard_of, is_gone
@@ -98,6 +98,16 @@ def test_a_file_that_is_no_good(network, daemon):
     daemon.process.send_signal(signal.SIGUSR2)
     wait_until(lambda: "there was no upgrade" in daemon.log(), "the line in the log")
     assert udp(network.client, V4.plain_rejected).answer == "refused"
+    error = last_error(daemon)
+    assert error[2].startswith("there was no upgrade")
+    daemon.configure(MAPS)
+    daemon.ctl("upgrade")
+    assert last_error(daemon) == error  # which the next program remembers
+
+
+def last_error(daemon):
+    line, = [line for line in daemon.request("status")[0] if line[0] == "last-error"]
+    return line
 
 
 def test_a_new_file_comes_into_force(network, daemon):
