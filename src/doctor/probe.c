@@ -153,7 +153,7 @@ static bool is_quoted(const struct icmp_error *error, const uint8_t *bytes, cons
 static void read_link(
 	const struct prober *prober, size_t link, const struct probe *probe, struct sight *sight)
 {
-	const unsigned interface = prober->twin->links[link].interface;
+	const unsigned interface = twin_known_as(prober->twin, link, sight->meant_for);
 	uint8_t bytes[UINT16_MAX];
 	struct icmp_error error;
 	ssize_t length;
@@ -185,6 +185,8 @@ static void write_probe(const struct prober *prober, unsigned interface, const s
 	uint8_t bytes[PROBE_MAX];
 	const size_t length = put_probe(bytes, probe);
 
+	if (interface == prober->vrf)
+		interface = prober->port;
 	for (size_t i = 0; i < prober->twin->n_links; i++)
 		if (prober->twin->links[i].interface == interface &&
 			write(prober->twin->ends[i].fd, bytes, length) < 0)
@@ -228,7 +230,7 @@ static bool read_opening(
 				.source_port = packet_be16(bytes + packet.transport + 2),
 				.destination_port = packet_be16(bytes + packet.transport),
 				.hops = 64};
-			*interface = prober->twin->links[i].interface;
+			*interface = twin_known_as(prober->twin, i, *interface);
 			return true;
 		}
 	return false;
@@ -255,16 +257,17 @@ static union socket_address make_address(struct address a, unsigned port)
 	return made;
 }
 
-/* Connects a UDP socket to the client, from an address of the twin (NULL: any). Returns it, or -1. */
-static int connect_from_twin(struct address client, const struct address *from)
+/* Connects a UDP socket to the client, from an address of the twin (NULL: any), in a VRF (0: none). Returns
+ * it, or -1. */
+static int connect_from_twin(struct address client, const struct address *from, unsigned vrf)
 {
 	/* NTP: few firewalls keep their own questions about the time in. */
 	const union socket_address to = make_address(client, 123);
 	const union socket_address own = make_address(from ? *from : client, 0);
 	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd >= 0 && (!from || bind(fd, &own.any, sizeof(own)) == 0) &&
-		connect(fd, &to.any, sizeof(to)) == 0)
+	if (fd >= 0 && (!vrf || setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &vrf, sizeof(vrf)) == 0) &&
+		(!from || bind(fd, &own.any, sizeof(own)) == 0) && connect(fd, &to.any, sizeof(to)) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -276,7 +279,7 @@ static int connect_from_twin(struct address client, const struct address *from)
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
 	struct probe *answer, unsigned *interface)
 {
-	struct pollfd socket = {.fd = connect_from_twin(client, from), .events = POLLIN};
+	struct pollfd socket = {.fd = connect_from_twin(client, from, prober->vrf), .events = POLLIN};
 	bool opened = false;
 
 	if (socket.fd >= 0 && send(socket.fd, "", 1, 0) == 1)

@@ -15,6 +15,8 @@ struct prober {
 	struct host_counters counters; /* of the twin's kernel */
 	_Atomic(struct policy *) policy;
 	struct worker worker; /* has no thread */
+	unsigned vrf;	      /* in which the outside interface is, or which it is; 0: none */
+	unsigned port;	      /* of that VRF, by which probes come in */
 };
 
 struct probe {

@@ -228,6 +228,15 @@ const struct twin_link *twin_find_link(const struct twin *twin, unsigned interfa
 	return NULL;
 }
 
+/* Returns the index in the twin by which a link is known to one who asks for an interface: a VRF stands for
+ * its ports. */
+unsigned twin_known_as(const struct twin *twin, size_t link, unsigned interface)
+{
+	const struct twin_link *l = &twin->links[link];
+
+	return l->vrf && l->vrf == interface ? interface : l->interface;
+}
+
 /* Returns the index in the twin of an interface of the host; 0 if it came later. */
 unsigned twin_index(const struct twin *twin, unsigned host)
 {

@@ -40,6 +40,7 @@ void twin_enter(const struct twin *twin);
 void twin_leave(const struct twin *twin);
 void twin_end(struct twin *twin);
 const struct twin_link *twin_find_link(const struct twin *twin, unsigned interface);
+unsigned twin_known_as(const struct twin *twin, size_t link, unsigned interface);
 unsigned twin_index(const struct twin *twin, unsigned host);
 
 #endif

@@ -25,13 +25,21 @@ struct address way_client_for(struct address a)
 	return hosts[address_is_v4(a) ? 0 : 1][0];
 }
 
+/* Tells whether a packet that leaves by an interface leaves this way. */
+static bool is_this_way(const struct way *way, unsigned interface)
+{
+	const struct twin_link *link = twin_find_link(&way->doctor->twin, interface);
+
+	return interface == way->index || (link && link->vrf == way->index);
+}
+
 /* Tells whether the twin sends to the client by this way, from an address. Notes the table. */
 static bool leads(struct way *way, struct address from)
 {
 	struct route route;
 
-	if (route_find(way->doctor->twin.routes, way->client, &from, 0, &route) < 0 ||
-		route.interface != way->index)
+	if (route_find(way->doctor->twin.routes, way->client, &from, way->prober.vrf, &route) < 0 ||
+		!is_this_way(way, route.interface))
 		return false;
 	way->table = route.table;
 	return true;
@@ -50,7 +58,7 @@ static void find_own(struct way *way)
 		if (!address_from_socket(&a, i->ifa_addr) || address_is_v4(a) != address_is_v4(way->client) ||
 			address_is_loopback(a) || a.hi >> 54 == 0xfe80 >> 6) /* link-local, RFC 4291 2.5.6 */
 			continue;
-		way->numbered = way->numbered || strcmp(i->ifa_name, way->interface) == 0;
+		way->numbered = way->numbered || is_this_way(way, if_nametoindex(i->ifa_name));
 		if (!way->has_own && leads(way, a)) {
 			way->own = a;
 			way->has_own = true;
@@ -72,11 +80,12 @@ static void choose_client(struct way *way, struct address first)
 	for (unsigned i = 0; i < WAY_CLIENTS; i++) {
 		const struct address client = {first.hi, first.lo + i};
 
-		if (route_find(way->doctor->twin.routes, client, NULL, 0, &route) < 0)
+		if (route_find(way->doctor->twin.routes, client, NULL, way->prober.vrf, &route) < 0)
 			continue;
-		elsewhere = elsewhere || route.interface != way->index;
-		if (route.interface != way->index || way->leads)
+		elsewhere = elsewhere || !is_this_way(way, route.interface);
+		if (!is_this_way(way, route.interface) || way->leads)
 			continue;
+		way->prober.port = route.interface;
 		way->client = client;
 		way->table = route.table;
 		way->leads = true;
@@ -99,6 +108,14 @@ bool way_goes_elsewhere(const struct way *way, const struct sight *sight)
 	const unsigned leaves = sight->queued ? sight->meant_for : sight->left_by;
 
 	return leaves && leaves != way->index && !way->multipath;
+}
+
+/* Finds the VRF of an interface of the twin, which may be one; 0: none. */
+static unsigned find_vrf(const struct twin *twin, unsigned interface)
+{
+	const struct twin_link *link = twin_find_link(twin, interface);
+
+	return !link ? 0 : link->host.table ? interface : link->vrf;
 }
 
 /* Makes a check of each way into the host, in the twin with its rules; flow says in a sentence what it is
@@ -127,6 +144,7 @@ void way_go_all(struct doctor *doctor, const char *flow, void (*check)(struct wa
 			continue;
 		snprintf(doctor->about, sizeof(doctor->about), "%s, IPv%d: ", way.interface,
 			way.family->version);
+		way.prober.vrf = find_vrf(&doctor->twin, way.index);
 		choose_client(&way, hosts[i % RULES_FAMILIES][0]);
 		find_own(&way);
 		check(&way);

@@ -6,10 +6,12 @@ of all and with the reason, that it did not look: the neighbour of each case has
 """
 
 import contextlib
+import subprocess
 
 import pytest
 
-from lab.daemon import program
+from lab.daemon import kernel_has_nft_queue, program
+from lab.network import Host
 from patient import Patient, examination
 
 
@@ -117,3 +119,60 @@ def test_many_routes(patient):
                  "ip rule del pref 77; ip route flush table 77"):
         findings = patient.examine()
         assert [f["sentence"] for f in findings if f["state"] == "unknown" and f["check"] == "twin"] == []
+
+
+# --- VRFs
+
+VRF = """
+ip link add red type vrf table 100
+"""
+IN_IT = """
+ip link set lo up
+ip link set red up
+for i in 0 1; do
+    ip link add eth$i type veth peer name peer$i
+    ip link set eth$i master red
+    ip link set eth$i up
+    ip link set peer$i up
+done
+ip address add 192.168.42.1/24 dev eth1
+ip address add fd42::1/64 dev eth1 nodad
+ip address add 1.2.3.1/32 dev red
+ip address add 2001:db8:1::1/128 dev red nodad
+ip route add default via 192.168.42.254 table 100
+ip -6 route add default via fd42::fe table 100
+sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+"""
+IN_IT_CONFIG = """
+outside = ( "red" );
+maps = ( { private = "192.168.42.1"; public = "1.2.3.1"; }, { private = "fd42::1"; public = "2001:db8:1::1"; } );
+"""
+
+
+@pytest.fixture
+def routed_apart():
+    """A host whose only uplink is in a VRF."""
+    host = Host("vrf")
+    try:
+        if host.run(VRF, check=False).returncode != 0:
+            pytest.skip("this kernel has no VRFs")
+        host.run(IN_IT)
+        yield host
+    finally:
+        subprocess.run(["ip", "netns", "del", "vrf"], check=True)
+
+
+def test_vrf(routed_apart, tmp_path):
+    """The twin has it. In the main table, there is no way out."""
+    host, path = routed_apart, tmp_path / "icmpnatd.conf"
+    path.write_text(IN_IT_CONFIG)
+    kind = "nft" if kernel_has_nft_queue(host) else "mixed"
+    host.run(f"{program('icmpnatd')} --config {path} --print-rules={kind} | sh -c "
+             f"{'nft -f -' if kind == 'nft' else 'sh'!r}")
+    found = examination(host.run(program("icmpnatctl"), "-s", "/nowhere", "doctor", "--json", "-c", str(path), check=False))
+    about = {check: [(f["state"], f["sentence"]) for f in found if f["check"] == check]
+             for check in ("new-flow", "established-flow")}
+    for version, public in (4, "1.2.3.1"), (6, "2001:db8:1::1"):
+        for check, kind in ("new-flow", "a new"), ("established-flow", "an established"):
+            assert any(state == "ok" and sentence.startswith(f"red, IPv{version}: an error about {kind} flow is ")
+                       and sentence.endswith(f"leaves by red from {public}") for state, sentence in about[check]), found
