@@ -70,6 +70,7 @@ static const struct check {
 	{"counters", check_counters},
 	{"conntrack", check_conntrack},
 	{"namespace", check_namespace},
+	{"ipsec", check_ipsec},
 	{"twin", check_twin},
 	{"rules", check_rules},
 	{"new-flow", check_new_flow},

@@ -58,6 +58,7 @@ void check_rate(struct doctor *doctor);
 void check_sending(struct doctor *doctor);
 void check_reload(struct doctor *doctor);
 void check_twin(struct doctor *doctor);
+void check_ipsec(struct doctor *doctor);
 void check_rules(struct doctor *doctor);
 void check_new_flow(struct doctor *doctor);
 void check_established_flow(struct doctor *doctor);

@@ -10,8 +10,9 @@ import subprocess
 
 import pytest
 
+from lab.client import udp
 from lab.daemon import kernel_has_nft_queue, program
-from lab.network import Host
+from lab.network import V4, Host
 from patient import Patient, examination
 
 
@@ -119,6 +120,80 @@ def test_many_routes(patient):
                  "ip rule del pref 77; ip route flush table 77"):
         findings = patient.examine()
         assert [f["sentence"] for f in findings if f["state"] == "unknown" and f["check"] == "twin"] == []
+
+
+# --- what the twin has none of, and what it has
+
+POLICY = "ip xfrm policy {} dir out "
+TUNNEL = " tmpl src 192.168.42.1 dst 198.51.100.1 proto esp mode tunnel"
+TUNNEL6 = " tmpl src fd42::1 dst 2001:db8:f::1 proto esp mode tunnel"
+
+
+@pytest.fixture
+def policy(patient):
+    """Adds policies, which go with the test. The rules heed them."""
+    if patient.host.run("ip xfrm policy", check=False).returncode != 0:
+        pytest.skip("this kernel has no IPsec")
+    with contextlib.ExitStack() as stack:
+        stack.callback(patient.daemon.rules.load)
+
+        def add(selector, rest):
+            patient.host.run(POLICY.format("add") + selector + rest)
+            stack.callback(patient.host.run, POLICY.format("delete") + selector)
+            patient.daemon.rules.load()
+        yield add
+
+
+@pytest.mark.parametrize("selector, rest, to", [
+    ("src 192.168.1.0/24 dst 203.0.113.0/24", TUNNEL, "203.0.113.0/24"),
+    ("src 0.0.0.0/0 dst 0.0.0.0/0 proto icmp", TUNNEL, "0.0.0.0/0"),
+    ("src ::/0 dst 2001:db8:c::/48 dev eth0", " action block", "2001:db8:c::/48"),
+])
+def test_ipsec_for_public_addresses(patient, policy, selector, rest, to):
+    policy(selector, rest)
+    found = expect_unseen(patient.examine(), "ipsec", "IPsec policy", f" to {to}:")
+    assert found["mend"] == "ip xfrm policy list dir out"
+
+
+def test_ipsec_for_others(patient, policy):
+    """A tunnel to a private network, policies of a tunnel interface, one for other packets, one by the inside, and one
+    that exempts."""
+    policy("src 192.168.1.0/24 dst 10.9.0.0/16", TUNNEL)
+    policy("src fd00:1::/64 dst fd09::/16", TUNNEL6)
+    policy("src 0.0.0.0/0 dst 0.0.0.0/0 mark 7 mask 0xff", TUNNEL)
+    policy("src 0.0.0.0/0 dst 0.0.0.0/0 if_id 7", TUNNEL)
+    policy("src 0.0.0.0/0 dst 0.0.0.0/0 proto tcp", TUNNEL)
+    policy("src ::/0 dst ::/0 dev eth1", TUNNEL6)
+    policy("src 0.0.0.0/0 dst 203.0.113.9/32", "")
+    assert patient.complaints() == []
+
+
+ZONES = """
+table ip zones {{
+    chain prerouting {{
+        type filter hook prerouting priority raw
+        {}
+    }}
+    chain output {{
+        type filter hook output priority raw
+        {}
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize("rules", [('iifname "eth0" ct zone set 7', ""), ("ct zone set 7", "ct zone set 7"),
+                                   ("ct zone set 7", "ct state != untracked ct zone set 7")],
+                         ids=["coming in", "both", "but copies"])
+def test_zones(network, patient, rules):
+    """They are rules, which the twin has: the doctor finds all well if the client does."""
+    patient.host.nft(ZONES.format(*rules))
+    try:
+        heard = [udp(network.client, address) for address in (V4.plain_rejected, V4.stateless)]
+        well = all((h.answer, h.offender) == ("refused", V4.public) for h in heard)
+        assert (patient.complaints() == []) == well, heard
+    finally:
+        patient.host.run("nft delete table ip zones")
 
 
 # --- VRFs
