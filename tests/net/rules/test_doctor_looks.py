@@ -6,6 +6,7 @@ of all and with the reason, that it did not look: the neighbour of each case has
 """
 
 import contextlib
+import os
 import subprocess
 
 import pytest
@@ -194,6 +195,18 @@ def test_zones(network, patient, rules):
         assert (patient.complaints() == []) == well, heard
     finally:
         patient.host.run("nft delete table ip zones")
+
+
+# --- who asks regularly
+
+TEXTFILE = os.path.join(os.path.dirname(__file__), "../../../etc/examples/icmpnatd-textfile.sh")
+
+
+def test_example_for_monitoring(patient, tmp_path):
+    patient.host.run(f"PATH={os.path.dirname(program('icmpnatctl'))}:$PATH sh {TEXTFILE} {tmp_path} "
+                     f"-s {patient.daemon.socket}", check=False)
+    lines = (tmp_path / "icmpnatd.prom").read_text().splitlines()
+    assert {"icmpnatd_up 1", "icmpnatd_accounts_complete 1", "icmpnatd_doctor_result 0"} <= set(lines), lines
 
 
 # --- VRFs
