@@ -17,6 +17,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 
+from .client import wait_until
 from .services import Services
 
 CLONE_NEWNET = 0x40000000
@@ -241,6 +242,12 @@ class Host:
             for name, value in values.items():
                 with open("/proc/sys/" + name.replace(".", "/"), "w") as file:
                     file.write(str(value))
+
+    def add_address(self, address, device):
+        """Adds an address, and waits until the kernel takes it as a source, which is a moment later in IPv6."""
+        self.run("ip", "addr", "add", address, "dev", device)
+        wait_until(lambda: not self.run("ip", "-6", "addr", "show", "dev", device, "tentative").stdout,
+                   f"{address} to be a source")
 
     def nft(self, rules):
         self.run("nft", "-f", "-", input=rules)

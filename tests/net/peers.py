@@ -11,8 +11,8 @@ CUSTOMER = {4: ("100.64.0.10", "100.64.0.1", 10, ("1.2.3.0/24", "192.168.1.0/24"
 def a_customer(network, family):
     """The client uses a private address towards the firewall's networks, and nobody translates it."""
     own, router, length, there = CUSTOMER[family.version]
-    network.router.run(f"ip addr add {router}/{length} dev cli")
-    network.client.run(f"ip addr add {own}/{length} dev eth0")
+    network.router.add_address(f"{router}/{length}", "cli")
+    network.client.add_address(f"{own}/{length}", "eth0")
     for prefix in there:
         network.client.run(f"ip -{family.version} route add {prefix} via {family.router} src {own}")
     try:

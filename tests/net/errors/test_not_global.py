@@ -20,7 +20,8 @@ SOURCES = [("192.0.0.8", V4), ("240.127.1.1", V4), ("2001:2::8", V6), ("5f00::8"
 def numbered(network, source, family):
     """The firewall prefers this source for what it sends outside."""
     route = f"ip -{family.version} route change default via {family.router_inner} dev eth0"
-    network.firewall.run(f"ip addr add {source} dev lo; {route} src {source}")
+    network.firewall.add_address(source, "lo")
+    network.firewall.run(f"{route} src {source}")
     try:
         yield
     finally:

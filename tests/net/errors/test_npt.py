@@ -60,7 +60,7 @@ def kernel_npt(network, inside, outside, leaving=None):
 
 @pytest.fixture(scope="module")
 def npt(network):
-    network.dmz.run(f"ip -6 addr add {HOST}/128 dev lo")
+    network.dmz.add_address(f"{HOST}/128", "lo")
     with kernel_npt(network, INSIDE, OUTSIDE):
         yield
 
@@ -108,8 +108,8 @@ def test_too_big(network, daemon):
 @contextlib.contextmanager
 def answering_by(network, address):
     """The firewall's errors come from an address behind the prefix."""
-    network.firewall.run(f"ip -6 addr add {address}/128 dev lo;"
-                         f" ip -6 route replace default via {V6.router_inner} src {address}")
+    network.firewall.add_address(f"{address}/128", "lo")
+    network.firewall.run(f"ip -6 route replace default via {V6.router_inner} src {address}")
     try:
         yield
     finally:

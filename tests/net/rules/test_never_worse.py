@@ -51,7 +51,7 @@ def defaults_by_source(network):
 @contextlib.contextmanager
 def numbered_publicly(network):
     """IPv6 errors of the firewall come from a public address on the link to the border, as with most providers."""
-    network.firewall.run("ip -6 addr add 2001:db8:1::3/128 dev eth0")
+    network.firewall.add_address("2001:db8:1::3/128", "eth0")
     try:
         yield
     finally:
