@@ -77,24 +77,45 @@ void check_queue(struct doctor *doctor)
 	close(fd);
 }
 
-/* The counters that should be 0, and what it means if one is not. */
+#define LOG  "journalctl -u icmpnatd"
+#define GROW "icmpnatctl watch # tells whether it still grows"
+
+/* The counters that should be 0, what it means if one is not, and what to do next; NULL: look at what leaves.
+ */
 static const struct {
 	const char *group, *name;
 	enum doctor_state state;
-	const char *sentence;
+	const char *sentence, *mend;
 } suspicious[] = {
-	{"verdict", "refused-permission", DOCTOR_PROBLEM, "verdicts were refused for want of CAP_NET_ADMIN"},
-	{"verdict", "refused-other", DOCTOR_PROBLEM, "verdicts were refused; the log says why"},
-	{"verdict", "unsent", DOCTOR_PROBLEM, "verdicts could not be sent"},
-	{"kernel", "queue-dropped", DOCTOR_NOTE, "errors found the queue full"},
-	{"kernel", "user-dropped", DOCTOR_NOTE, "errors found the daemon's buffer full"},
-	{"flow", "failed", DOCTOR_NOTE, "questions to connection tracking failed"},
-	{"outcome", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
-	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address"},
+	{"verdict", "refused-permission", DOCTOR_PROBLEM, "verdicts were refused for want of CAP_NET_ADMIN",
+		"systemctl restart icmpnatd"},
+	{"verdict", "refused-other", DOCTOR_PROBLEM, "verdicts were refused; the log says why", LOG},
+	{"verdict", "unsent", DOCTOR_PROBLEM, "verdicts could not be sent; the log says why", LOG},
+	{"kernel", "queue-dropped", DOCTOR_NOTE,
+		"errors found the queue full: a larger queue.length takes more of them", GROW},
+	{"kernel", "user-dropped", DOCTOR_NOTE,
+		"errors found the daemon's buffer full: more queue.workers take more of them", GROW},
+	{"flow", "failed", DOCTOR_NOTE, "questions to connection tracking failed; maps were applied", LOG},
+	{"outcome", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers",
+		NULL},
+	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address", NULL},
 	{"outcome", "leaked-extension", DOCTOR_NOTE,
-		"errors left with a private address in their extension: see extensions in icmpnatd.conf(5)"},
-	{"rules", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers"},
+		"errors left with a private address in their extension, which extensions = \"translate\" "
+		"removes",
+		NULL},
+	{"rules", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers", NULL},
 };
+
+/* Says what one of the suspicious counters means. */
+static void say_suspicious(struct doctor *doctor, size_t i, uint64_t count)
+{
+	char show[DOCTOR_MEND_MAX];
+
+	snprintf(show, sizeof(show), "tcpdump -nni %s 'icmp or icmp6' # shows the address: give it a map",
+		doctor->config->outside[0].name);
+	doctor_say(doctor, suspicious[i].state, suspicious[i].mend ? suspicious[i].mend : show, "%llu %s",
+		(unsigned long long)count, suspicious[i].sentence);
+}
 
 /* Says which of the suspicious counters of the daemon are not 0. */
 void check_counters(struct doctor *doctor)
@@ -111,8 +132,7 @@ void check_counters(struct doctor *doctor)
 		if (!c || c->total == 0)
 			continue;
 		clean = false;
-		doctor_say(doctor, suspicious[i].state, "icmpnatctl stats --explain", "%llu %s",
-			(unsigned long long)c->total, suspicious[i].sentence);
+		say_suspicious(doctor, i, c->total);
 	}
 	if (clean)
 		doctor_say(doctor, DOCTOR_OK, NULL, "nothing was lost, refused or leaked");

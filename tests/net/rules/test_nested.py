@@ -18,6 +18,7 @@ from lab.daemon import MAPS, Daemon, program
 from lab.network import FAMILIES, Network
 from lab.sandbox import why_changes_are_lost
 from expected import EXPIRED, REFUSED, TOO_BIG, expect_one
+from patient import examination
 
 FIREWALL_HOP = 2
 SIZE = 1300  # fits through every tunnel, and not into the dmz
@@ -69,6 +70,13 @@ def test_established_flow(stage):
 def test_stateless(network, daemon, family):
     network.forget()
     expect_one(network, daemon, family, REFUSED, lambda: udp(network.client, family.stateless))
+
+
+def test_the_doctor_finds_nothing(network, daemon):
+    """The interface is the right one, and the kernel sends what is changed."""
+    findings = examination(daemon.ctl("doctor", "--json", check=False))
+    assert not [f for f in findings if f["state"] == "problem"], findings
+    assert {("interfaces", "ok"), ("namespace", "ok")} <= {(f["check"], f["state"]) for f in findings}, findings
 
 
 HIDE_NFT = 'for l in $(ldconfig -p | sed -n "s/.*libnftables.*=> //p"); do mount --bind /dev/null "$l"; done; exec "$@"'
