@@ -77,8 +77,9 @@ static void copy_settings(struct doctor *doctor)
 			refused.n, refused.name, strerror(refused.error));
 }
 
-/* Makes the twin, with this host's interfaces, addresses and routes. Returns false after a finding. */
-static bool copy_network(struct doctor *doctor)
+/* Makes the twin, with this host's interfaces, addresses and routes; *whole tells whether it has all of them.
+ * Returns false after a finding if there is none. */
+static bool copy_network(struct doctor *doctor, bool *whole)
 {
 	struct route_refusals refused;
 
@@ -99,42 +100,47 @@ static bool copy_network(struct doctor *doctor)
 			"(the "
 			"first one: %s): what depends on them was not looked at",
 			refused.n, strerror(refused.error));
+	*whole = doctor->has_settings && refused.n == 0;
 	return true;
 }
 
-/* Loads the packet filter of this host in the twin. Returns false after a finding if that failed. */
-static bool copy_rules(struct doctor *doctor)
+/* Says which rules the twin does not take. */
+static void say_refused(void *doctor, const char *rules, char *complaint)
 {
-	char *complaint = NULL;
-	int status = ruleset_read(&doctor->ruleset);
-	bool copied;
+	doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
+		"%s cannot be loaded in the twin (%s): what it does to errors was not looked at", rules,
+		first_line(complaint));
+}
 
-	if (status == RUN_MISSING) {
-		doctor_say(doctor, DOCTOR_PROBLEM, "apt-get install nftables", "nft is not installed");
-		return false;
-	}
-	if (status != 0) {
-		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "nft does not list the rules of this host");
-		return false;
-	}
-	twin_enter(&doctor->twin);
-	copied = ruleset_copy(&doctor->ruleset, &complaint);
-	twin_leave(&doctor->twin);
-	if (!copied)
-		doctor_say(doctor, DOCTOR_UNKNOWN, "nft list ruleset | nft -c -f -",
-			"rules were not tried: this host's cannot be loaded again (%s)",
-			first_line(complaint));
-	free(complaint);
-	return copied;
+/* Reads the packet filter of this host. Returns false after a finding if that failed. */
+static bool read_rules(struct doctor *doctor)
+{
+	int status = ruleset_read(&doctor->ruleset);
+
+	if (status == RUN_MISSING)
+		doctor_say(doctor, DOCTOR_UNKNOWN, "apt-get install nftables",
+			"rules were not tried: nft is not installed, without which they cannot be read");
+	else if (status != 0)
+		doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
+			"rules were not tried: nft does not list those of this host (%s)",
+			first_line(doctor->ruleset.warnings));
+	return status == 0;
 }
 
 /* Makes the twin that other checks need. */
 void check_twin(struct doctor *doctor)
 {
-	if (!copy_network(doctor) || !copy_rules(doctor))
+	bool whole = false;
+
+	if (!copy_network(doctor, &whole) || !read_rules(doctor))
 		return;
+	twin_enter(&doctor->twin);
+	whole = ruleset_copy(&doctor->ruleset, say_refused, doctor) && whole;
+	twin_leave(&doctor->twin);
 	doctor->has_twin = true;
-	doctor_say(doctor, DOCTOR_OK, NULL, "a twin of this host has its interfaces, routes and rules");
+	if (whole)
+		doctor_say(
+			doctor, DOCTOR_OK, NULL, "a twin of this host has its interfaces, routes and rules");
 }
 
 #define N_KINDS RULES_NONE /* that bring errors to the daemon */

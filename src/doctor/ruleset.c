@@ -135,17 +135,30 @@ static bool begins_own(const char *line)
 	return strncmp(line, "table ip icmpnatd ", 18) == 0 || strncmp(line, "table ip6 icmpnatd ", 19) == 0;
 }
 
-/* Prints the tables of others that nft can load, without an owner, with whom they would vanish. */
-static void print_others(FILE *out, const struct ruleset *ruleset)
+/* Tells whether a line is one that the twin cannot have, and that changes nothing there: of an owner, with
+ * whom the table would vanish, and of offloading, which its interfaces cannot. */
+static bool is_left_out(const char *line)
 {
-	bool wanted = false;
+	line += strspn(line, "\t");
+	return strncmp(line, "flags owner", 11) == 0 || strncmp(line, "flags offload", 13) == 0;
+}
 
-	for (const char *line = ruleset->nft; *line; line = line_after(line)) {
-		if (strncmp(line, "table ", 6) == 0)
-			wanted = !begins_own(line) && !begins_foreign(ruleset, line);
-		if (wanted && strncmp(line, "\tflags owner", 12) != 0)
-			fprintf(out, "%.*s\n", (int)strcspn(line, "\n"), line);
+/* Returns the text of the table that begins at *line, on the heap, or NULL; *line moves behind it. */
+static char *cut_table(const char **line)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+	bool ends = false;
+
+	for (; out && !ends && **line; *line = line_after(*line)) {
+		ends = **line == '}';
+		if (!is_left_out(*line))
+			fprintf(out, "%.*s\n", (int)strcspn(*line, "\n"), *line);
 	}
+	if (out)
+		fclose(out);
+	return text;
 }
 
 /* A chain of one of our tables, as nft lists it. */
@@ -248,8 +261,9 @@ static void print_own_chain(FILE *out, const char *listing)
 	}
 }
 
-/* Returns the tables of others or, if own, our chains of nft and iptables, on the heap; or NULL. */
-static char *rules_text(const struct ruleset *ruleset, bool own)
+/* Returns the capture rules among them, of nft and iptables, as text to be compared, which the caller frees
+ * ("": none); or NULL. */
+char *ruleset_own(const struct ruleset *ruleset)
 {
 	char *text = NULL;
 	size_t length;
@@ -257,36 +271,62 @@ static char *rules_text(const struct ruleset *ruleset, bool own)
 
 	if (!out)
 		return NULL;
-	if (own)
-		print_own(out, ruleset->nft);
-	else
-		print_others(out, ruleset);
-	for (size_t i = 0; own && i < COUNT(savers); i++)
+	print_own(out, ruleset->nft);
+	for (size_t i = 0; i < COUNT(savers); i++)
 		if (ruleset->iptables[i])
 			print_own_chain(out, ruleset->iptables[i]);
 	fclose(out);
 	return text;
 }
 
-/* Returns the capture rules among them as text to be compared, which the caller frees ("": none); or NULL. */
-char *ruleset_own(const struct ruleset *ruleset)
+/* Runs a program that loads a part of the rules. Returns false if it refuses, after handing on what it said.
+ */
+static bool load_part(const char *program, const char *const arguments[], const char *script,
+	ruleset_refused *refused, void *context)
 {
-	return rules_text(ruleset, true);
+	char *complaint = NULL;
+	const bool good = script && feed(arguments, script, &complaint);
+
+	if (!good)
+		refused(context, program, complaint);
+	free(complaint);
+	return good;
 }
 
-/* Loads rules that were read in another namespace. Returns false if they are refused, with what was said in
- * *complaint, which the caller frees. */
-bool ruleset_copy(const struct ruleset *ruleset, char **complaint)
+/* Loads the table that begins at *line, unless it is ours or iptables'; *line moves behind it. */
+static bool copy_table(
+	const struct ruleset *ruleset, const char **line, ruleset_refused *refused, void *context)
 {
-	const char *const load[] = {"nft", "-f", "-", NULL};
-	char *script = rules_text(ruleset, false);
-	bool good = script && feed(load, script, complaint);
+	static const char *const load[] = {"nft", "-f", "-", NULL};
+	const bool wanted = !begins_own(*line) && !begins_foreign(ruleset, *line);
+	char name[RULESET_NAME_MAX], *table;
+	bool good;
 
-	free(script);
-	for (size_t i = 0; good && i < COUNT(savers); i++)
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(*line, "{\n") - 1, *line);
+	table = cut_table(line);
+	good = !wanted || load_part(name, load, table, refused, context);
+	free(table);
+	return good;
+}
+
+/* Loads the rules of others, that were read in another namespace: a table after the other, for one that is
+ * refused must not keep the others out. Returns false if any was; refused was called for each. */
+bool ruleset_copy(const struct ruleset *ruleset, ruleset_refused *refused, void *context)
+{
+	bool good = true;
+
+	for (const char *line = ruleset->nft; *line;)
+		if (strncmp(line, "table ", 6) == 0)
+			good = copy_table(ruleset, &line, refused, context) && good;
+		else
+			line = line_after(line);
+	for (size_t i = 0; i < COUNT(savers); i++) {
+		const char *const load[] = {savers[i].restore, NULL};
+
 		if (ruleset->iptables[i])
-			good = feed((const char *const[]){savers[i].restore, NULL}, ruleset->iptables[i],
-				complaint);
+			good = load_part(savers[i].save, load, ruleset->iptables[i], refused, context) &&
+			       good;
+	}
 	return good;
 }
 

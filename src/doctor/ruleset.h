@@ -26,9 +26,15 @@ struct ruleset_counts {
 
 #define RULESET_HOOK_MAX 16 /* bytes of a hook's name */
 
+#define RULESET_NAME_MAX 160
+
+/* Is told of rules that were refused: "table FAMILY NAME", or the program that wrote them; and what was said
+ * about them, or NULL. */
+typedef void ruleset_refused(void *context, const char *rules, char *complaint);
+
 int ruleset_read(struct ruleset *ruleset);
 void ruleset_free(struct ruleset *ruleset);
-bool ruleset_copy(const struct ruleset *ruleset, char **complaint);
+bool ruleset_copy(const struct ruleset *ruleset, ruleset_refused *refused, void *context);
 bool ruleset_load(const struct config *config, enum rules_format format, char **complaint);
 bool ruleset_count_iptables(struct ruleset_counts *counts);
 char *ruleset_own(const struct ruleset *ruleset);

@@ -6,6 +6,7 @@ of all and with the reason, that it did not look: the neighbour of each case has
 """
 
 import contextlib
+import json
 import os
 import subprocess
 
@@ -195,6 +196,45 @@ def test_zones(network, patient, rules):
         assert (patient.complaints() == []) == well, heard
     finally:
         patient.host.run("nft delete table ip zones")
+
+
+
+# --- rules
+
+KEYWORD = {"family": "inet", "table": "drop", "name": "output", "type": "filter", "hook": "output", "prio": 0}
+
+
+def test_a_table_that_nft_cannot_read(patient):
+    """Its name is a word of the language; by JSON it can be made. The tables beside it are looked at."""
+    table = {"family": "inet", "name": "drop"}
+    patient.host.nft(DROPS)
+    patient.host.run("nft", "-j", "-f", "-", input=json.dumps({"nftables": [{"add": {"table": table}}, {"add": {"chain": KEYWORD}}]}))
+    try:
+        findings = patient.examine()
+        assert (findings[0]["check"], findings[0]["state"]) == ("twin", "unknown"), findings
+        assert findings[0]["sentence"].startswith("table inet drop cannot be loaded in the twin (")
+        assert "unexpected drop" in findings[0]["sentence"]
+        assert [f["check"] for f in findings if f["state"] == "problem"] == ["new-flow"] * 2, findings
+    finally:
+        patient.host.nft("delete table inet other")
+        patient.host.run("nft", "-j", "-f", "-", input=json.dumps({"nftables": [{"delete": {"table": table}}]}))
+
+
+DROPS = """
+table inet other {
+    chain output {
+        type filter hook output priority filter
+        ct state untracked drop
+    }
+}
+"""
+
+
+def test_no_nft(patient):
+    """The daemon loads rules without that program; without it the doctor cannot see them."""
+    findings = confined(patient, ["env", "PATH=/nowhere"])
+    expect_unseen(findings, "twin", "nft is not installed")
+    assert tried(findings) == 0
 
 
 # --- who asks regularly
