@@ -25,13 +25,34 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Tells whether a table is one of iptables', which nft lists but had better not touch. */
+/* Tells whether a table is one of iptables', which nft lists but had better not touch: it would be one that
+ * iptables cannot read any more. nft warns of those tables only that have a rule that it cannot read. */
 bool ruleset_is_foreign(const struct ruleset *ruleset, const char *family, const char *table)
 {
-	char line[320];
+	const char *saved = ruleset->iptables[strcmp(family, "ip6") == 0];
+	char line[320], start[160];
 
 	snprintf(line, sizeof(line), "# Warning: table %s %s is managed by iptables-nft", family, table);
-	return strstr(ruleset->warnings, line) || strstr(ruleset->nft, line);
+	snprintf(start, sizeof(start), "\n*%s\n", table);
+	return strstr(ruleset->warnings, line) || strstr(ruleset->nft, line) ||
+	       (strncmp(family, "ip", 2) == 0 && saved && strstr(saved, start));
+}
+
+/* Tells whether a table of a family has the name and a chain of one of iptables'. */
+static bool looks_like_iptables(const char *listing, const char *family)
+{
+	static const char *const tables[] = {"filter", "nat", "mangle", "raw", "security"};
+	static const char *const chains[] = {"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"};
+	char text[64];
+	bool table = false, chain = false;
+
+	for (size_t i = 0; i < COUNT(tables); i++) {
+		snprintf(text, sizeof(text), "table %s %s {", family, tables[i]);
+		table = table || strstr(listing, text);
+		snprintf(text, sizeof(text), "\tchain %s {", chains[i]);
+		chain = chain || strstr(listing, text);
+	}
+	return table && chain;
 }
 
 /* Returns what iptables lists of its rules for a family, of its newer or its older kind; NULL if it has none.
@@ -72,7 +93,8 @@ static bool has_rules(const struct ruleset *ruleset, size_t i)
 	bool has;
 
 	if (!savers[i].tables)
-		return strstr(ruleset->warnings, "iptables-nft") || strstr(ruleset->nft, "iptables-nft");
+		return strstr(ruleset->warnings, "iptables-nft") || strstr(ruleset->nft, "iptables-nft") ||
+		       looks_like_iptables(ruleset->nft, i == 0 ? "ip" : "ip6");
 	file = fopen(savers[i].tables, "re");
 	has = file && getc(file) != EOF;
 	if (file)
