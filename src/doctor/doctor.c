@@ -80,6 +80,7 @@ static const struct check {
 	{"reverse-path", check_reverse_path},
 	{"reload", check_reload},
 	{"rate", check_rate},
+	{"limits", check_limits},
 	{"sending", check_sending}, /* late: it looks at what has happened meanwhile */
 	{"need", check_need},
 };

@@ -45,6 +45,7 @@ __attribute__((format(printf, 4, 5))) void doctor_say(
 	struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...);
 
 long doctor_read_sysctl(const char *name);
+bool doctor_has_inner_maps(const struct doctor *doctor);
 bool doctor_is_outside(const struct doctor *doctor, unsigned interface);
 
 void check_daemon(struct doctor *doctor);
@@ -55,6 +56,7 @@ void check_namespace(struct doctor *doctor);
 void check_interfaces(struct doctor *doctor);
 void check_reverse_path(struct doctor *doctor);
 void check_rate(struct doctor *doctor);
+void check_limits(struct doctor *doctor);
 void check_sending(struct doctor *doctor);
 void check_reload(struct doctor *doctor);
 void check_twin(struct doctor *doctor);

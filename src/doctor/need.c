@@ -35,7 +35,7 @@ static bool is_own(const struct doctor *doctor, struct address a)
 
 /* Tells whether a map restores quotes of what stateless NAT has changed. One that is about an address of this
  * host alone has nobody behind it. */
-static bool has_inner_maps(const struct doctor *doctor)
+bool doctor_has_inner_maps(const struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
 
@@ -68,7 +68,7 @@ static const char *find_reason(const struct doctor *doctor)
 		return "the kernel adds extensions, with its addresses, to errors";
 	if (config->leaves_peers)
 		return "private_peers = \"leave\" keeps the private source for private neighbours";
-	if (has_inner_maps(doctor))
+	if (doctor_has_inner_maps(doctor))
 		return "maps restore what errors quote behind stateless NAT";
 	if (config->n_outside > 1)
 		return "there are several outside interfaces";
