@@ -103,6 +103,17 @@ def test_tunnel_modules(patient):
     assert tried(patient.examine()) == 2
 
 
+def test_many_interfaces(patient):
+    """More than there may be open files, unless one asks for more."""
+    names = [f"many{i}" for i in range(30)]
+    patient.host.run("ip", "-batch", "-", input="".join(f"link add {n} type veth peer name {n}p\n" for n in names))
+    try:
+        findings = confined(patient, ["prlimit", "--nofile=40:1024"])
+        assert {f["state"] for f in findings} == {"ok"} and tried(findings) == 2, findings
+    finally:
+        patient.host.run("ip", "-batch", "-", input="".join(f"link del {n}\n" for n in names))
+
+
 def test_a_route_that_the_kernel_takes_no_more(patient):
     """Its gateway was on a link when it was made."""
     with changed(patient.host, "ip address add 192.0.2.1/24 dev eth1; ip route add 198.51.100.0/24 via 192.0.2.9",
