@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "doctor/findings.h"
+#include "doctor/holders.h"
 #include "doctor/ruleset.h"
 #include "doctor/sending.h"
 #include "doctor/twin.h"
@@ -28,6 +29,7 @@ struct doctor {
 	char *running;		/* its configuration file; NULL: it did not say */
 	bool own_rules;		/* it holds its rules itself */
 	struct sending sending; /* when the doctor began */
+	struct holders holders; /* of the host's queues */
 	struct mnl_socket *routes;
 	struct twin twin;
 	bool has_settings; /* the twin has those of the host */

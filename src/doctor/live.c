@@ -11,7 +11,6 @@
 #include "client/report.h"
 #include "doctor/doctor.h"
 #include "io/flow.h"
-#include "io/queue_counters.h"
 #include "io/rewrite.h"
 
 #define FIREWALL_FILE "/etc/nftables.conf"
@@ -53,28 +52,6 @@ void check_daemon(struct doctor *doctor)
 	else
 		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
 			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);
-}
-
-/* Says whether the queues that the rules name are bound, in this network namespace. */
-void check_queue(struct doctor *doctor)
-{
-	const struct config_queue *queue = &doctor->config->queue;
-	struct queue_counters counters;
-	int fd = queue_counters_open();
-	unsigned bound = 0;
-
-	for (unsigned i = 0; fd >= 0 && i < queue->workers; i++)
-		bound += queue_counters_read(fd, (uint16_t)(queue->number + i), &counters);
-	if (fd < 0 && errno != ENOENT)
-		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "the kernel's list of queues cannot be read: %s",
-			strerror(errno));
-	else if (bound == queue->workers)
-		doctor_say(doctor, DOCTOR_OK, NULL, "all queues are bound");
-	else if (doctor->runs) /* else that has been said */
-		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl restart icmpnatd",
-			"of the %u queues from number %u on, %u are bound in this network namespace",
-			queue->workers, queue->number, bound);
-	close(fd);
 }
 
 #define LOG  "journalctl -u icmpnatd"

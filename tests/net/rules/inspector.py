@@ -16,11 +16,12 @@ RULE = "-w -t {table} -{change} {chain} -j NFQUEUE --queue-num {number}"
 
 
 class Inspector(Netlink):
-    def __init__(self, host):
+    def __init__(self, host, number=NUMBER):
         super().__init__(host)
+        self._number = number
         for config in (attribute(1, struct.pack("!BBH", 1, 0, 0)),      # NFQA_CFG_CMD: bind
                        attribute(2, struct.pack("!IB", 0xffff, 2))):    # NFQA_CFG_PARAMS: whole packets
-            self.request(QUEUE, CONFIG, REQUEST | ACK, resource=NUMBER, data=config)
+            self.request(QUEUE, CONFIG, REQUEST | ACK, resource=number, data=config)
         self._end, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
@@ -36,8 +37,18 @@ class Inspector(Netlink):
                 if kind == QUEUE << 8 | PACKET:
                     identifier = attributes(data)[1][:4]                # NFQA_PACKET_HDR
                     verdict = attribute(2, struct.pack("!I", ACCEPT) + identifier)
-                    self.send(QUEUE, VERDICT, REQUEST, resource=NUMBER, data=verdict)
+                    self.send(QUEUE, VERDICT, REQUEST, resource=self._number, data=verdict)
         self._ended.close()
+
+
+@contextlib.contextmanager
+def holding(host, number):
+    """The other program has a queue, which no rule of its own leads to."""
+    inspector = Inspector(host, number)
+    try:
+        yield
+    finally:
+        inspector.close()
 
 
 def _change(host, change, chains):
@@ -49,10 +60,9 @@ def _change(host, change, chains):
 @contextlib.contextmanager
 def inspected(host, *chains):
     """What passes these chains of the host, each named with its table, passes the other program."""
-    inspector = Inspector(host)
-    _change(host, "A", chains)
-    try:
-        yield
-    finally:
-        _change(host, "D", chains)
-        inspector.close()
+    with holding(host, NUMBER):
+        _change(host, "A", chains)
+        try:
+            yield
+        finally:
+            _change(host, "D", chains)

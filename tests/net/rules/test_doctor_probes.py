@@ -11,6 +11,7 @@ import pytest
 
 from lab.daemon import MAPS, configuration
 from lab.network import FAMILIES, V4, V6
+from inspector import holding
 from patient import Patient
 
 # As OpenWrt's fw4 says of a zone with masquerading.
@@ -148,3 +149,15 @@ def test_one_address_for_all_next_hops(patient, undo):
     maps = [(private, f.public) for f in FAMILIES for private in (f.firewall, f.firewall_dmz)]
     with two_uplinks(patient, undo, maps):
         assert patient.complaints() == []
+
+
+def test_queue_of_another_program(patient):
+    """It is bound, but by whom? Such a program gets the queue while icmpnatd is not running."""
+    patient.daemon.stop()
+    try:
+        with holding(patient.host, 0):
+            other, = [f for f in patient.complaints() if f["check"] == "queue"]
+            assert "queue 0 is held by another program (python3, process " in other["sentence"]
+            assert other["state"] == "problem"
+    finally:
+        patient.daemon.start()
