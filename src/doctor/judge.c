@@ -13,17 +13,21 @@
 
 #define UPLINK_TABLES 10000 /* where tables begin that nobody has, one for each interface */
 
-/* Tells whether an address is a public one for errors that leave by an interface: by a map that holds there.
- */
-static bool is_known_by(const struct config *config, const char *interface, struct address a)
+enum side { SIDE_PRIVATE, SIDE_PUBLIC };
+
+/* Tells whether an address is on one side of a map for the source of errors that leave by an interface. */
+static bool has_map(const struct config *config, const char *interface, enum side side, struct address a)
 {
 	for (uint8_t outside = 0; outside < config->n_outside; outside++) {
 		if (strcmp(config->outside[outside].name, interface) != 0)
 			continue;
-		for (size_t i = 0; i < config->n_entries; i++)
-			if (addrmap_holds(&config->entries[i], ADDRMAP_OUTER, outside) &&
-				prefix_contains(config->entries[i].public, a))
+		for (size_t i = 0; i < config->n_entries; i++) {
+			const struct addrmap_entry *entry = &config->entries[i];
+
+			if (addrmap_holds(entry, ADDRMAP_OUTER, outside) &&
+				prefix_contains(side == SIDE_PUBLIC ? entry->public : entry->private, a))
 				return true;
+		}
 	}
 	return false;
 }
@@ -32,7 +36,8 @@ static bool is_known_by(const struct config *config, const char *interface, stru
 static bool has_strayed(const struct way *way, const struct sight *sight)
 {
 	return sight->queued && sight->left_by && sight->left_by != sight->meant_for &&
-	       !is_known_by(way->doctor->config, way_name_of(way, sight->left_by), sight->error.outer.source);
+	       !has_map(way->doctor->config, way_name_of(way, sight->left_by), SIDE_PUBLIC,
+		       sight->error.outer.source);
 }
 
 static bool is_right(const struct way *way, const struct sight *sight)
@@ -94,13 +99,23 @@ static void say_strays(
 
 static void say_private(const struct way *way, const struct sight *sight, const char *source)
 {
+	const char *interface = way_name_of(way, sight->left_by);
 	char mend[DOCTOR_MEND_MAX];
 
+	if (!sight->queued &&
+		has_map(way->doctor->config, interface, SIDE_PRIVATE, sight->error.outer.source)) {
+		doctor_say(way->doctor, DOCTOR_PROBLEM,
+			"nft list ruleset; iptables-save; ip6tables-save # what queues or accepts before "
+			"ours",
+			"an error about %s flow leaves by %s from %s: it does not come to the capture rules",
+			way->flow, interface, source);
+		return;
+	}
 	snprintf(mend, sizeof(mend), "editor %s # maps: { private = \"%s\"; public = \"...\"; }",
 		way->doctor->path, source);
 	doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
-		"an error about %s flow leaves by %s from %s, which no map covers", way->flow,
-		way_name_of(way, sight->left_by), source);
+		"an error about %s flow leaves by %s from %s, which no map covers", way->flow, interface,
+		source);
 }
 
 /* Says what the client would not know as its own packet: maps leave ports as they are, and all of IPv6 but
@@ -144,6 +159,23 @@ static void say_left(const struct way *way, const struct probe *probe, const str
 			source);
 }
 
+/* Says that an error is lost where other programs hold queues. */
+static void say_other_queues(const struct way *way)
+{
+	const struct queue *queue = &way->prober.others[0];
+	const struct holder *holder = holders_find(&way->doctor->holders, queue->gate.number);
+
+	doctor_say(way->doctor, DOCTOR_PROBLEM,
+		"nft list ruleset | grep -w queue; { iptables-save; ip6tables-save; } | grep NFQUEUE "
+		"# what OUTPUT and POSTROUTING queue must not be ICMP errors",
+		"an error about %s flow is lost before it is queued for icmpnatd, and no chain of nft says "
+		"so: on "
+		"its way to another queue the kernel loses each error about a new flow, and queue %u is held "
+		"(%s, process %u)",
+		way->flow, queue->gate.number, holder && holder->name[0] ? holder->name : "?",
+		holder ? holder->process : 0);
+}
+
 /* Says what has become of the error about a probe. */
 void judge_say(struct way *way, const struct probe *probe, struct sight *sight)
 {
@@ -151,6 +183,8 @@ void judge_say(struct way *way, const struct probe *probe, struct sight *sight)
 		return;
 	if (sight->left_by)
 		say_left(way, probe, sight);
+	else if (sight->made && !sight->queued && way->prober.n_others > 0)
+		say_other_queues(way);
 	else if (sight->made)
 		doctor_say(way->doctor, DOCTOR_PROBLEM,
 			"iptables-legacy-save; ip6tables-legacy-save; ip rule; ip -6 rule",

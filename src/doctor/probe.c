@@ -76,9 +76,24 @@ static size_t put_probe(uint8_t bytes[PROBE_MAX], const struct probe *probe)
 	return header + 8 + DATA;
 }
 
-/* Binds the queue of the twin, in which the caller is, and makes a worker as the
- * daemon has them. config must stay until prober_close(). Returns 0 or -1 with errno. */
-int prober_open(struct prober *prober, struct config *config, const struct twin *twin)
+/* Binds the queues that are no worker's, as another program does on the host: it is taken for one that
+ * accepts all. */
+static void open_others(struct prober *prober, const struct config_queue *own, const struct holders *holders)
+{
+	for (size_t i = 0; i < holders->n && prober->n_others < PROBER_OTHERS_MAX; i++) {
+		const struct queue_options options = {.number = holders->list[i].queue, .length = 64};
+
+		if (options.number >= own->number && options.number - own->number < own->workers)
+			continue;
+		if (queue_open(&prober->others[prober->n_others], &options, &prober->worker.stats) == 0)
+			prober->n_others++;
+	}
+}
+
+/* Binds the queue of the twin, in which the caller is, and makes a worker as the daemon has them; binds those
+ * of other programs as well. config must stay until prober_close(). Returns 0 or -1 with errno. */
+int prober_open(
+	struct prober *prober, struct config *config, const struct twin *twin, const struct holders *holders)
 {
 	const struct queue_options options = {
 		.number = config->queue.number, .length = 64, .overload_pass = true, .attach_flows = true};
@@ -89,24 +104,46 @@ int prober_open(struct prober *prober, struct config *config, const struct twin 
 		.twin = twin, .counters = host_counters_open(), .policy = policy_new(config, 1)};
 	worker->current = &prober->policy;
 	worker->flows = flow_open();
-	if (prober->policy && worker->flows && queue_open(&worker->queue, &options, &worker->stats) == 0)
+	if (prober->policy && worker->flows && queue_open(&worker->queue, &options, &worker->stats) == 0) {
+		open_others(prober, &config->queue, holders);
 		return 0;
+	}
 	error = errno;
 	prober_close(prober);
 	errno = error;
 	return -1;
 }
 
-/* Unbinds the queue. */
+/* Unbinds the queues. */
 void prober_close(struct prober *prober)
 {
 	struct policy *policy = atomic_load(&prober->policy);
 
+	for (size_t i = 0; i < prober->n_others; i++)
+		queue_close(&prober->others[i]);
 	worker_close(&prober->worker);
 	host_counters_close(&prober->counters);
 	if (policy)
 		policy->config = NULL; /* it is the caller's */
 	policy_free(policy);
+}
+
+/* Accepts all that is in the queues of others. Returns true if anything was. */
+static bool serve_others(struct prober *prober)
+{
+	bool served = false;
+
+	for (size_t i = 0; i < prober->n_others; i++) {
+		struct queue *queue = &prober->others[i];
+
+		while (queue_receive(queue, false) > 0) {
+			for (unsigned k = 0; k < queue->n_packets; k++)
+				queue_accept(queue, &queue->packets[k]);
+			queue_flush(queue);
+			served = true;
+		}
+	}
+	return served;
 }
 
 /* Notes an error that is queued, as the kernel made it: that it goes to the probe's source must do, for its
@@ -172,10 +209,12 @@ static void read_link(
 	}
 }
 
-/* Serves the queue, and reads what left by all links. */
+/* Serves the queues, one of which may lead to the other, and reads what left by all links. */
 static void prober_look(struct prober *prober, const struct probe *probe, struct sight *sight)
 {
-	serve_queue(prober, probe, sight);
+	do
+		serve_queue(prober, probe, sight);
+	while (serve_others(prober));
 	for (size_t i = 0; i < prober->twin->n_links; i++)
 		read_link(prober, i, probe, sight);
 }
@@ -282,10 +321,13 @@ bool prober_be_opened(struct prober *prober, struct address client, const struct
 	struct pollfd socket = {.fd = connect_from_twin(client, from, prober->vrf), .events = POLLIN};
 	bool opened = false;
 
-	if (socket.fd >= 0 && send(socket.fd, "", 1, 0) == 1)
+	if (socket.fd >= 0 && send(socket.fd, "", 1, 0) == 1) {
+		serve_others(prober);
 		opened = read_opening(prober, client, answer, interface);
+	}
 	if (opened) {
 		write_probe(prober, *interface, answer);
+		serve_others(prober);
 		opened = poll(&socket, 1, PATIENCE * TRIES) > 0;
 	}
 	close(socket.fd);

@@ -6,9 +6,12 @@
 #ifndef DOCTOR_PROBE_H
 #define DOCTOR_PROBE_H
 
+#include "doctor/holders.h"
 #include "doctor/twin.h"
 #include "engine/worker.h"
 #include "io/host_counters.h"
+
+#define PROBER_OTHERS_MAX 16
 
 struct prober {
 	const struct twin *twin;
@@ -17,6 +20,8 @@ struct prober {
 	struct worker worker; /* has no thread */
 	unsigned vrf;	      /* in which the outside interface is, or which it is; 0: none */
 	unsigned port;	      /* of that VRF, by which probes come in */
+	struct queue others[PROBER_OTHERS_MAX]; /* those that another program holds on the host */
+	size_t n_others;
 };
 
 struct probe {
@@ -37,7 +42,8 @@ struct sight {
 	unsigned quoted_port;	 /* the destination's; 0: it is not quoted */
 };
 
-int prober_open(struct prober *prober, struct config *config, const struct twin *twin);
+int prober_open(
+	struct prober *prober, struct config *config, const struct twin *twin, const struct holders *holders);
 void prober_close(struct prober *prober);
 void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight);
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,

@@ -61,7 +61,7 @@ bool reach_inside(struct doctor *doctor, const char *interface, struct address t
 	if (!doctor->has_twin)
 		return false;
 	twin_enter(&doctor->twin);
-	if (prober_open(&prober, doctor->config, &doctor->twin) == 0) {
+	if (prober_open(&prober, doctor->config, &doctor->twin, &doctor->holders) == 0) {
 		if (load_table(doctor->config)) {
 			prober_send(&prober, if_nametoindex(interface), &probe, &sight);
 			reaches = has_counted();

@@ -128,7 +128,7 @@ void way_go_all(struct doctor *doctor, const char *flow, void (*check)(struct wa
 	if (!doctor->has_rules)
 		return;
 	twin_enter(&doctor->twin);
-	if (prober_open(&way.prober, doctor->config, &doctor->twin) < 0) {
+	if (prober_open(&way.prober, doctor->config, &doctor->twin, &doctor->holders) < 0) {
 		doctor_say(doctor, DOCTOR_UNKNOWN, "modprobe nfnetlink_queue", "no queue can be bound: %s",
 			strerror(errno));
 		twin_leave(&doctor->twin);

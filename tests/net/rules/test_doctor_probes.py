@@ -11,7 +11,7 @@ import pytest
 
 from lab.daemon import MAPS, configuration
 from lab.network import FAMILIES, V4, V6
-from inspector import holding
+from inspector import holding, inspected
 from patient import Patient
 
 # As OpenWrt's fw4 says of a zone with masquerading.
@@ -148,6 +148,25 @@ def test_one_address_for_all_next_hops(patient, undo):
     """It may leave by any of them."""
     maps = [(private, f.public) for f in FAMILIES for private in (f.firewall, f.firewall_dmz)]
     with two_uplinks(patient, undo, maps):
+        assert patient.complaints() == []
+
+
+def test_another_program_holds_a_queue(patient):
+    """The kernel loses errors about new flows on their way to it, whoever else they are for. In IPv4 the rules leave
+    these out, and all is well."""
+    leave_out = "-w -{} OUTPUT -p icmp -m conntrack --ctstate RELATED -j ACCEPT"
+    patient.host.run(f"iptables {leave_out.format('I')}")
+    try:
+        with inspected(patient.host, ("filter", "OUTPUT")):
+            found, = patient.expect("new-flow", "eth0, IPv6: ", "lost before it is queued", "queue 5 is held (python3, ")
+            assert "NFQUEUE" in found["mend"]
+    finally:
+        patient.host.run(f"iptables {leave_out.format('D')}")
+
+
+def test_another_program_gets_what_comes_in(patient):
+    """It gives back what provokes the errors; nobody else does in the twin."""
+    with inspected(patient.host, ("mangle", "PREROUTING"), ("filter", "FORWARD")):
         assert patient.complaints() == []
 
 
