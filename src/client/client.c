@@ -40,16 +40,18 @@ static void explain_connect(const char *path)
 	case ENOENT:
 	case ENOTDIR:
 	case ECONNREFUSED:
-		warnx("no daemon listens on %s: is icmpnatd running?", path);
+		warnx("no daemon listens on %s: is icmpnatd running? Start it, or name its control.socket by "
+		      "--socket",
+			path);
 		return;
 	case EACCES:
 		if (stat(path, &st) == 0)
 			group = getgrgid(st.st_gid);
-		warnx("no permission for %s: you are not in group %s", path,
+		warnx("no permission for %s: you are not in group %s: join it, or ask as root", path,
 			group ? group->gr_name : "icmpnatd");
 		return;
 	case EAGAIN:
-		warnx("the daemon on %s is too busy to accept a connection", path);
+		warnx("the daemon on %s is too busy to accept a connection: try again", path);
 		return;
 	}
 	warn("cannot connect to %s", path);
@@ -63,7 +65,8 @@ static int client_connect(const char *path, int patience)
 	int fd;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		warnx("the socket's path is too long: %s", path);
+		warnx("the socket's path is too long: %s: expected less than %zu bytes", path,
+			sizeof(address.sun_path));
 		return -1;
 	}
 	strcpy(address.sun_path, path);
@@ -97,13 +100,15 @@ static bool send_request(int fd, const char *request)
 static void explain_end(const struct inbox *in, ssize_t received)
 {
 	if (received < 0 && errno == EAGAIN)
-		warnx("the daemon did not answer within %d seconds", in->patience);
+		warnx("the daemon did not answer within %d seconds: look at its log, and try again",
+			in->patience);
 	else if (received < 0)
 		warn("cannot read the daemon's answer");
 	else if (in->answered || in->end > 0)
-		warnx("the daemon's answer is cut short: it has no closing line");
+		warnx("the daemon's answer is cut short, as by an upgrade: it has no closing line; try "
+		      "again");
 	else
-		warnx("the daemon closed the connection without an answer");
+		warnx("the daemon closed the connection without an answer, as by an upgrade: try again");
 }
 
 /* Receives at least one more byte. Returns false after a message. */

@@ -10,8 +10,8 @@
 
 #include "core/utf8.h"
 
-const char config_no_memory[] = "out of memory";
-const char config_changed[] = "it changed while it was read";
+const char config_no_memory[] = "out of memory: raise the limit, or list fewer maps";
+const char config_changed[] = "it changed while it was read: try again";
 
 /* Prints what a file says, without what a terminal would act on. */
 static void print_visible(FILE *out, const char *text)
@@ -84,5 +84,5 @@ void config_errors_end(const struct config_errors *errors)
 	if (errors->warnings > CONFIG_WARNINGS_MAX)
 		fprintf(errors->out, "and %u more warnings\n", errors->warnings - CONFIG_WARNINGS_MAX);
 	if (errors->errors > CONFIG_ERRORS_MAX)
-		fprintf(errors->out, "and %u more\n", errors->errors - CONFIG_ERRORS_MAX);
+		fprintf(errors->out, "and %u more mistakes\n", errors->errors - CONFIG_ERRORS_MAX);
 }

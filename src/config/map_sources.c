@@ -207,7 +207,7 @@ static const char *read_table(struct config_loader *loader, const char *path)
 	if (!table.file)
 		return wrong;
 	if (status.st_size > TABLE_SIZE_MAX)
-		wrong = "it has more than 256 MiB";
+		wrong = "it has more than 256 MiB: map whole prefixes";
 	else if (!config_file_add(loader->config, path, &table.place))
 		wrong = config_no_memory;
 	else

@@ -186,7 +186,8 @@ static bool refuse_character(struct config_text *text, struct config_source *sou
 	const unsigned char c = (unsigned char)*source->next;
 
 	if (c > ' ' && c < 0x7f)
-		config_complain(text->errors, source->place, "unexpected \"%c\"", c);
+		config_complain(text->errors, source->place,
+			"unexpected \"%c\": text stands between quotes, and a comment behind #", c);
 	else
 		config_complain(text->errors, source->place,
 			"unexpected byte 0x%02x: only comments and strings are free text", c);

@@ -28,8 +28,23 @@ struct text_file {
 static const char *kind_refusal(const struct stat *status)
 {
 	if (S_ISDIR(status->st_mode))
-		return "it is a directory";
-	return S_ISREG(status->st_mode) ? NULL : "it is not a regular file";
+		return "it is a directory: expected a file";
+	return S_ISREG(status->st_mode) ? NULL : "it is not a regular file: expected one";
+}
+
+/* Says why a file cannot be opened, and what to do about it. */
+static const char *open_refusal(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return "No such file or directory: create it, or correct its name";
+	case EACCES:
+		return "Permission denied: let the daemon's user read it, and search its directories";
+	case ENOMEM:
+		return config_no_memory;
+	}
+	return strerror(error);
 }
 
 /* Opens a regular file for reading and fills *status. Looks at its kind before it opens it, because opening
@@ -40,12 +55,12 @@ FILE *config_file_open(const char *name, struct stat *status, const char **wrong
 	FILE *file = NULL;
 	int descriptor;
 
-	*wrong = stat(name, status) < 0 ? strerror(errno) : kind_refusal(status);
+	*wrong = stat(name, status) < 0 ? open_refusal(errno) : kind_refusal(status);
 	if (*wrong)
 		return NULL;
 	descriptor = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (descriptor < 0 || fstat(descriptor, status) < 0)
-		*wrong = strerror(errno);
+		*wrong = open_refusal(errno);
 	else if (!(*wrong = kind_refusal(status)) && !(file = fdopen(descriptor, "r")))
 		*wrong = config_no_memory;
 	if (!file && descriptor >= 0)
@@ -126,8 +141,8 @@ static const char *include_refusal(const struct text_file *includer, const char 
 		return NULL; /* read_whole() says why */
 	for (; includer; includer = includer->includer, depth++)
 		if (includer->status.st_dev == status.st_dev && includer->status.st_ino == status.st_ino)
-			return "it includes itself";
-	return depth > INCLUDE_MAX ? "files are included too deeply" : NULL;
+			return "it includes itself: remove this @include";
+	return depth > INCLUDE_MAX ? "files are included too deeply: at most 10" : NULL;
 }
 
 static bool read_file(struct config_text *text, const struct text_file *includer, const char *name);

@@ -15,6 +15,22 @@
  * take most: 127 bytes for each byte of the text. */
 #define TREE_MAX ((size_t)CONFIG_TEXT_MAX * 160)
 
+/* Says what is wrong with a text in which libconfig has found a mistake, and what to do. */
+static const char *explain_mistake(const char *said)
+{
+	static const char *const texts[][2] = {
+		{"syntax error", "syntax error here or just before: look for what is missing or too much"},
+		{"duplicate setting name", "duplicate setting name: remove one of them"},
+		{"mismatched element type in array",
+			"mismatched element type in array: put all of them between quotes, or none"},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcmp(said, texts[i][0]) == 0)
+			return texts[i][1];
+	return said;
+}
+
 /* Makes a tree of the text, for config_destroy(). False after a complaint, and nothing to destroy. */
 bool config_tree_parse(struct config_loader *loader)
 {
@@ -29,13 +45,10 @@ bool config_tree_parse(struct config_loader *loader)
 	good = config_read_string(&loader->tree, loader->text->text);
 	free(reserve);
 	if (!good) {
-		const char *said = config_error_text(&loader->tree);
 		const unsigned line = (unsigned)config_error_line(&loader->tree);
 
 		config_complain(loader->errors, loader->text->places[line - 1], "%s",
-			strcmp(said, "syntax error") == 0
-				? "syntax error here or just before: look for what is missing or too much"
-				: said);
+			explain_mistake(config_error_text(&loader->tree)));
 		config_destroy(&loader->tree);
 	}
 	return good;

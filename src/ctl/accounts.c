@@ -356,8 +356,10 @@ bool command_accounts(const struct options *options)
 		puts(REPORT_AUDIT);
 	print_rules(&first, &last);
 	print_account(&last);
-	if (!check_accounts(&first, &last))
+	if (!check_accounts(&first, &last)) {
+		puts("icmpnatctl doctor looks for the cause");
 		return false;
+	}
 	puts(verdict(&first, &last));
 	return true;
 }

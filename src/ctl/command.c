@@ -142,7 +142,8 @@ bool command_upgrade(const struct options *options)
 	if (!ask_program(options, &old) || !ask_to_change(options, "upgrade") || !ask_program(options, &new))
 		return false;
 	if (new.upgrades == old.upgrades) {
-		warnx("icmpnatd %s is still the old program: the reason is in its log", new.version);
+		warnx("icmpnatd %s is still the old program: icmpnatctl status tells the last error",
+			new.version);
 		return false;
 	}
 	printf("icmpnatd %s has taken over from %s\n", new.version, old.version);

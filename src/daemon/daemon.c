@@ -43,7 +43,7 @@ static bool do_on_signal(struct daemon *daemon, bool (*what)(struct daemon *, FI
 	bool good;
 
 	if (!mistakes) {
-		log_error("nothing was done on a signal: out of memory");
+		log_error("nothing was done on a signal: out of memory; send it again");
 		return false;
 	}
 	good = what(daemon, mistakes);
@@ -65,7 +65,7 @@ static void take_signals(struct daemon *daemon)
 		else if (info.ssi_signo != SIGUSR2)
 			daemon->stop = true;
 		else if (!do_on_signal(daemon, daemon_upgrade))
-			log_error("there was no upgrade: this program goes on");
+			log_error("there was no upgrade: this program goes on; the lines before say why");
 		daemon->keep |= info.ssi_signo == SIGUSR1 && notify_is_heard();
 	}
 }
@@ -93,7 +93,8 @@ static void feed_watchdog(struct daemon *daemon, int timer)
 	if (workers_move(&daemon->workers))
 		notify_send("WATCHDOG=1");
 	else
-		log_error("a worker has not moved since the watchdog last looked");
+		log_error("a worker has not moved since the watchdog last looked: the service manager will "
+			  "restart the daemon");
 }
 
 /* Notes that errors pass untranslated, or may do so, until all workers move. */
@@ -213,7 +214,8 @@ bool daemon_loop(struct daemon *daemon)
 	while (!daemon->stop) {
 		n = fill_slots(daemon, slots, timer);
 		if (poll(slots, n, loop_timeout(daemon)) < 0 && errno != EINTR) {
-			log_error("cannot wait for events: %s", strerror(errno));
+			log_error("cannot wait for events: %s; raise the limits of memory and open files",
+				strerror(errno));
 			break;
 		}
 		serve_slots(daemon, slots, timer);

@@ -161,7 +161,8 @@ static const struct config_outside *find_outside(const struct config *config, co
 	for (size_t i = 0; i < config->n_outside; i++)
 		if (!interface || strcmp(config->outside[i].name, interface) == 0)
 			return &config->outside[i];
-	fprintf(stderr, "icmpnatd: %s: there is no \"%s\" in outside\n", config->files[0], interface);
+	fprintf(stderr, "icmpnatd: %s: there is no \"%s\" in outside: choose another --interface\n",
+		config->files[0], interface);
 	return NULL;
 }
 

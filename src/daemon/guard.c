@@ -117,7 +117,7 @@ _Noreturn static void be_tried(char **command)
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	if (seccomp_apply() == 0)
 		execv(command[0], command);
-	log_error("cannot start %s: %s", command[0], strerror(errno));
+	log_error("cannot start %s: %s; install the program again", command[0], strerror(errno));
 	_exit(EXIT_FAILURE);
 }
 
@@ -141,8 +141,8 @@ static void look_at_trial(struct guard *guard)
 	if (ended == 0 && clock_milliseconds() < guard->trial_ends)
 		return;
 	if (ended == 0) {
-		log_error("%s --check has not ended after %d seconds", guard->command[0],
-			GUARD_TRIAL_LASTS / 1000);
+		log_error("%s --check has not ended after %d seconds: install the program again",
+			guard->command[0], GUARD_TRIAL_LASTS / 1000);
 		kill(guard->trial, SIGKILL);
 		waitpid(guard->trial, NULL, 0);
 	}

@@ -146,7 +146,7 @@ static int explain(const struct options *options, const struct config *config)
 	return explain_file(out, config, options->interface, options->pcap, options->write);
 #else
 	(void)config;
-	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap\n", options->pcap);
+	fprintf(stderr, "icmpnatd: cannot read %s: built without libpcap; build with it\n", options->pcap);
 	return EXIT_FAILURE;
 #endif
 }
@@ -214,7 +214,7 @@ static bool prepare(struct daemon *daemon)
 		daemon->guard.fd = guard_start(trial, &daemon->handover);
 	if (daemon->guard.fd >= 0)
 		return handover_keep(&daemon->handover, "guard", daemon->guard.fd);
-	log_error("cannot start the guard: %s", strerror(errno));
+	log_error("cannot start the guard: %s; raise the limits of processes and memory", strerror(errno));
 	return false;
 }
 

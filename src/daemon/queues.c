@@ -23,23 +23,27 @@ static void log_queue_error(int counters, uint16_t number, int error)
 		log_error("queue %u is taken by another program: stop it, or choose another queue.number",
 			number);
 	else if (error == EPERM)
-		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace, "
-			  "or the queue is taken",
+		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace: "
+			  "start "
+			  "icmpnatd as root of the host; or the queue is taken: choose another queue.number",
 			number);
 	else
-		log_error("queue %u: %s: does this kernel have nfnetlink_queue?", number, strerror(error));
+		log_error("queue %u: %s: load the module nfnetlink_queue, if this kernel has it", number,
+			strerror(error));
 }
 
 static bool open_flows(struct worker *worker, enum decide_lookup lookup)
 {
 	worker->flows = flow_open();
 	if (!worker->flows) {
-		log_error("cannot open a socket for conntrack: %s", strerror(errno));
+		log_error(
+			"cannot open a socket for conntrack: %s; load the module nfnetlink", strerror(errno));
 		return false;
 	}
 	errno = lookup == LOOKUP_NEVER ? 0 : flow_probe(worker->flows);
 	if (errno == EPERM)
-		log_error("conntrack does not answer: CAP_NET_ADMIN does not hold in this network namespace");
+		log_error("conntrack does not answer: CAP_NET_ADMIN does not hold in this network namespace: "
+			  "start icmpnatd as root of the host");
 	else if (errno)
 		log_error("conntrack does not answer (%s): load nf_conntrack_netlink, or set lookup = "
 			  "\"never\"",
@@ -120,7 +124,7 @@ static bool open_worker(
 	log_short_queue(&worker->queue.gate, options.length);
 	if (handover_keep(handover, name, queue_gate_descriptor(&worker->queue.gate)))
 		return true;
-	log_error("the guard does not listen: %s", strerror(errno));
+	log_error("the guard does not listen: %s; start icmpnatd again", strerror(errno));
 	return false;
 }
 

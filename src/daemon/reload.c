@@ -48,7 +48,7 @@ struct policy *reload_load(const char *path, const struct workers *workers, FILE
 	if (refusal)
 		fprintf(mistakes, "%s: %s\n", path, refusal);
 	else if (config && !(policy = policy_new(config, old->generation + 1)))
-		fprintf(mistakes, "%s: out of memory\n", path);
+		fprintf(mistakes, "%s: out of memory: raise the limit, or list fewer maps\n", path);
 	if (!policy)
 		config_free(config);
 	return policy;
@@ -57,7 +57,9 @@ struct policy *reload_load(const char *path, const struct workers *workers, FILE
 static void log_reload(const char *path, const struct policy *policy)
 {
 	if (!policy) {
-		log_error("%s was not reloaded: the old configuration stays in force", path);
+		log_error("%s was not reloaded: the old configuration stays in force until its mistakes are "
+			  "mended",
+			path);
 		return;
 	}
 	log_info("reloaded %s, maps: %zu", path, policy->config->n_entries);

@@ -48,7 +48,9 @@ static void log_control_error(const struct config_control *control, int error)
 		log_error("there is no group \"%s\": create it, or choose another control.group",
 			control->group);
 	else
-		log_error("cannot listen on %s: %s", control->socket, strerror(error));
+		log_error("cannot listen on %s: %s; create its directory for the daemon's user, "
+			  "who must be in control.group",
+			control->socket, strerror(error));
 }
 
 static bool open_control(struct daemon *daemon)
@@ -72,7 +74,9 @@ static void open_counters(struct daemon *daemon)
 	if (daemon->counters < 0)
 		daemon->counters = queue_counters_open();
 	if (daemon->counters < 0)
-		log_warning("the kernel's queue counters cannot be read, and a hang will not be seen: %s",
+		log_warning(
+			"the kernel's queue counters cannot be read, and a hang will not be seen: %s; let "
+			"the daemon's group read /proc/net/netfilter/nfnetlink_queue",
 			strerror(errno));
 	else
 		handover_keep(&daemon->handover, "counters", daemon->counters);
@@ -87,7 +91,7 @@ static bool open_descriptors(struct daemon *daemon)
 	daemon->link = news_of_links();
 	daemon->ipsec = news_of_policies(); /* -1: this kernel has none */
 	if (daemon->signals < 0 || daemon->link < 0)
-		log_error("cannot open a descriptor: %s", strerror(errno));
+		log_error("cannot open a descriptor: %s; raise the limit of open files", strerror(errno));
 	return daemon->signals >= 0 && daemon->link >= 0;
 }
 
@@ -105,12 +109,14 @@ static void take_over(struct daemon *daemon)
 static bool shed_privileges(bool upgraded)
 {
 	if (privilege_shed() < 0) {
-		log_error("cannot give up privileges: %s", strerror(errno));
+		log_error("cannot give up privileges: %s; let the service's filter of system calls permit it",
+			strerror(errno));
 		return false;
 	}
 	if (upgraded || seccomp_apply() == 0) /* a filter stays over execve() */
 		return true;
-	log_error("cannot filter system calls: %s", strerror(errno));
+	log_error("cannot filter system calls: %s; this kernel may lack seccomp: build without it",
+		strerror(errno));
 	return false;
 }
 
@@ -207,7 +213,7 @@ static bool init(struct daemon *daemon, struct config *config)
 		.started = time(NULL), .started_monotonic = (time_t)(clock_milliseconds() / 1000)};
 	if (policy && workers_init(&daemon->workers, policy))
 		return true;
-	log_error("out of memory");
+	log_error("out of memory: raise the limit, or list fewer maps");
 	policy ? policy_free(policy) : config_free(config);
 	return false;
 }

@@ -29,7 +29,9 @@ bool upgrade_try(const struct upgrade_program *program, const struct workers *wo
 	case GUARD_TRIAL_GOOD:
 		return true;
 	case GUARD_TRIAL_BAD:
-		fprintf(mistakes, "%s --check failed: its reason is in the log\n", program->argv[0]);
+		fprintf(mistakes,
+			"%s --check failed: its reason is in the log; mend that, and upgrade again\n",
+			program->argv[0]);
 		break;
 	case GUARD_TRIAL_NONE:
 		fputs("the guard, which would try the new program, does not answer: restart the daemon\n",
@@ -54,8 +56,8 @@ bool upgrade_execute(const struct upgrade_program *program, const struct state_t
 	state = state_save(times, workers);
 	if (handover_pass_all(handover, state))
 		execv(program->argv[0], program->argv);
-	log_error("cannot start %s in place of this: %s; the old one goes on", program->argv[0],
-		strerror(errno));
+	log_error("cannot start %s in place of this: %s; the old one goes on: upgrade again",
+		program->argv[0], strerror(errno));
 	handover_take_back(handover);
 	if (state >= 0)
 		close(state);

@@ -36,7 +36,7 @@ static void log_failed_lookup(struct worker *worker, int error)
 
 	if (log_allowed(&worker->failed_limit, &withheld))
 		log_warning("conntrack did not answer (%s): the maps were applied; %u more times since the "
-			    "last line",
+			    "last line; run icmpnatctl doctor",
 			strerror(error), withheld);
 }
 
@@ -188,7 +188,9 @@ static void log_refused_verdict(struct worker *worker)
 	unsigned withheld;
 
 	if (log_allowed(&worker->refused_limit, &withheld))
-		log_warning("queue %u: the kernel refused a verdict: %s; see icmpnatctl stats for how many",
+		log_warning("queue %u: the kernel refused a verdict: %s; icmpnatctl stats --explain says how "
+			    "many, "
+			    "and what became of them",
 			worker->queue.gate.number, strerror(worker->queue.refused));
 	worker->queue.refused = 0;
 }
@@ -201,7 +203,8 @@ static void log_receive_error(struct worker *worker)
 	unsigned withheld;
 
 	if (log_allowed(&worker->receive_limit, &withheld))
-		log_error("queue %u: receiving packets: %s", worker->queue.gate.number, strerror(error));
+		log_error("queue %u: cannot receive packets: %s; if it lasts, restart the daemon",
+			worker->queue.gate.number, strerror(error));
 	nanosleep(&pause, NULL);
 }
 

@@ -40,7 +40,9 @@ bool workers_start(struct workers *workers)
 {
 	for (unsigned w = 0; w < workers->n; w++)
 		if (worker_start(&workers->worker[w], workers->n > 1) < 0) {
-			log_error("cannot start a thread: %s", strerror(errno));
+			log_error("cannot start a thread: %s; raise the limit of processes, or lower "
+				  "queue.workers",
+				strerror(errno));
 			return false;
 		}
 	return true;

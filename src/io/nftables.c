@@ -93,17 +93,21 @@ struct nftables *nftables_open(char *reason, size_t size)
 	return NULL;
 }
 
-/* Copies what nft says of the first mistake, without the place in a text that
- * is not shown: "/dev/stdin:1:2-3: Error: reason". */
+/* Copies what nft says of the first mistake, "/dev/stdin:1:2-3: Error: reason; did you mean ...?", without
+ * the place in a text that is not shown, and without what it guesses: some other table of the host. */
 static void copy_reason(struct nftables *nftables, char *reason, size_t size)
 {
 	static const char mark[] = "Error: ";
 	const char *text = nftables->lib.nft_ctx_get_error_buffer(nftables->context);
 	const char *found = strstr(text, mark);
+	char *guess;
 
 	if (found)
 		text = found + strlen(mark);
 	snprintf(reason, size, "%.*s", (int)strcspn(text, "\n"), text);
+	guess = strstr(reason, "; did you mean ");
+	if (guess)
+		*guess = '\0';
 }
 
 /* Returns the errno that the kernel gave. The library tells it in words only, at

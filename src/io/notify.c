@@ -91,8 +91,10 @@ void notify_store(const char *name, int fd)
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	error = send_text(text, fd);
 	if (error)
-		log_warning("the service manager did not take %s (%s): a restart loses what it holds", name,
-			error == EAGAIN ? "it does not read" : strerror(error));
+		log_warning(
+			"the service manager did not take %s (%s): a restart loses what it holds; look at "
+			"FileDescriptorStoreMax of the unit",
+			name, error == EAGAIN ? "it does not read" : strerror(error));
 }
 
 /* Makes the service manager close the descriptors that it keeps under a name. */

@@ -13,16 +13,8 @@
 
 #include "io/ipsec.h"
 #include "io/log.h"
+#include "rules/lack.h"
 #include "rules/rules.h"
-
-/* Has all that a kernel or its nft may lack. It is only tried, and its chains have no hook: the kernel
- * registers a chain with a hook even for a trial, and drops all that is queued when such a chain goes. */
-static const char probe[] = "table ip icmpnatd-probe { flags owner; chain c {\n"
-			    "meta cgroup 0; meta oifkind \"bridge\"; dup to rt nexthop device oif; "
-			    "queue flags bypass to 0; }; }\n"
-			    "table ip6 icmpnatd-probe { flags owner; chain c {\n"
-			    "meta cgroup 0; meta oifkind \"bridge\"; dup to rt nexthop device oif; "
-			    "queue flags bypass to 0; }; }\n";
 
 /* Is tried before the rules are loaded, and refused if another program has these tables: of the rules the
  * kernel would register chains before it refuses all, and drop what is queued when they go. */
@@ -31,6 +23,15 @@ static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpn
 /* Removes the tables, if there are any: the kernel gives no owner to one that exists. */
 static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
 			      "table ip6 icmpnatd\ndelete table ip6 icmpnatd\n";
+
+/* Adds to what nft says of rules how to see it of all of them. */
+static void add_advice(char reason[OWN_RULES_REASON_MAX], const struct config *config)
+{
+	const size_t length = strlen(reason);
+
+	snprintf(reason + length, OWN_RULES_REASON_MAX - length,
+		"; look at them by icmpnatd -c %s --print-rules | nft -c -f -", config->files[0]);
+}
 
 /* Loads the rules, if replace in place of another program's. Returns 0; or an errno, with a reason. */
 static int own_load(
@@ -45,30 +46,39 @@ static int own_load(
 	if (out) {
 		fputs(replace ? removal : "", out);
 		rules_print(out, config, RULES_OWN);
-		if (fclose(out) == 0)
-			error = nftables_load(own->nftables, script, reason, OWN_RULES_REASON_MAX);
+		if (fclose(out) == 0) {
+			error = nftables_load(own->nftables, script, reason, OWN_RULES_REASON_MAX / 2);
+			if (error)
+				add_advice(reason, config);
+		}
 	}
 	free(script);
 	return error;
 }
 
-/* Says why the daemon holds no rules. Returns whether it may run with those of the administrator. */
-static bool leave_external(const struct config *config, const char *reason)
+/* Says what keeps the daemon from having rules, and how to load others. Returns whether it may run with
+ * these.
+ */
+static bool leave_external(const struct config *config, const struct lack *lack)
 {
 	if (config->rules == CONFIG_RULES_AUTO)
-		log_info("no capture rules of our own (%s): load what icmpnatd --print-rules prints", reason);
+		log_info("no capture rules of our own (%s): load others by icmpnatd -c %s %s", lack->what,
+			config->files[0], lack->instead);
 	else
-		log_error("no capture rules of our own (%s): set rules = \"external\", and load what "
-			  "icmpnatd --print-rules prints",
-			reason);
+		log_error("no capture rules of our own (%s): set rules = \"external\", and load others by "
+			  "icmpnatd -c %s %s",
+			lack->what, config->files[0], lack->instead);
 	return config->rules == CONFIG_RULES_AUTO;
 }
 
 /* Says why the kernel refused the rules: an errno of nftables_load(). Returns whether the daemon may run. */
-static bool own_refused(const struct config *config, int error, const char *reason)
+static bool own_refused(int error, const char *reason)
 {
-	if (error == EOPNOTSUPP)
-		return leave_external(config, "tables called icmpnatd are loaded already");
+	if (error == EOPNOTSUPP) {
+		log_info("no capture rules of our own (tables icmpnatd are loaded already): after each "
+			 "change load what icmpnatd --print-rules prints, or set rules = \"own\"");
+		return true;
+	}
 	if (error == EPERM)
 		log_error("another program holds the tables icmpnatd: stop it, or set rules = \"external\"");
 	else
@@ -83,6 +93,7 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 {
 	const bool replace = config->rules == CONFIG_RULES_OWN && inherited < 0;
 	char reason[OWN_RULES_REASON_MAX];
+	struct lack lack = {.instead = "--print-rules | nft -f -"};
 	int error = 0;
 
 	own->has_policies = ipsec_has_policies();
@@ -91,12 +102,12 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 			close(inherited);
 		return true;
 	}
-	own->nftables = nftables_open(reason, OWN_RULES_REASON_MAX);
+	own->nftables = nftables_open(lack.what, sizeof(lack.what));
 	if (inherited >= 0 && own->nftables)
 		nftables_adopt(own->nftables, inherited);
-	if (!own->nftables || nftables_try(own->nftables, probe, reason, OWN_RULES_REASON_MAX) != 0) {
+	if (!own->nftables || lack_find(&lack, own->nftables)) {
 		own_rules_close(own);
-		return leave_external(config, reason);
+		return leave_external(config, &lack);
 	}
 	if (!replace)
 		error = nftables_try(own->nftables, claim, reason, OWN_RULES_REASON_MAX);
@@ -105,7 +116,7 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 	if (!error)
 		return true;
 	own_rules_close(own);
-	return own_refused(config, error, reason);
+	return own_refused(error, reason);
 }
 
 /* Loads the rules anew, for another configuration, in one transaction; none if they are

@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "io/nftables.h"
 
-#define OWN_RULES_REASON_MAX 256
+#define OWN_RULES_REASON_MAX 512
 
 struct own_rules {
 	struct nftables *nftables; /* NULL: the rules are external */

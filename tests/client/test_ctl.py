@@ -724,12 +724,12 @@ def test_no_daemon(tmp_path):
     for path in (tmp_path / "absent", tmp_path / "absent" / "control"):
         done = ctl("-s", str(path), "status")
         assert done.returncode == 1
-        assert done.stderr.decode() == f"icmpnatctl: no daemon listens on {path}: is icmpnatd running?\n"
+        assert done.stderr.decode() == f"icmpnatctl: no daemon listens on {path}: is icmpnatd running? Start it, or name its control.socket by --socket\n"
 
 
 def test_socket_that_nobody_listens_on(daemon):
     daemon.close()
-    assert refuse(daemon, "status") == f"icmpnatctl: no daemon listens on {daemon.path}: is icmpnatd running?\n"
+    assert refuse(daemon, "status") == f"icmpnatctl: no daemon listens on {daemon.path}: is icmpnatd running? Start it, or name its control.socket by --socket\n"
 
 
 def test_path_that_is_no_socket(tmp_path):
@@ -746,7 +746,7 @@ def test_no_permission():
         copy = shutil.copy(CTL, directory)
         done = ctl("-s", daemon.path, "status", program=copy, user=65534, group=65534, extra_groups=[])
         assert done.returncode == 1
-        assert done.stderr.decode() == f"icmpnatctl: no permission for {daemon.path}: you are not in group daemon\n"
+        assert done.stderr.decode() == f"icmpnatctl: no permission for {daemon.path}: you are not in group daemon: join it, or ask as root\n"
 
 
 @pytest.mark.parametrize("answer, complaint", [
@@ -819,7 +819,7 @@ def test_daemon_that_says_nothing(daemon):
 
     def attempt():
         before = time.monotonic()
-        assert refuse(daemon, "status") == "icmpnatctl: the daemon did not answer within 10 seconds\n"
+        assert refuse(daemon, "status") == "icmpnatctl: the daemon did not answer within 10 seconds: look at its log, and try again\n"
         return time.monotonic() - before
     assert 9 < quickest(attempt, 15) < 15
 

@@ -266,7 +266,7 @@ def test_client_of_a_stranger_and_of_a_member(stopped):
     stopped.start()
     done = stopped.ctl("status", user=NOBODY, group=NOBODY, extra_groups=[])
     assert done.returncode == 1
-    assert done.stderr == f"icmpnatctl: no permission for {stopped.socket}: you are not in group {GROUP.name}\n"
+    assert done.stderr == f"icmpnatctl: no permission for {stopped.socket}: you are not in group {GROUP.name}: join it, or ask as root\n"
     done = stopped.ctl("reload", user=NOBODY, group=NOBODY, extra_groups=[GROUP.gid])
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "icmpnatctl: not permitted: reload is for root and the daemon's own user\n"

@@ -76,7 +76,7 @@ def test_the_interface_chooses_the_maps(explain, tmp_path):
     path = str(tmp_path / "c")
     wrpcapng(path, [Ether(dst="02:00:00:00:00:01") / TO_CLIENT / QUOTE])
     assert explain(path, "-i", "eth1")[2] == "    outer source 192.168.42.1 becomes 5.6.7.1 by the map at f:3"
-    assert explain(path, "-i", "eth2", status=1) == ['icmpnatd: f: there is no "eth2" in outside']
+    assert explain(path, "-i", "eth2", status=1) == ['icmpnatd: f: there is no "eth2" in outside: choose another --interface']
 
 
 def test_what_is_no_error_is_not_counted(explain, tmp_path):

@@ -238,7 +238,7 @@ static void traps_of_libconfig(void **state)
 		{"outside = [ \"eth0\", ];", "f:1: \"]\" follows a comma: remove the comma\n"},
 		{OUTSIDE "maps = ( {} /* one */,\n # two\n );",
 			"f:4: \")\" follows a comma: remove the comma\n"},
-		{OUTSIDE "lookup = \"auto\";\nlookup = \"auto\";", "f:3: duplicate setting name\n"},
+		{OUTSIDE "lookup = \"auto\";\nlookup = \"auto\";", "f:3: duplicate setting name: remove one of them\n"},
 		{OUTSIDE "lookup = 1/**/2;", "f:2" SYNTAX},
 	};
 
@@ -257,7 +257,7 @@ static void brackets_and_characters(void **state)
 			"f:2: unknown setting \"a\": " KNOWN "\n"},
 		{"\xef\xbb\xbf" OUTSIDE,
 			"f:1: unexpected byte 0xef: only comments and strings are free text\n"},
-		{OUTSIDE "%include", "f:2: unexpected \"%\"\n"},
+		{OUTSIDE "%include", "f:2: unexpected \"%\": text stands between quotes, and a comment behind #\n"},
 		{OUTSIDE "@import \"x\"", "f:2: expected @include \"FILE\"\n"},
 		{OUTSIDE "@include \"\"", "f:2: expected @include \"FILE\"\n"},
 		{OUTSIDE "@include x", "f:2: expected @include \"FILE\"\n"},
@@ -266,7 +266,7 @@ static void brackets_and_characters(void **state)
 		{OUTSIDE "queue = { length = 1, \"a\" };", "f:2: \"a\"" UNEXPECTED},
 		{"\"a\"", "f:1: \"a\"" UNEXPECTED},
 		{OUTSIDE "maps = [ {} ];", "f:2" SYNTAX},
-		{"outside = [ \"eth0\", 1 ];", "f:1: mismatched element type in array\n"},
+		{"outside = [ \"eth0\", 1 ];", "f:1: mismatched element type in array: put all of them between quotes, or none\n"},
 	};
 
 	(void)state;
@@ -840,12 +840,12 @@ static void errors_name_the_included_file(void **state)
 	write_file("d/a", "\n))");
 	assert_null(load_text(OUTSIDE "maps = (\n@include \"d/a\"\n", "d/a:2" SYNTAX));
 	assert_null(load_text(
-		OUTSIDE "@include \"none\"", "f:2: cannot include none: No such file or directory\n"));
+		OUTSIDE "@include \"none\"", "f:2: cannot include none: No such file or directory: create it, or correct its name\n"));
 	assert_null(load_text(
-		OUTSIDE "@include \"/none/x\"", "f:2: cannot include /none/x: No such file or directory\n"));
+		OUTSIDE "@include \"/none/x\"", "f:2: cannot include /none/x: No such file or directory: create it, or correct its name\n"));
 	write_file("d/a", "@include \"none\"");
 	assert_null(load_text(
-		OUTSIDE "@include \"d/a\"", "d/a:1: cannot include d/none: No such file or directory\n"));
+		OUTSIDE "@include \"d/a\"", "d/a:1: cannot include d/none: No such file or directory: create it, or correct its name\n"));
 }
 
 static void includes_are_bounded(void **state)
@@ -853,10 +853,10 @@ static void includes_are_bounded(void **state)
 	char name[16], text[64], last[] = "i10";
 
 	(void)state;
-	assert_null(load_text("@include \"f\"", "f:1: cannot include f: it includes itself\n"));
+	assert_null(load_text("@include \"f\"", "f:1: cannot include f: it includes itself: remove this @include\n"));
 	mkdir("d", 0777);
 	write_file("d/a", "\n@include \"../f\"");
-	assert_null(load_text("@include \"d/a\"", "d/a:2: cannot include d/../f: it includes itself\n"));
+	assert_null(load_text("@include \"d/a\"", "d/a:2: cannot include d/../f: it includes itself: remove this @include\n"));
 	for (int i = 1; i < 10; i++) {
 		snprintf(name, sizeof(name), "i%d", i);
 		snprintf(text, sizeof(text), "@include \"i%d\"", i + 1);
@@ -866,7 +866,7 @@ static void includes_are_bounded(void **state)
 	config_free(load("i2", ""));
 	config_free(load("i1", ""));
 	write_file("i0", "@include \"i1\"");
-	assert_null(load("i0", "i9:1: cannot include i10: files are included too deeply\n"));
+	assert_null(load("i0", "i9:1: cannot include i10: files are included too deeply: at most 10\n"));
 	/* beside each other any number: the same file is no cycle */
 	write_file("e", "# empty");
 	config_free(load_text(OUTSIDE "@include \"e\"\n@include \"e\"\n", ""));
@@ -877,13 +877,13 @@ static void only_regular_files_are_read(void **state)
 	static const char nul[] = "outside\0 = 1;";
 
 	(void)state;
-	assert_null(load("none", "none: No such file or directory\n"));
-	assert_null(load(".", ".: it is a directory\n"));
-	assert_null(load("/dev/null", "/dev/null: it is not a regular file\n"));
+	assert_null(load("none", "none: No such file or directory: create it, or correct its name\n"));
+	assert_null(load(".", ".: it is a directory: expected a file\n"));
+	assert_null(load("/dev/null", "/dev/null: it is not a regular file: expected one\n"));
 	mkfifo("fifo", 0666);
-	assert_null(load("fifo", "fifo: it is not a regular file\n"));
-	assert_null(load_text("@include \"fifo\"", "f:1: cannot include fifo: it is not a regular file\n"));
-	assert_null(load_text("@include \"/\"", "f:1: cannot include /: it is a directory\n"));
+	assert_null(load("fifo", "fifo: it is not a regular file: expected one\n"));
+	assert_null(load_text("@include \"fifo\"", "f:1: cannot include fifo: it is not a regular file: expected one\n"));
+	assert_null(load_text("@include \"/\"", "f:1: cannot include /: it is a directory: expected a file\n"));
 	assert_int_equal(symlink("loop", "loop"), 0);
 	assert_null(load("loop", "loop: Too many levels of symbolic links\n"));
 	write_bytes("f", nul, sizeof(nul) - 1);
@@ -906,7 +906,7 @@ static void long_lists_of_mistakes_end(void **state)
 			sprintf(said + strlen(said), "f:%d: unknown setting \"zzzz%d\": " KNOWN "\n", i + 2,
 				i);
 	}
-	strcat(said, "and 5 more\n");
+	strcat(said, "and 5 more mistakes\n");
 	assert_null(load_text(text, said));
 }
 
@@ -1056,16 +1056,16 @@ static void table_is_found(void **state)
 	config_free(load_text(OUTSIDE "maps_file = \"d/b\";", ""));
 	config_free(load_table(OUTSIDE, "", ""));
 #define TABLE "f:2: cannot read the table of maps "
-	assert_null(load_text(OUTSIDE "maps_file = \"none\";", TABLE "none: No such file or directory\n"));
-	assert_null(load_text(OUTSIDE "maps_file = \"/none\";", TABLE "/none: No such file or directory\n"));
-	assert_null(load_text(OUTSIDE "maps_file = \"d\";", TABLE "d: it is a directory\n"));
+	assert_null(load_text(OUTSIDE "maps_file = \"none\";", TABLE "none: No such file or directory: create it, or correct its name\n"));
+	assert_null(load_text(OUTSIDE "maps_file = \"/none\";", TABLE "/none: No such file or directory: create it, or correct its name\n"));
+	assert_null(load_text(OUTSIDE "maps_file = \"d\";", TABLE "d: it is a directory: expected a file\n"));
 	assert_null(load_text(
-		OUTSIDE "maps_file = \"/dev/null\";", TABLE "/dev/null: it is not a regular file\n"));
+		OUTSIDE "maps_file = \"/dev/null\";", TABLE "/dev/null: it is not a regular file: expected one\n"));
 	assert_null(load_text(
 		OUTSIDE "maps_file = [ \"d\" ];", "f:2: maps_file: expected a string, found an array [ ]\n"));
 	write_file("big", "");
 	assert_int_equal(truncate("big", (256 << 20) + 1), 0);
-	assert_null(load_text(OUTSIDE "maps_file = \"big\";", TABLE "big: it has more than 256 MiB\n"));
+	assert_null(load_text(OUTSIDE "maps_file = \"big\";", TABLE "big: it has more than 256 MiB: map whole prefixes\n"));
 	unlink("big");
 }
 
@@ -1300,7 +1300,7 @@ static void libconfig_is_not_called_without_memory(void **state)
 {
 	(void)state;
 	out_of_memory = true;
-	load_text(OUTSIDE, "f: out of memory\n");
+	load_text(OUTSIDE, "f: out of memory: raise the limit, or list fewer maps\n");
 	out_of_memory = false;
 }
 

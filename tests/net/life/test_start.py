@@ -76,7 +76,7 @@ def test_a_file_that_is_being_written_is_no_wrong_file(network, other):
               "inject=read:retval=0"]
     message = refused(network.firewall, "env", "ASAN_OPTIONS=detect_leaks=0", *inject, program("icmpnatd"), "-c",
                       other.path)
-    assert message == f"{other.path}: it changed while it was read\n"
+    assert message == f"{other.path}: it changed while it was read: try again\n"
 
 
 def test_check_needs_no_privilege(network, other):

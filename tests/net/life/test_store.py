@@ -326,6 +326,6 @@ def test_what_a_deaf_manager_does_not_take_is_said(network):
         lost = [f"queue-{n}" for n in range(WORKERS) if f"queue-{n}" not in manager.store]
         assert lost and said == [
             f"icmpnatd: warning: the service manager did not take {name} (it does not read): a restart loses "
-            "what it holds" for name in lost]
+            "what it holds; look at FileDescriptorStoreMax of the unit" for name in lost]
         manager.stop()
         manager.rules.unload()
