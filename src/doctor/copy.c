@@ -236,6 +236,8 @@ void check_rules(struct doctor *doctor)
 	doctor->config->audit = false; /* the twin shows what would be */
 	one = *doctor->config;
 	used = same < N_KINDS ? same : best;
+	if (used < N_KINDS)
+		doctor->kind = (enum rules_format)used;
 	say_rules(doctor, same, best, *present, complaint);
 	one.queue.workers = 1;
 	doctor->has_rules = doctor->has_settings && used < N_KINDS && load_kind(&one, used, &complaint);

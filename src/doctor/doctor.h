@@ -38,6 +38,7 @@ struct doctor {
 	enum rules_format best; /* that loads there; RULES_NONE: none */
 	bool copies;		/* .. which copy errors about new flows */
 	bool tees;		/* .. by iptables' TEE */
+	enum rules_format kind; /* of the rules that the host has, or else could have */
 	struct ruleset ruleset; /* of the host */
 };
 

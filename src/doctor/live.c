@@ -13,8 +13,6 @@
 #include "io/flow.h"
 #include "io/rewrite.h"
 
-#define FIREWALL_FILE "/etc/nftables.conf"
-
 /* Tells whether two paths lead to the same file. */
 static bool same_file(const char *a, const char *b)
 {
@@ -261,37 +259,4 @@ void check_rate(struct doctor *doctor)
 			"the kernel emits at most one error in %ld ms to each peer", pause);
 	else
 		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel does not limit errors by peer");
-}
-
-/* Tells whether a file has a line with text in it that is not a comment. */
-static bool file_says(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "re");
-	char line[1024];
-	bool says = false;
-
-	while (file && !says && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "#")] = '\0';
-		says = strstr(line, text);
-	}
-	if (file)
-		fclose(file);
-	return says;
-}
-
-/* Says whether a restart of nftables.service would wipe the capture rules, which it
- * does unless the daemon holds them itself, or the firewall's file loads them. */
-void check_reload(struct doctor *doctor)
-{
-	static const char unit[] = "/etc/systemd/system/sysinit.target.wants/nftables.service";
-
-	if (doctor->own_rules || access(unit, F_OK) < 0 || !file_says(FIREWALL_FILE, "flush ruleset") ||
-		file_says(FIREWALL_FILE, "icmpnatd"))
-		doctor_say(doctor, DOCTOR_OK, NULL, "no restart of nftables.service wipes the rules");
-	else
-		doctor_say(doctor, DOCTOR_PROBLEM,
-			"icmpnatd --print-rules >/etc/nftables.icmpnatd && "
-			"echo 'include \"/etc/nftables.icmpnatd\"' >>" FIREWALL_FILE,
-			FIREWALL_FILE " begins with flush ruleset: a restart of nftables.service wipes our "
-				      "rules");
 }

@@ -226,19 +226,6 @@ def test_interface_missing(patient):
         patient.reconfigure(configuration(control=patient.daemon.socket))
 
 
-def test_wiped_by_a_firewall_restart(patient, tmp_path):
-    """As on Debian with nftables.service enabled, in a mount namespace of its own."""
-    (tmp_path / "nftables.conf").write_text("#!/usr/sbin/nft -f\nflush ruleset\n")
-    (tmp_path / "nftables.service").write_text("")
-    wants = "/etc/systemd/system/sysinit.target.wants"
-    script = (f"mount -t tmpfs none /etc/systemd/system && mkdir {wants} && cp {tmp_path}/nftables.service {wants} && "
-              f"mount --bind {tmp_path}/nftables.conf /etc/nftables.conf && "
-              f"{program('icmpnatctl')} -s {patient.daemon.socket} doctor --json")
-    done = patient.host.run("unshare", "--mount", "sh", "-c", script, check=False)
-    found = [f for f in examination(done) if f["state"] != "ok"]
-    assert [f["check"] for f in found] == ["reload"], done
-
-
 def test_not_root(patient):
     """What cannot be looked at is not said to be well, and is told first."""
     done = patient.host.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", program("icmpnatctl"), "-s",

@@ -8,11 +8,13 @@ the dropping chain may be called from the hooks of forwarded and of incoming pac
 """
 
 import contextlib
+import json
 
 import pytest
 
 import forged
 from lab.client import udp
+from lab.daemon import program
 from lab.network import FAMILIES
 from patient import Patient
 
@@ -124,3 +126,24 @@ def test_postrouting(network, patient):
         found = patient.expect("new-flow", "inet site drop_invalid (called from postrouting) drops")
         assert_mended(network, patient, found)
         assert not any(forged.come_back(network, family) for family in FAMILIES)
+
+
+def test_wiped_by_a_firewall_restart(patient, tmp_path):
+    """As on Debian with nftables.service enabled, in a mount namespace of its own. What loads the rules again is told
+    their kind: this kernel might refuse another."""
+    (tmp_path / "nftables.conf").write_text("#!/usr/sbin/nft -f\nflush ruleset\n")
+    (tmp_path / "systemctl").write_text('#!/bin/sh\n[ "$1" != enable ] || { cd /etc/systemd/system && '
+                                        'mkdir icmpnatd.service.wants && >icmpnatd.service.wants/$3.service; }\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    doctor = f"{program('icmpnatctl')} -s {patient.daemon.socket} doctor --json"
+    mend = "python3 -c 'import json; print(*[f[\"mend\"] for f in json.load(open(\"before\"))], sep=\"\\n\")' | sh -e"
+    script = f"""cd {tmp_path}; PATH={tmp_path}:$PATH; units=/etc/systemd/system
+        mount -t tmpfs none $units && mkdir $units/sysinit.target.wants && >$units/sysinit.target.wants/nftables.service
+        mount --bind nftables.conf /etc/nftables.conf
+        {doctor} >before; {mend}; {doctor} >after; cat $units/icmpnatd-rules.service.d/* >kind"""
+    patient.host.run("unshare", "--mount", "sh", "-c", script, check=False)
+    before, after = [[f["check"] for f in json.loads((tmp_path / name).read_text()) if f["state"] not in ("ok",)]
+                     for name in ("before", "after")]
+    assert before == ["reload", "result"] and after == []
+    kind = patient.daemon.rules.kind
+    assert (tmp_path / "kind").read_text() == ("" if kind == "nft" else f"[Service]\nEnvironment=KIND={kind}\n")
