@@ -196,19 +196,43 @@ static void try_kinds(
 	}
 }
 
+/* Tells whether rules of a kind, once loaded, leave some of those that are present in place, which then queue
+ * errors a second time: each program replaces its own alone. */
+static bool leaves_some(const char *present, size_t kind)
+{
+	const struct rules_kind *k = &rules_kinds[kind];
+	const bool nft = k->copies == &rules_nft || k->queues == &rules_nft;
+	const bool iptables = k->copies == &rules_iptables || k->queues == &rules_iptables;
+
+	return (!nft && strstr(present, "table ip")) || (!iptables && strstr(present, "-A "));
+}
+
+/* Writes the command that loads rules of a kind. */
+static void write_load(
+	char mend[DOCTOR_MEND_MAX], const struct doctor *doctor, const char *present, size_t kind)
+{
+	size_t n = 0;
+
+	if (leaves_some(present, kind))
+		n = (size_t)snprintf(mend, DOCTOR_MEND_MAX, "icmpnatd --config %s --print-rules=%s | %s; ",
+			doctor->path, rules_kinds[RULES_NONE].name, rules_kinds[RULES_NONE].loader);
+	if (n < DOCTOR_MEND_MAX)
+		snprintf(mend + n, DOCTOR_MEND_MAX - n, "icmpnatd --config %s --print-rules=%s | %s",
+			doctor->path, rules_kinds[kind].name, rules_kinds[kind].loader);
+}
+
 /* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the
  * best one that it could have; complaint is what was said about another. */
-static void say_rules(struct doctor *doctor, size_t same, size_t best, bool present, char *complaint)
+static void say_rules(struct doctor *doctor, size_t same, size_t best, const char *present, char *complaint)
 {
 	char mend[DOCTOR_MEND_MAX] = "systemctl restart icmpnatd";
 
 	if (!doctor->own_rules && best < N_KINDS)
-		snprintf(mend, sizeof(mend), "icmpnatd --config %s --print-rules=%s | %s", doctor->path,
-			rules_kinds[best].name, rules_kinds[best].loader);
+		write_load(mend, doctor, present, best);
 	if (best == N_KINDS)
 		doctor_say(doctor, DOCTOR_PROBLEM, "icmpnatd --print-rules | nft -c -f -",
 			"this kernel, or its nft, refuses the capture rules (%s)", first_line(complaint));
-	else if (!present)
+	else if (!*present)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend, "the capture rules are not loaded");
 	else if (same == N_KINDS)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend,
@@ -238,7 +262,7 @@ void check_rules(struct doctor *doctor)
 	used = same < N_KINDS ? same : best;
 	if (used < N_KINDS)
 		doctor->kind = (enum rules_format)used;
-	say_rules(doctor, same, best, *present, complaint);
+	say_rules(doctor, same, best, present, complaint);
 	one.queue.workers = 1;
 	doctor->has_rules = doctor->has_settings && used < N_KINDS && load_kind(&one, used, &complaint);
 	doctor->best = (enum rules_format)best;

@@ -45,10 +45,14 @@ class Patient:
         assert all(word in f["sentence"] for f in found for word in words), found
         return found
 
+    def follow(self, finding):
+        """Runs the command of a finding."""
+        self.host.run(finding["mend"].replace("icmpnatd --config", program("icmpnatd") + " --config"))
+
     def mend(self, found):
         """Does as it is told."""
         for finding in found:
-            self.host.run(finding["mend"].replace("icmpnatd --config", program("icmpnatd") + " --config"))
+            self.follow(finding)
         assert self.complaints() == []
 
     def listings(self):

@@ -211,8 +211,15 @@ def test_copies_of_iptables_without_a_route(patient):
         rules.kind = "iptables"
         rules.load()
         found = patient.expect("new-flow", "eth1, IPv", "no gateway is found")
-        assert len(found) == len(FAMILIES)
+        for finding, family in zip(found, FAMILIES, strict=True):
+            patient.host.run(finding["mend"].replace("...", family.dmz))
+        stale, = [f for f in patient.complaints() if f["state"] == "problem"]
+        assert stale["check"] == "rules"  # those of iptables were for the routes as they were
+        patient.follow(stale)
+        assert not [f for f in patient.complaints() if f["state"] == "problem"]
+        assert "TEE" not in patient.host.run("iptables-save -t mangle; ip6tables-save -t mangle").stdout  # not twice
     finally:
+        patient.host.run("ip route del default metric 2000; ip -6 route del default metric 2000")
         rules.unload()
         rules.kind = kind
         patient.reconfigure(configuration(control=patient.daemon.socket))

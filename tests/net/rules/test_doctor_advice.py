@@ -9,14 +9,15 @@ the dropping chain may be called from the hooks of forwarded and of incoming pac
 
 import contextlib
 import json
+import re
 
 import pytest
 
 import forged
 from lab.client import udp
-from lab.daemon import program
+from lab.daemon import configuration, program
 from lab.network import FAMILIES
-from patient import Patient
+from patient import Patient, examination
 
 SHARED = """
 table inet site {
@@ -126,6 +127,64 @@ def test_postrouting(network, patient):
         found = patient.expect("new-flow", "inet site drop_invalid (called from postrouting) drops")
         assert_mended(network, patient, found)
         assert not any(forged.come_back(network, family) for family in FAMILIES)
+
+
+def test_postrouting_of_iptables(network, patient):
+    """No rule there tells what is forwarded from what this host emits, so none is advised to let anything pass."""
+    rule = "POSTROUTING -m conntrack --ctstate UNTRACKED,INVALID -j DROP"
+    patient.host.run(f"iptables-nft -t mangle -A {rule}")
+    try:
+        finding, = patient.expect("new-flow", "ip mangle POSTROUTING drops")
+        assert finding["mend"].startswith("iptables-nft -t mangle -S POSTROUTING # move that rule to FORWARD and OUTPUT")
+        assert rule.replace("UNTRACKED,INVALID", "INVALID,UNTRACKED") in patient.host.run(finding["mend"]).stdout
+    finally:
+        patient.host.run(f"iptables-nft -t mangle -D {rule}")
+
+
+def restart(patient, text):
+    """The daemon with another configuration."""
+    patient.daemon.stop()
+    patient.daemon.write(text)
+    patient.daemon.rules.load()
+    patient.daemon.start()
+
+
+def test_what_is_to_be_written(patient):
+    """The names of a file and of what is to be written there, which is what mends it."""
+    daemon = patient.daemon
+    maps = [(f.stateless_inside, f.stateless) for f in FAMILIES]
+    patient.reconfigure(configuration(maps, control=daemon.socket))
+    try:
+        found = [f for f in patient.complaints() if f["check"] == "new-flow"]
+        written = [re.fullmatch(r'editor (\S+) # maps: { private = "(\S+)"; public = "..."; }', f["mend"]) for f in found]
+        assert [w.groups() for w in written] == [(daemon.path, f.firewall) for f in FAMILIES], found
+        maps += [(w[2], family.public) for w, family in zip(written, FAMILIES)]
+        restart(patient, configuration(maps, control=daemon.socket, more='mode = "audit";\n'))
+        finding, = patient.complaints()
+        assert finding["check"] == "daemon"
+        assert finding["mend"].startswith(f'editor {daemon.path} # mode = "live"; ')
+        restart(patient, configuration(maps, control=daemon.socket, more='mode = "live";\n'))
+        assert patient.complaints() == []
+    finally:
+        restart(patient, configuration(control=daemon.socket))
+
+
+def test_settings_of_the_kernel(patient, tmp_path):
+    """A limit to errors, and a file that is not the daemon's."""
+    other = tmp_path / "other.conf"
+    other.write_text(configuration(control=patient.daemon.socket))
+    patient.host.sysctl({"net.ipv4.icmp_ratemask": 0x1818, "net.ipv4.icmp_ratelimit": 1000})
+    try:
+        done = patient.daemon.ctl("doctor", "--json", "--config", str(other), check=False)
+        found = {f["check"]: f for f in examination(done) if f["state"] != "ok"}
+        assert {check: f["state"] for check, f in found.items()} == {"daemon": "note", "rate": "note"}
+        patient.host.run(found["rate"]["mend"])
+        done = patient.host.run(found["daemon"]["mend"].replace("icmpnatctl", f"{program('icmpnatctl')} --json -s "
+                                                                f"{patient.daemon.socket}", 1), check=False)
+        finding, = [f for f in examination(done) if f["state"] != "ok"]
+        assert (finding["check"], "one error in 100 ms" in finding["sentence"]) == ("rate", True)
+    finally:
+        patient.host.sysctl({"net.ipv4.icmp_ratemask": 0, "net.ipv4.icmp_ratelimit": 1000})
 
 
 def test_wiped_by_a_firewall_restart(patient, tmp_path):
