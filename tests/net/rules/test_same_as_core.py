@@ -255,11 +255,11 @@ def run(firewall, wire, maps, seed, context, chosen=lambda case: True):
 
 def assert_often(occurred, done):
     """Each kind has occurred, in both families, and by each reason; those of the kernel's part at least so often."""
-    least = {(kind, version): done // 50 for kind in BY_KERNEL if kind not in ("may", "peer") for version in (4, 6)}
+    least = {(kind, version): done // 100 for kind in BY_KERNEL if kind not in ("may", "peer") for version in (4, 6)}
     least.update({("read", version): done // 10 for version in (4, 6)})
     least.update({("read", why): done // 500 for why in READ})
     least.update({(kind, special): done // 1000 for kind in ("outer", "already-right") for special in SPECIAL})
-    least["outer", "npt-alone"] = done // 5000
+    least["outer", "npt-alone"] = done // 50000
     least.update({("may", by): done // 2000 for by in ("outer", "copied")})
     least.update({("peer", version): done // 500 for version in (4, 6)})
     least.update({kind: done // 100 for kind in NOT_SEEN})
