@@ -61,27 +61,42 @@ static void check_way_new(struct way *way)
 	judge_say(way, &probe, &sight);
 }
 
-/* Opens a flow from this host, if it leaves by this way, and says what becomes of an error about it. */
+/* Opens a flow from this host to a client, to whom it leaves by this way: *by_way tells whether there is one.
+ * Returns false if no flow can be opened. */
+static bool open_flow(struct way *way, struct probe *answer, bool *by_way)
+{
+	const unsigned clients = way->multipath ? WAY_CLIENTS : 1;
+	struct address client = way->client;
+	unsigned interface = 0;
+
+	*by_way = false;
+	for (unsigned i = 0; i < clients && !*by_way; i++, client.lo++) {
+		if (!prober_be_opened(
+			    &way->prober, client, way->leads ? NULL : &way->own, answer, &interface))
+			return false;
+		*by_way = interface == way->index;
+	}
+	return true;
+}
+
+/* Opens a flow from this host, if one leaves by this way, and says what becomes of an error about it. */
 static void check_way_established(struct way *way)
 {
 	struct probe answer;
 	struct sight sight;
-	unsigned interface = way->index;
+	bool by_way;
 
 	if ((!way->leads && !way->has_own) || !has_copy_route(way))
 		return;
-	if (!prober_be_opened(
-		    &way->prober, way->client, way->leads ? NULL : &way->own, &answer, &interface)) {
+	if (!open_flow(way, &answer, &by_way)) {
 		doctor_say(way->doctor, DOCTOR_UNKNOWN, NULL,
 			"the filter lets no question about the time out, or no answer in: %s flow was not "
 			"looked at",
 			way->flow);
-		return;
+	} else if (by_way) {
+		prober_send(&way->prober, way->index, &answer, &sight);
+		judge_say(way, &answer, &sight);
 	}
-	if (interface != way->index)
-		return;
-	prober_send(&way->prober, way->index, &answer, &sight);
-	judge_say(way, &answer, &sight);
 }
 
 /* Says what becomes of errors about new flows, if the rules copy them. */

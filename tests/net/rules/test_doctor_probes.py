@@ -148,7 +148,9 @@ def test_one_address_for_all_next_hops(patient, undo):
     """It may leave by any of them."""
     maps = [(private, f.public) for f in FAMILIES for private in (f.firewall, f.firewall_dmz)]
     with two_uplinks(patient, undo, maps):
-        assert patient.complaints() == []
+        findings = patient.examine()
+        assert {f["state"] for f in findings} == {"ok"}, findings
+        assert len([f for f in findings if f["check"] == "established-flow"]) == 2 * len(FAMILIES)  # each way
 
 
 def test_another_program_holds_a_queue(patient):
