@@ -10,6 +10,7 @@
 
 #define MAPS_MAX  64 /* of each way; more are like these */
 #define WRONG_MAX 5
+#define MUTE_MAX  8 /* about which nothing is heard: each of them is waited for */
 
 /* Returns an address within the public side of a map that a host inside may have. */
 static struct address host_of(const struct addrmap_entry *entry)
@@ -70,7 +71,9 @@ static void check_way_stateless(struct way *way)
 
 	if (!way->leads && !way->has_own && !way->numbered)
 		return; /* no error could leave this way */
-	for (size_t i = 0; i < config->n_entries && tally.tried < MAPS_MAX && tally.wrong < WRONG_MAX; i++)
+	for (size_t i = 0; i < config->n_entries && tally.tried < MAPS_MAX && tally.wrong < WRONG_MAX &&
+			   tally.tried - tally.provoked < MUTE_MAX;
+		i++)
 		if (is_for(&config->entries[i], way))
 			try_map(way, &config->entries[i], &tally);
 	if (tally.provoked == 0 && tally.tried > 0)
