@@ -108,6 +108,26 @@ static bool keep_string(struct config_text *text, struct config_source *source)
 	return true;
 }
 
+static bool is_boolean(const char *token, size_t length)
+{
+	return (length == 4 && strncasecmp(token, "true", length) == 0) ||
+	       (length == 5 && strncasecmp(token, "false", length) == 0);
+}
+
+/* Keeps a name, or true or false, and complains about what else stands where a value should. */
+static void keep_word(struct config_text *text, struct config_source *source)
+{
+	size_t length = strspn(source->next, WORD);
+
+	if (value_is_expected(text) && !is_boolean(source->next, length)) {
+		length = strspn(source->next, WORD ".:/");
+		config_complain(text->errors, source->place, "%.*s stands without quotes: expected \"%.*s\"",
+			(int)(length < 100 ? length : 100), source->next, (int)(length < 100 ? length : 100),
+			source->next);
+	}
+	keep_token(text, source, length);
+}
+
 /* Tells whether every libconfig reads a number as the same one. */
 static bool number_is_plain(const char *token)
 {
@@ -216,7 +236,7 @@ static bool read_token(struct config_text *text, struct config_source *source)
 	} else if (is_in_set(c, ",=:;()[]{}")) {
 		keep_sign(text, source);
 	} else if (is_in_set(c, LETTERS)) {
-		keep_token(text, source, strspn(source->next, WORD));
+		keep_word(text, source);
 	} else if (is_in_set(c, DIGITS) || (is_in_set(c, "-+.") && is_in_set(after, DIGITS))) {
 		keep_number(text, source);
 	} else {

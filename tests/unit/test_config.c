@@ -257,6 +257,13 @@ static void brackets_and_characters(void **state)
 			"f:2: unknown setting \"a\": " KNOWN "\n"},
 		{"\xef\xbb\xbf" OUTSIDE,
 			"f:1: unexpected byte 0xef: only comments and strings are free text\n"},
+		{"outside = [ eth0.5, br-lan ];", "f:1: eth0.5 stands without quotes: expected \"eth0.5\"\n"
+						  "f:1: br-lan stands without quotes: expected \"br-lan\"\n"},
+		{OUTSIDE "lookup = auto;", "f:2: auto stands without quotes: expected \"auto\"\n"},
+		{OUTSIDE "maps = ( { private = fd00::/64; } );",
+			"f:2: fd00::/64 stands without quotes: expected \"fd00::/64\"\n"},
+		{OUTSIDE "control: { socket = \"/x\"; };\nlookup = FALSE;",
+			"f:3: lookup: expected a string, found true or false without quotes\n"},
 		{OUTSIDE "%include", "f:2: unexpected \"%\": text stands between quotes, and a comment behind #\n"},
 		{OUTSIDE "@import \"x\"", "f:2: expected @include \"FILE\"\n"},
 		{OUTSIDE "@include \"\"", "f:2: expected @include \"FILE\"\n"},
