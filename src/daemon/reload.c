@@ -57,8 +57,8 @@ struct policy *reload_load(const char *path, const struct workers *workers, FILE
 static void log_reload(const char *path, const struct policy *policy)
 {
 	if (!policy) {
-		log_error("%s was not reloaded: the old configuration stays in force until its mistakes are "
-			  "mended",
+		log_error("%s was not reloaded: the old configuration stays in force; icmpnatctl reload "
+			  "says why",
 			path);
 		return;
 	}

@@ -23,7 +23,7 @@ void *library_open(const char *file, const char *const names[], void *pointers)
 	}
 	if (function)
 		return library;
-	snprintf(reason, sizeof(reason), "%s", dlerror());
+	snprintf(reason, sizeof(reason), "%s: install it", dlerror());
 	if (library)
 		dlclose(library);
 	return NULL;
