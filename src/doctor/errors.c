@@ -2,6 +2,7 @@
 /*
  * The checks that provoke errors in the twin, about a new and about an established flow.
  */
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 
 #include "doctor/judge.h"
@@ -20,18 +21,38 @@ static bool has_copy_route(const struct way *way)
 		       (route.by_gateway || (link && link->host.flags & (IFF_POINTOPOINT | IFF_NOARP))));
 }
 
-static void say_copy_route(const struct way *way)
+/* Writes the command by which a copy finds a router by its interface alone: that of the table by which errors
+ * leave this way, or that by which this host's own address does. */
+static void write_copy_route(const struct way *way, char mend[DOCTOR_MEND_MAX])
 {
 	const char *ip = address_is_v4(way->client) ? "ip" : "ip -6";
+	char router[CONFIG_PREFIX_TEXT];
+	struct route route;
+
+	if (way->table && way->table != RT_TABLE_MAIN) {
+		snprintf(mend, DOCTOR_MEND_MAX, "%s rule add oif %s lookup %u", ip, way->interface,
+			way->table);
+	} else if (way->has_own &&
+		   route_find(way->doctor->twin.routes, way->client, &way->own, 0, &route) == 0 &&
+		   route.by_gateway) {
+		config_prefix_text((struct prefix){route.gateway, 128}, router);
+		snprintf(mend, DOCTOR_MEND_MAX, "%s route add default via %s dev %s metric 2000", ip, router,
+			way->interface);
+	} else {
+		snprintf(mend, DOCTOR_MEND_MAX, "%s route add default via ... dev %s metric 2000", ip,
+			way->interface);
+	}
+}
+
+static void say_copy_route(const struct way *way)
+{
 	char mend[DOCTOR_MEND_MAX];
 
-	if (way->table)
-		snprintf(mend, sizeof(mend), "%s rule add oif %s lookup %u", ip, way->interface, way->table);
-	else
-		snprintf(mend, sizeof(mend), "%s route add default via ... dev %s metric 2000", ip,
-			way->interface);
+	write_copy_route(way, mend);
 	doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
-		"copies of errors about new flows are lost: no gateway is found by the interface alone");
+		"errors about new flows leave as the kernel makes them: iptables has no router for a copy, "
+		"for no "
+		"route by the interface alone has one");
 }
 
 /* Provokes an error about a new flow, and says what becomes of it: a router's, about a packet that may make

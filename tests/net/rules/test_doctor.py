@@ -210,7 +210,7 @@ def test_copies_of_iptables_without_a_route(patient):
         rules.unload()
         rules.kind = "iptables"
         rules.load()
-        found = patient.expect("new-flow", "eth1, IPv", "no gateway is found")
+        found = patient.expect("new-flow", "eth1, IPv", "iptables has no router for a copy")
         for finding, family in zip(found, FAMILIES, strict=True):
             patient.host.run(finding["mend"].replace("...", family.dmz))
         stale, = [f for f in patient.complaints() if f["state"] == "problem"]

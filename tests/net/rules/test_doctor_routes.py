@@ -86,3 +86,15 @@ def test_gateways(patient, undo, iptables, route):
     undo("ip route del default; ip -6 route del default")
     patient.host.run(route)
     assert patient.complaints() == []
+
+
+def test_route_for_a_source(patient, undo, iptables):
+    """As OpenWrt makes it: for packets from a prefix. It is not found by the interface alone."""
+    undo("ip -6 route flush default; " + DEFAULT)
+    patient.host.run("ip -6 route del default; ip -6 route add default from 2001:db8:1::/64 via fd42::fe dev eth0;"
+                     "ip -6 route add default from fd42::/64 via fd42::fe dev eth0")
+    patient.daemon.rules.load()
+    found = patient.expect("new-flow", "eth0, IPv6", "iptables has no router for a copy")
+    assert found[0]["mend"] == "ip -6 route add default via fd42::fe dev eth0 metric 2000"
+    patient.host.run(found[0]["mend"])
+    patient.mend(patient.expect("rules", "not those"))  # of iptables, which were for the routes as they were
