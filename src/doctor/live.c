@@ -47,6 +47,9 @@ void check_daemon(struct doctor *doctor)
 		say_audit(doctor);
 	if (doctor->runs)
 		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", doctor->socket);
+	else if (access(doctor->socket, W_OK) < 0 && errno == EACCES)
+		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
+			"icmpnatd was not asked: there is no permission for %s", doctor->socket);
 	else
 		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
 			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);

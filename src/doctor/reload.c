@@ -2,6 +2,7 @@
 /*
  * The check of what a restart of the firewall does to the capture rules.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,13 @@ void check_reload(struct doctor *doctor)
 {
 	char mend[DOCTOR_MEND_MAX] = "systemctl enable --now icmpnatd-rules";
 
+	if (!doctor->own_rules && access(FIREWALL_FILE, R_OK) < 0 && errno == EACCES) {
+		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
+			"whether a restart of nftables.service wipes the rules was not looked at: there is "
+			"no "
+			"permission to read " FIREWALL_FILE);
+		return;
+	}
 	if (doctor->own_rules || !is_wiped() || is_loaded_again()) {
 		doctor_say(doctor, DOCTOR_OK, NULL, "no restart of nftables.service wipes the rules");
 		return;

@@ -86,6 +86,18 @@ def test_settings_are_read_only(patient):
     assert tried(patient.examine()) == 2
 
 
+def test_a_user(patient, tmp_path):
+    """Who must not ask the daemon, nor read the firewall's file, does not hear that they are ill."""
+    (tmp_path / "closed").touch(0)
+    os.chmod(patient.daemon.socket, 0)
+    findings = confined(patient, without("all"), f"mount --bind {tmp_path}/closed /etc/nftables.conf")
+    os.chmod(patient.daemon.socket, 0o660)
+    unseen = {f["check"]: f["sentence"] for f in findings if f["state"] == "unknown"}
+    assert {"daemon", "conntrack", "ipsec", "twin", "reload"} <= set(unseen), findings
+    assert "no permission for " + patient.daemon.socket in unseen["daemon"]
+    assert {f["state"] for f in findings} == {"ok", "unknown"}
+
+
 # --- interfaces and routes
 
 TUNNELS = ("sit", "ipip", "gre", "ip6tnl", "vti", "vti6", "ip6gre")
