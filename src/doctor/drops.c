@@ -76,7 +76,8 @@ static bool read_drop(struct drop *drop, const char *text, const char *line, siz
 		return false;
 	drop->policy = strncmp(copy + rest, "policy drop", 11) == 0;
 	return (drop->policy || strstr(copy + rest, "verdict drop")) &&
-	       strncmp(drop->table, "icmpnatd", 8) != 0 && find_base(drop, text, line);
+	       strncmp(drop->table, "icmpnatd", 8) != 0 && strncmp(drop->chain, "ICMPNATD", 8) != 0 &&
+	       find_base(drop, text, line);
 }
 
 /* Tells whether a drop is another one than the last. */
