@@ -279,6 +279,8 @@ def test_client(daemon):
     probe("20.0.0.5", "192.168.77.1", timeout=0.2)
     assert json.loads(daemon.ctl("status", "--json").stdout)["outside"] == [
         {"interface": "lo", "state": "up", "families": "IPv4"}]
+    screen = [line for line in daemon.ctl("status").stdout.splitlines() if not line.startswith("file:")]
+    assert len(screen) < 24 and max(map(len, screen)) <= 80
     stats = json.loads(daemon.ctl("stats", "--json", "--explain").stdout)["counters"]
     assert [c["value"] for c in stats if c["name"] == "received"] == [1]
     assert all(c["explanation"] for c in stats)

@@ -438,6 +438,25 @@ def test_the_disk_is_full(network, tmp_path):
         subprocess.run(["umount", tmp_path], check=True)
 
 
+# --- a worker that hangs
+
+
+def test_the_status_says_that_a_worker_hangs(network, traceable):
+    """It holds the verdict about the first error until the guard has let that go."""
+    def told(key):
+        return [row[1:] for row in daemon.request("status")[0] if row[0] == key]
+
+    with daemon_with(network) as daemon:
+        assert told("working") == [["yes"]]
+        with strace(worker_of(daemon.process), "-e", "trace=sendto", "-e", "inject=sendto:delay_enter=60000000:when=1"):
+            udp(network.client, V4.plain_rejected, timeout=0)
+            wait_until(lambda: told("working") == [["no"]], "the status to say so")
+            assert told("reason")[0][0].startswith("a worker hangs: errors leave as the kernel makes them")
+            assert daemon.ctl("status", check=False).returncode == 1
+        wait_until(lambda: told("working") == [["yes"]], "the worker to go on")
+        assert told("last-error")[0][1].startswith("packets waited and none was served")
+
+
 # --- load
 
 
