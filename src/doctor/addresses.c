@@ -9,20 +9,34 @@
 #include "doctor/reach.h"
 #include "doctor/route.h"
 
-#define TOLD_MAX 5 /* addresses; more say no more */
+#define TOLD_MAX   5 /* addresses; more say no more */
+#define INSIDE_MAX 8 /* .. that turn out to lead inside, each after some time */
 
-/* Tells whether what comes for the first public address of a map leaves by an outside interface: no rule of
- * the host makes it another one before it is routed. */
-static bool leaves(struct doctor *doctor, const struct addrmap_entry *entry, struct route *route)
+/* Returns the first host of the public side of a map. */
+static struct address first_of(const struct addrmap_entry *entry)
 {
 	struct address a = entry->public.base;
-	char name[IF_NAMESIZE];
 
 	if (entry->public.length < 127)
 		a.lo++;
-	return route_find(doctor->routes, a, NULL, 0, route) == 0 && !route->local &&
-	       doctor_is_outside(doctor, route->interface) && if_indextoname(route->interface, name) &&
-	       !reach_inside(doctor, name, a);
+	return a;
+}
+
+/* Tells whether routes lead what comes for the public side of a map out by an outside interface. */
+static bool leaves(const struct doctor *doctor, const struct addrmap_entry *entry, struct route *route)
+{
+	return route_find(doctor->routes, first_of(entry), NULL, 0, route) == 0 && !route->local &&
+	       doctor_is_outside(doctor, route->interface);
+}
+
+/* Tells whether it is inside all the same, for a rule of the host gives it another destination before it is
+ * routed. On a link somebody must answer for it, whatever the rules. */
+static bool is_led_inside(struct doctor *doctor, const struct addrmap_entry *entry, const struct route *route)
+{
+	char name[IF_NAMESIZE];
+
+	return route->by_gateway && if_indextoname(route->interface, name) &&
+	       reach_inside(doctor, name, first_of(entry));
 }
 
 static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry, const struct route *route)
@@ -51,14 +65,19 @@ void check_addresses(struct doctor *doctor)
 	const struct config *config = doctor->config;
 	struct prefix last = {.length = 0};
 	struct route route;
-	unsigned told = 0;
+	unsigned told = 0, inside = 0;
 
-	for (size_t i = 0; doctor->routes && i < config->n_entries && told < TOLD_MAX; i++) {
+	for (size_t i = 0; doctor->routes && i < config->n_entries && told < TOLD_MAX && inside < INSIDE_MAX;
+		i++) {
 		const struct addrmap_entry *entry = &config->entries[i];
 
 		if (address_equal(entry->public.base, last.base) || !leaves(doctor, entry, &route))
 			continue;
 		last = entry->public;
+		if (is_led_inside(doctor, entry, &route)) {
+			inside++;
+			continue;
+		}
 		say_leaves(doctor, entry, &route);
 		told++;
 	}

@@ -105,15 +105,18 @@ def test_mirror(patient, undo):
 
 
 def test_translated_before_it_is_routed(patient, undo):
-    """Addresses that no route of this host leads inside, but a rule."""
-    patient.host.nft("table ip other { chain in { type nat hook prerouting priority dstnat; ip daddr 1.2.9.0/24 dnat to "
-                     f"{V4.dmz}; }}; }}")
+    """Addresses that no route of this host leads inside, but a rule. On a link somebody must answer for them first."""
+    patient.host.nft("table ip other { chain in { type nat hook prerouting priority dstnat; "
+                     f"ip daddr {{ 1.2.9.0/24, 1.2.7.9 }} dnat to {V4.dmz}; }}; }}")
     undo("nft delete table ip other")
-    maps = MAPS + [("10.9.0.0/24", "1.2.9.0/24"), ("10.8.0.0/24", "1.2.8.0/24")]
+    patient.host.run("ip address add 1.2.7.1/24 dev eth0")
+    undo("ip address del 1.2.7.1/24 dev eth0")
+    maps = MAPS + [("10.9.0.0/24", "1.2.9.0/24"), ("10.8.0.0/24", "1.2.8.0/24"), ("10.7.0.9", "1.2.7.9")]
     patient.reconfigure(configuration(maps, control=patient.daemon.socket))
     try:
-        found = patient.expect("addresses", "1.2.8.0/24 is not routed here")
-        assert len(found) == 1
+        link, gateway = [f for f in patient.complaints() if f["check"] == "addresses"]
+        assert "1.2.7.9 is on the link of eth0" in link["sentence"] and link["state"] == "note"
+        assert "1.2.8.0/24 is not routed here" in gateway["sentence"]
     finally:
         patient.reconfigure(configuration(control=patient.daemon.socket))
 
