@@ -76,6 +76,7 @@ def test_ports_and_prefixes_are_seen_in_the_quote(patient, undo):
         assert f"{V4.stateless} port 8080; the client sent one to {V4.stateless} port 33434" in ports["sentence"]
         assert "to 2001:db8:9::99 port 33434; the client sent one to 2001:db8:9::14 port" in prefix["sentence"]
         assert "npt = true" in prefix["mend"]
+        assert "udp dport set 8080" in patient.host.run(ports["mend"]).stdout
     finally:
         patient.reconfigure(configuration(control=patient.daemon.socket))
 
@@ -167,7 +168,7 @@ def test_another_program_holds_a_queue(patient):
     try:
         with inspected(patient.host, ("filter", "OUTPUT")):
             found, = patient.expect("new-flow", "eth0, IPv6: ", "lost before it is queued", "queue 5 is held (python3, ")
-            assert "NFQUEUE" in found["mend"]
+            assert "-A OUTPUT -j NFQUEUE --queue-num 5" in patient.host.run(found["mend"]).stdout
     finally:
         patient.host.run(f"iptables {leave_out.format('D')}")
 
