@@ -115,7 +115,8 @@ static void judge(const struct outlook *outlook, const struct link *link)
 
 	if (master && strcmp(master->kind, "vrf") == 0) {
 		say_meant(outlook, link, "belongs to the VRF", master);
-	} else if (link->far) {
+	} else if (link->far ||
+		   link == outlook->way_out) { /* of a nexthop object, a route may tell no more */
 		doctor_say(outlook->doctor, DOCTOR_OK, NULL, "%s is there", link->name);
 	} else if (master && strcmp(master->kind, "openvswitch") != 0) { /* whose own ports are no masters */
 		snprintf(why, sizeof(why), "is a port of the %s", master->kind);

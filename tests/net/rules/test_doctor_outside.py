@@ -135,6 +135,17 @@ def test_no_route(findings):
     assert unplugged["state"] == "note" and "up6 has no carrier" in unplugged["sentence"]
 
 
+def test_route_that_names_no_interface(host, findings):
+    """But a nexthop object, and does not spell it out."""
+    host.run("sysctl -w net.ipv4.nexthop_compat_mode=0; ip nexthop add id 7 dev up1; ip route add 9.9.9.9 nhid 7")
+    try:
+        assert "up1" not in host.run("ip route show").stdout
+        finding, = findings("interfaces", "up1")
+        assert finding["state"] == "ok", finding
+    finally:
+        host.run("ip nexthop del id 7; sysctl -w net.ipv4.nexthop_compat_mode=1")
+
+
 def test_other_name(findings):
     finding, = findings("interfaces", "provider")
     assert finding["state"] == "problem" and finding["sentence"].startswith("provider is but another name of up4")
