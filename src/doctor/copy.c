@@ -96,10 +96,10 @@ static bool copy_network(struct doctor *doctor, bool *whole)
 	}
 	if (refused.n)
 		doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
-			"%u of this host's addresses, routes and policy rules cannot be made in its twin "
-			"(the "
-			"first one: %s): what depends on them was not looked at",
-			refused.n, strerror(refused.error));
+			"%u of this host's addresses, routes and policy rules cannot be made in its twin, "
+			"the "
+			"first of them %s (%s): what depends on them was not looked at",
+			refused.n, refused.first, strerror(refused.error));
 	*whole = doctor->has_settings && refused.n == 0;
 	return true;
 }

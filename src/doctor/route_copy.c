@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "doctor/route.h"
 #include "io/netlink.h"
 
@@ -37,8 +39,15 @@ static void prepare_hops(struct nlattr *attribute, const struct twin *twin)
 	}
 }
 
-/* Removes from a route what the kernel dumps and does not take back: the state of the link, and the nexthop
- * object, which is dumped by its number and spelled out. Returns false for a route of the kernel. */
+static bool leads_nowhere(const struct rtmsg *route)
+{
+	return route->rtm_type == RTN_BLACKHOLE || route->rtm_type == RTN_UNREACHABLE ||
+	       route->rtm_type == RTN_PROHIBIT || route->rtm_type == RTN_THROW;
+}
+
+/* Removes from a route what the kernel dumps and does not take back: the state of the link, the nexthop
+ * object, which is dumped by its number and spelled out, and the interface of one that leads nowhere. Returns
+ * false for a route of the kernel. */
 static bool prepare_route(struct nlmsghdr *message, const struct twin *twin)
 {
 	struct rtmsg *route = mnl_nlmsg_get_payload(message);
@@ -52,7 +61,7 @@ static bool prepare_route(struct nlmsghdr *message, const struct twin *twin)
 		attribute = mnl_attr_next(attribute)) {
 		const uint16_t type = mnl_attr_get_type(attribute);
 
-		if (type == RTA_NH_ID)
+		if (type == RTA_NH_ID || (type == RTA_OIF && leads_nowhere(route)))
 			attribute->nla_type = RTA_UNSPEC;
 		else if (type == RTA_OIF)
 			translate_index(twin, mnl_attr_get_payload(attribute));
@@ -89,6 +98,32 @@ static int read_objects(
 	return result;
 }
 
+/* Writes what an object is: an address, "route to" and a prefix, or a policy rule with its priority. */
+static void describe(char text[ROUTE_OBJECT_MAX], const struct nlmsghdr *message)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message); /* those of the others begin likewise */
+	const uint16_t type = message->nlmsg_type;
+	const struct nlattr *found[RTA_PRIORITY + 1];
+	const bool v4 = header->rtm_family == AF_INET;
+	struct prefix p = {.length = (uint8_t)(header->rtm_dst_len + (v4 ? 96 : 0))};
+	char prefix[CONFIG_PREFIX_TEXT];
+
+	netlink_find_in(message, type == RTM_NEWADDR ? sizeof(struct ifaddrmsg) : sizeof(*header), found,
+		RTA_PRIORITY + 1);
+	if (type == RTM_NEWRULE) {
+		snprintf(text, ROUTE_OBJECT_MAX, "policy rule %u of IPv%d",
+			found[FRA_PRIORITY] ? mnl_attr_get_u32(found[FRA_PRIORITY]) : 0, v4 ? 4 : 6);
+		return;
+	}
+	if (found[RTA_DST]) /* as IFA_ADDRESS */
+		p.base = v4 ? address_from_v4(mnl_attr_get_payload(found[RTA_DST]))
+			    : address_from_v6(mnl_attr_get_payload(found[RTA_DST]));
+	else if (v4)
+		p.base = address_from_v4((const uint8_t[4]){0});
+	config_prefix_text(p, prefix);
+	snprintf(text, ROUTE_OBJECT_MAX, type == RTM_NEWADDR ? "address %s" : "route to %s", prefix);
+}
+
 /* Sends what has not been taken yet, and notes what the kernel refuses. Returns how many messages it took,
  * whose type is 0 then. */
 static unsigned send_all(
@@ -108,6 +143,7 @@ static unsigned send_all(
 			taken++;
 		} else if (refused->n++ == 0) {
 			refused->error = errno;
+			describe(refused->first, message);
 		}
 	}
 	return taken;
@@ -153,9 +189,10 @@ static int copy_objects(
 		result = order_addresses(&all);
 	while (result == 0 && send_all(twin->routes, &all, &now) > 0 && now.n > 0)
 		;
+	now.n += refused->n;
 	if (refused->n == 0)
-		refused->error = now.error;
-	refused->n += now.n;
+		*refused = now;
+	refused->n = now.n;
 	free(all.bytes);
 	return result;
 }

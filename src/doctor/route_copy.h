@@ -7,10 +7,13 @@
 
 #include "doctor/twin.h"
 
+#define ROUTE_OBJECT_MAX 80
+
 /* What the twin did not take. */
 struct route_refusals {
 	unsigned n;
-	int error; /* errno of the first one */
+	int error;		      /* errno of the first one .. */
+	char first[ROUTE_OBJECT_MAX]; /* .. and what it is */
 };
 
 int route_copy(struct mnl_socket *from, const struct twin *twin, struct route_refusals *refused);

@@ -133,8 +133,46 @@ def test_a_route_that_the_kernel_takes_no_more(patient):
         assert patient.complaints() == []
         patient.host.run("ip address del 192.0.2.1/24 dev eth1")
         findings = patient.examine()
-        expect_unseen(findings, "twin", "1 of this host's addresses, routes and policy rules", "Network is unreachable")
+        expect_unseen(findings, "twin", "1 of this host's addresses, routes and policy rules",
+                      "route to 198.51.100.0/24 (Network is unreachable)")
         assert tried(findings) == 2
+
+
+ODD = """
+rule add pref 101 fwmark 0x10/0xf0 prohibit
+rule add pref 102 lookup main suppress_prefixlength 0
+rule add pref 103 goto 32766
+rule add pref 104 ipproto udp dport 53 iif nothere lookup 9
+route add blackhole 10.100.0.0/16
+route add throw 10.101.0.0/16 table 9
+route add 10.102.0.0/16 via 10.100.0.9 dev eth1 onlink mtu lock 1400
+route add 10.103.0.0/16 nexthop via 192.168.1.10 weight 2 nexthop dev eth1
+route add 10.104.0.0/16 via inet6 fd00:1::10 dev eth1
+route add local 0.0.0.0/0 dev lo table 9
+nexthop add id 1 via 192.168.1.10 dev eth1
+nexthop add id 2 blackhole
+nexthop add id 3 group 1
+nexthop add id 4 via fd00:1::10 dev eth1
+route add 10.105.0.0/16 nhid 2
+route add 10.106.0.0/16 nhid 3
+-6 rule add pref 101 from fd00:9::/64 lookup 9
+-6 route add fd50::/64 nhid 4
+-6 route add unreachable fd51::/64
+-6 route add fd52::/64 from fd00:1::/64 via fd00:1::10 dev eth1
+-6 route add fd53::/64 nexthop via fd00:1::10 nexthop via fd00:1::11
+"""
+
+
+def test_odd_routes(patient):
+    """What routing daemons and providers' recipes make, all of which the twin takes."""
+    lines = [line for line in ODD.splitlines() if line]
+    back = "; ".join("ip " + line.replace(" add ", " del ") for line in lines[::-1])
+    try:
+        for line in lines:
+            patient.host.run("ip " + line)
+        assert patient.complaints() == []
+    finally:
+        patient.host.run(back, check=False)
 
 
 def test_many_routes(patient):
