@@ -215,10 +215,10 @@ static void write_load(
 
 	if (leaves_some(present, kind))
 		n = (size_t)snprintf(mend, DOCTOR_MEND_MAX, "icmpnatd --config %s --print-rules=%s | %s; ",
-			doctor->path, rules_kinds[RULES_NONE].name, rules_kinds[RULES_NONE].loader);
+			doctor->file, rules_kinds[RULES_NONE].name, rules_kinds[RULES_NONE].loader);
 	if (n < DOCTOR_MEND_MAX)
 		snprintf(mend + n, DOCTOR_MEND_MAX - n, "icmpnatd --config %s --print-rules=%s | %s",
-			doctor->path, rules_kinds[kind].name, rules_kinds[kind].loader);
+			doctor->file, rules_kinds[kind].name, rules_kinds[kind].loader);
 }
 
 /* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the

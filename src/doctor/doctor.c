@@ -13,6 +13,7 @@
 
 #include "client/client.h"
 #include "doctor/route.h"
+#include "doctor/run.h"
 
 /* Notes a finding of the check that runs; mend is the command that mends it, or NULL. */
 void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...)
@@ -49,7 +50,7 @@ static void check_config(struct doctor *doctor)
 	char mend[DOCTOR_MEND_MAX];
 
 	doctor->config = config_load(doctor->path, &errors);
-	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->path);
+	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->file);
 	if (!doctor->config && access(doctor->path, R_OK) < 0 && errno == EACCES)
 		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
 			"nothing was looked at: there is no permission to read %s", doctor->path);
@@ -96,6 +97,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	if (access(socket, F_OK) == 0)
 		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
+	run_quote(doctor.file, sizeof(doctor.file), doctor.path);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor.config); i++) {
 		doctor.check = checks[i].name;
 		checks[i].run(&doctor);

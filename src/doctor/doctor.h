@@ -16,14 +16,16 @@
 #include "doctor/twin.h"
 #include "rules/rules.h"
 
+#define DOCTOR_FILE_MAX 512  /* bytes of the name of a file in a command */
 #define DOCTOR_MEND_MAX 1024 /* bytes of a command that mends something */
 
 struct doctor {
 	const char *socket; /* of the daemon */
 	struct findings findings;
-	const char *check; /* name of the one that runs now */
-	char about[96];	   /* begins each of its sentences */
-	const char *path;  /* of the configuration that is looked at */
+	const char *check;	    /* name of the one that runs now */
+	char about[96];		    /* begins each of its sentences */
+	const char *path;	    /* of the configuration that is looked at */
+	char file[DOCTOR_FILE_MAX]; /* the same as a word for a shell */
 	struct config *config;
 	bool runs;		/* a daemon answers */
 	char *running;		/* its configuration file; NULL: it did not say */

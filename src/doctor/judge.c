@@ -112,7 +112,7 @@ static void say_private(const struct way *way, const struct sight *sight, const 
 		return;
 	}
 	snprintf(mend, sizeof(mend), "editor %s # maps: { private = \"%s\"; public = \"...\"; }",
-		way->doctor->path, source);
+		way->doctor->file, source);
 	doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
 		"an error about %s flow leaves by %s from %s, which no map covers", way->flow, interface,
 		source);
@@ -134,7 +134,7 @@ static void say_quote(const struct way *way, const struct probe *probe, const st
 	else if (!address_is_v4(inner) && !address_is_private(inner))
 		snprintf(mend, sizeof(mend),
 			"editor %s # maps: npt = true; where the rules translate by NPTv6, and only there",
-			way->doctor->path);
+			way->doctor->file);
 	doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
 		"an error about %s flow quotes a packet to %s port %u; the client sent one to %s port %u",
 		way->flow, quoted, sight->quoted_port, sent, probe->destination_port);

@@ -10,6 +10,7 @@
 
 #include "client/report.h"
 #include "doctor/doctor.h"
+#include "doctor/run.h"
 #include "io/flow.h"
 #include "io/rewrite.h"
 
@@ -28,7 +29,7 @@ static void say_audit(struct doctor *doctor)
 	char mend[DOCTOR_MEND_MAX];
 
 	snprintf(mend, sizeof(mend), "editor %s # mode = \"live\"; then systemctl restart icmpnatd",
-		doctor->path);
+		doctor->file);
 	doctor_say(doctor, DOCTOR_NOTE, mend,
 		"the mode is \"audit\": nothing is changed on the wire, and what follows says what would be");
 }
@@ -36,10 +37,11 @@ static void say_audit(struct doctor *doctor)
 /* Says whether a daemon answers, and with which configuration file it runs. */
 void check_daemon(struct doctor *doctor)
 {
-	char mend[DOCTOR_MEND_MAX];
+	char mend[DOCTOR_MEND_MAX], other[DOCTOR_FILE_MAX];
 
 	if (doctor->running && !same_file(doctor->running, doctor->path)) {
-		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", doctor->running);
+		run_quote(other, sizeof(other), doctor->running);
+		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", other);
 		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", doctor->running,
 			doctor->path);
 	}
@@ -126,7 +128,7 @@ static void say_unsent(struct doctor *doctor, const char *protocol, uint64_t err
 	if (waits && best->copies)
 		snprintf(mend, sizeof(mend),
 			"icmpnatd --print-rules=none | sh; icmpnatd --config %s --print-rules=%s | %s",
-			doctor->path, best->name, best->loader);
+			doctor->file, best->name, best->loader);
 	else if (waits)
 		strcpy(mend, "systemctl restart icmpnatd");
 	doctor_say(doctor, DOCTOR_PROBLEM, mend,

@@ -219,7 +219,7 @@ void check_need(struct doctor *doctor)
 		return;
 	}
 	snprintf(mend, sizeof(mend), "editor %s # maps: { private = \"...\"; public = \"...\"; }",
-		doctor->path);
+		doctor->file);
 	for (size_t i = 0; i < RULES_FAMILIES; i++) {
 		if (!rules_are_needed(doctor->config, &rules_families[i]))
 			continue;

@@ -64,11 +64,11 @@ static void say_meant(
 
 	if (is_outside)
 		snprintf(mend, sizeof(mend), "editor %s # outside: without \"%s\"; then icmpnatctl reload",
-			doctor->path, link->name);
+			doctor->file, link->name);
 	else
 		snprintf(mend, sizeof(mend),
 			"editor %s # outside: \"%s\" in place of \"%s\"; then icmpnatctl reload",
-			doctor->path, meant->name, link->name);
+			doctor->file, meant->name, link->name);
 	doctor_say(doctor, is_outside ? DOCTOR_NOTE : DOCTOR_PROBLEM, mend,
 		"%s %s %s: errors leave by that one, and never by %s", link->name, why, meant->name,
 		link->name);
@@ -143,7 +143,7 @@ static void say_missing(const struct outlook *outlook, const char *name)
 	if (other) {
 		snprintf(mend, sizeof(mend),
 			"editor %s # outside: \"%s\" in place of \"%s\"; then icmpnatctl reload",
-			outlook->doctor->path, other->name, name);
+			outlook->doctor->file, other->name, name);
 		doctor_say(outlook->doctor, DOCTOR_PROBLEM, mend,
 			"%s is but another name of %s, by which no rule knows it", name, other->name);
 	} else {

@@ -15,7 +15,7 @@ static void say_other(struct doctor *doctor, const struct holder *holder)
 
 	snprintf(mend, sizeof(mend),
 		"editor %s # queue: number = ..., one that nobody holds; then systemctl restart icmpnatd",
-		doctor->path);
+		doctor->file);
 	doctor_say(doctor, DOCTOR_PROBLEM, mend,
 		"queue %u is held by another program (%s, process %u), which gets the errors in place of "
 		"icmpnatd",

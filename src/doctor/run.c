@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -79,6 +80,23 @@ char *run_read(int file)
 		return text;
 	free(text);
 	return NULL;
+}
+
+/* Writes a text as a word for a shell, as it is if that will do; cut off if the size, in bytes, is too small.
+ */
+void run_quote(char *word, size_t size, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@:,+-";
+	size_t n = 0;
+
+	if (*text && text[strspn(text, plain)] == '\0') {
+		snprintf(word, size, "%s", text);
+		return;
+	}
+	word[n++] = '\'';
+	for (; *text && n + 6 < size; text++)
+		n += (size_t)snprintf(word + n, size - n, *text == '\'' ? "'\\''" : "%c", *text);
+	snprintf(word + n, size - n, "'");
 }
 
 /* Waits for the end of a program, for so many milliseconds at most, and kills it if it

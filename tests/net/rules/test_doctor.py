@@ -244,10 +244,14 @@ def test_not_root(patient):
 
 
 def test_bad_configuration(patient, tmp_path):
-    (tmp_path / "bad.conf").write_text("outside = 1;")
-    done = patient.daemon.ctl("doctor", "--json", "-c", str(tmp_path / "bad.conf"), check=False)
+    """Its name, in a command, is a word for a shell."""
+    bad = tmp_path / "it's $bad.conf"
+    bad.write_text("outside = 1;")
+    done = patient.daemon.ctl("doctor", "--json", "-c", str(bad), check=False)
     finding, = examination(done)
     assert (finding["check"], finding["state"], done.returncode) == ("config", "problem", 1)
+    said = patient.host.run(finding["mend"].replace("icmpnatd", program("icmpnatd"), 1), check=False).stderr
+    assert f"{bad}:1: " in said, said
 
 
 def test_configuration_is_not_for_everybody(patient, tmp_path):
