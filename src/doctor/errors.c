@@ -88,10 +88,11 @@ static bool open_flow(struct way *way, struct probe *answer, bool *by_way)
 {
 	const unsigned clients = way->multipath ? WAY_CLIENTS : 1;
 	struct address client = way->client;
-	unsigned interface = 0;
+	unsigned interface;
 
 	*by_way = false;
 	for (unsigned i = 0; i < clients && !*by_way; i++, client.lo++) {
+		interface = way->index;
 		if (!prober_be_opened(
 			    &way->prober, client, way->leads ? NULL : &way->own, answer, &interface))
 			return false;

@@ -314,7 +314,8 @@ static int connect_from_twin(struct address client, const struct address *from, 
 
 /* Opens a flow from the twin to a client outside, which answers once: conntrack knows the flow then, and it
  * has no listener any more. Returns false if that failed; else *answer is the datagram that the client
- * would send next, and *interface the index of the one that it comes in by. */
+ * would send next, and *interface the index of the one that it comes in by; if that is a port of the VRF that
+ * *interface was, it stays. */
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
 	struct probe *answer, unsigned *interface)
 {

@@ -364,4 +364,4 @@ def test_vrf(routed_apart, tmp_path):
     for version, public in (4, "1.2.3.1"), (6, "2001:db8:1::1"):
         for check, kind in ("new-flow", "a new"), ("established-flow", "an established"):
             assert any(state == "ok" and sentence.startswith(f"red, IPv{version}: an error about {kind} flow is ")
-                       and sentence.endswith(f"leaves by red from {public}") for state, sentence in about[check]), found
+                       and sentence.endswith(f"leaves by red from {public}") for state, sentence in about[check]), about
