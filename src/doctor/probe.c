@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "core/checksum.h"
+#include "io/clock.h"
 
 #define PROBE_MAX 80
-#define DATA	  16 /* bytes of each datagram */
-#define PATIENCE  10 /* ms .. */
-#define TRIES	  10 /* .. so many times */
+#define DATA	  16  /* bytes of each datagram */
+#define PATIENCE  100 /* ms */
 
 static void put_be16(uint8_t *at, unsigned value)
 {
@@ -232,6 +232,19 @@ static void write_probe(const struct prober *prober, unsigned interface, const s
 			return; /* a link that is down: nothing will be seen */
 }
 
+/* Watches for the error about a probe for a while, whatever else leaves meanwhile. */
+static void prober_watch(struct prober *prober, const struct probe *probe, struct sight *sight)
+{
+	const int64_t end = clock_milliseconds() + PATIENCE;
+
+	for (int64_t left = PATIENCE;; left = end - clock_milliseconds()) {
+		prober_look(prober, probe, sight);
+		if (left <= 0 || sight->left_by == sight->meant_for)
+			return;
+		poll(prober->twin->ends, prober->twin->n_links, (int)left);
+	}
+}
+
 /* Lets a datagram come in by an interface, and watches for the error about it. */
 void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight)
 {
@@ -242,12 +255,7 @@ void prober_send(struct prober *prober, unsigned interface, const struct probe *
 	prober_look(prober, probe, sight); /* what is left of the last one */
 	*sight = (struct sight){.meant_for = interface};
 	write_probe(prober, interface, probe);
-	for (int i = 0; i < TRIES && sight->left_by != sight->meant_for;
-		i += sight->left_by ? TRIES / 2 : 1) {
-		prober_look(prober, probe, sight);
-		if (sight->left_by != sight->meant_for)
-			poll(prober->twin->ends, prober->twin->n_links, PATIENCE);
-	}
+	prober_watch(prober, probe, sight);
 	sight->made = host_counters_read_made(&prober->counters, list) != made;
 }
 
@@ -329,7 +337,7 @@ bool prober_be_opened(struct prober *prober, struct address client, const struct
 	if (opened) {
 		write_probe(prober, *interface, answer);
 		serve_others(prober);
-		opened = poll(&socket, 1, PATIENCE * TRIES) > 0;
+		opened = poll(&socket, 1, PATIENCE) > 0;
 	}
 	close(socket.fd);
 	return opened;
