@@ -113,7 +113,7 @@ def last_error(daemon):
 def test_a_new_file_comes_into_force(network, daemon):
     daemon.configure([(V4.firewall, V4.public2)])
     daemon.ctl("upgrade")
-    assert udp(network.client, V4.plain_rejected).offender == V4.public2
+    assert udp(network.client, V4.plain_rejected, timeout=20).offender == V4.public2
 
 
 def test_one_that_was_upgraded_is_guarded(network, daemon):
