@@ -11,7 +11,7 @@ import pytest
 
 from lab.client import udp
 from lab.daemon import MAPS, configuration
-from lab.network import FAMILIES, V6
+from lab.network import FAMILIES, V4, V6
 from patient import Patient
 
 DEFAULT = "ip route replace default via 192.168.42.254; ip -6 route replace default via fd42::fe"
@@ -60,6 +60,19 @@ def test_routes_do_it(network, patient, undo):
         patient.reconfigure(configuration(control=patient.daemon.socket))
 
 
+def test_public_prefix_not_routed_here(patient, undo):
+    """What comes for its hosts would go back to where it came from."""
+    maps = MAPS + [("192.168.77.0/24", "198.51.100.0/24")]
+    undo("ip route flush 198.51.100.0/24")
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket))
+    try:
+        found = [f for f in patient.complaints() if f["check"] == "addresses"]
+        assert [f["mend"] for f in found] == ["ip route add unreachable 198.51.100.0/24"]
+        patient.mend(found)
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
 @pytest.fixture(scope="module")
 def iptables(patient):
     """Rules of iptables, whose copies need a route of their own."""
@@ -98,3 +111,18 @@ def test_route_for_a_source(patient, undo, iptables):
     assert found[0]["mend"] == "ip -6 route add default via fd42::fe dev eth0 metric 2000"
     patient.host.run(found[0]["mend"])
     patient.mend(patient.expect("rules", "not those"))  # of iptables, which were for the routes as they were
+
+
+def test_route_of_a_table(patient, undo, iptables):
+    """The dmz as a second uplink, with a table for packets from its addresses."""
+    undo("ip route flush table 77; ip rule del oif eth1; ip rule del lookup 77")
+    patient.host.run("ip route add default via 192.168.1.10 dev eth1 table 77; ip rule add from 192.168.1.1 lookup 77")
+    maps = MAPS + [(V4.firewall_dmz, V4.public)]
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket, outside='"eth0", "eth1"'))
+    try:
+        found = [f for f in patient.complaints() if "eth1, IPv4" in f["sentence"] and f["state"] == "problem"]
+        assert [f["mend"] for f in found] == ["ip rule add oif eth1 lookup 77"], found
+        patient.follow(found[0])
+        assert not any("eth1, IPv4" in f["sentence"] and "router for a copy" in f["sentence"] for f in patient.complaints())
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
