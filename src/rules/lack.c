@@ -18,6 +18,7 @@
 static const struct {
 	const char *script, *lacks, *instead;
 } needs[] = {
+	{"table ip icmpnatd-probe { }", "this kernel has no nf_tables", IPTABLES},
 	{"table ip icmpnatd-probe { flags owner; }", "tables with an owner need Linux 5.12 and nft 0.9.9",
 		NFT},
 	{"table ip icmpnatd-probe { chain c { queue flags bypass to 0; }; }",

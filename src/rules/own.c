@@ -24,13 +24,15 @@ static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpn
 static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
 			      "table ip6 icmpnatd\ndelete table ip6 icmpnatd\n";
 
-/* Adds to what nft says of rules how to see it of all of them. */
+/* Adds to what nft says how to see the lines that it means: in a network namespace of its own nobody holds
+ * the tables, and nothing is queued that a chain that is only tried would drop when it goes. */
 static void add_advice(char reason[OWN_RULES_REASON_MAX], const struct config *config)
 {
 	const size_t length = strlen(reason);
 
 	snprintf(reason + length, OWN_RULES_REASON_MAX - length,
-		"; look at them by icmpnatd -c %s --print-rules | nft -c -f -", config->files[0]);
+		"; the lines in question: icmpnatd -c %s --print-rules | unshare -n nft -c -f -",
+		config->files[0]);
 }
 
 /* Loads the rules, if replace in place of another program's. Returns 0; or an errno, with a reason. */
@@ -71,14 +73,27 @@ static bool leave_external(const struct config *config, const struct lack *lack)
 	return config->rules == CONFIG_RULES_AUTO;
 }
 
-/* Says why the kernel refused the rules: an errno of nftables_load(). Returns whether the daemon may run. */
-static bool own_refused(int error, const char *reason)
+/* Loads the rules where the kernel can. Tables that somebody else has loaded and does not hold are replaced
+ * or left, as the file says. Returns false after a message if the daemon must not run. */
+static bool take_tables(struct own_rules *own, const struct config *config)
 {
-	if (error == EOPNOTSUPP) {
+	char reason[OWN_RULES_REASON_MAX];
+	int error = nftables_try(own->nftables, claim, reason, OWN_RULES_REASON_MAX);
+	const bool loaded = error == EOPNOTSUPP;
+
+	if (loaded && config->rules == CONFIG_RULES_AUTO) {
+		own_rules_close(own);
 		log_info("no capture rules of our own (tables icmpnatd are loaded already): after each "
-			 "change load what icmpnatd --print-rules prints, or set rules = \"own\"");
+			 "change load them by icmpnatd -c %s --print-rules | nft -f -, or set rules = "
+			 "\"own\"",
+			config->files[0]);
 		return true;
 	}
+	if (!error || loaded)
+		error = own_load(own, config, loaded, reason);
+	if (!error)
+		return true;
+	own_rules_close(own);
 	if (error == EPERM)
 		log_error("another program holds the tables icmpnatd: stop it, or set rules = \"external\"");
 	else
@@ -91,10 +106,7 @@ static bool own_refused(int error, const char *reason)
  * taken over; or -1. Returns false after a message if the daemon must not run. */
 bool own_rules_open(struct own_rules *own, const struct config *config, int inherited)
 {
-	const bool replace = config->rules == CONFIG_RULES_OWN && inherited < 0;
-	char reason[OWN_RULES_REASON_MAX];
 	struct lack lack = {.instead = "--print-rules | nft -f -"};
-	int error = 0;
 
 	own->has_policies = ipsec_has_policies();
 	if (config->rules == CONFIG_RULES_EXTERNAL) {
@@ -109,14 +121,7 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 		own_rules_close(own);
 		return leave_external(config, &lack);
 	}
-	if (!replace)
-		error = nftables_try(own->nftables, claim, reason, OWN_RULES_REASON_MAX);
-	if (!error)
-		error = own_load(own, config, replace, reason);
-	if (!error)
-		return true;
-	own_rules_close(own);
-	return own_refused(error, reason);
+	return take_tables(own, config);
 }
 
 /* Loads the rules anew, for another configuration, in one transaction; none if they are
