@@ -6,6 +6,7 @@ A stand-in answers for the daemon; what the doctor finds is prepared, as its exi
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -35,8 +36,9 @@ def run(tmp_path):
         "\t".join([group, name, "what it counts", *["rewritten"] * (group == "outcome")]) + "\n"
         for group, name in names) + "ok\n"
 
-    def run(answer, status, *states):
+    def run(answer, status, *states, working="yes"):
         daemon.answers["stats"] = answer
+        daemon.answers["status"] = f"working\t{working}\nversion\t1.0\nok\n"
         findings = [{"check": "rules", "state": state, "sentence": 'a "problem"', "mend": ""} for state in states]
         findings.append({"check": "result", "state": "problem", "sentence": "", "mend": ""})
         (tmp_path / "findings").write_text("[\n" + ",\n".join("  " + json.dumps(f) for f in findings) + "\n]\n")
@@ -62,6 +64,23 @@ def test_all_well(run):
     assert samples["icmpnatd_outcome_total", (("name", "outer"), ("fate", "rewritten"), ("worker", "0"))] > 0
 
 
+@pytest.mark.parametrize("working, result", [("yes", 0), ("no", 1), ("unknown", 3)])
+def test_whether_the_daemon_works(run, working, result):
+    """A daemon that hangs answers, and may have lost nothing yet."""
+    samples = run(stats(BALANCED, *BALANCED_KERNEL), 0, "ok", working=working)
+    assert samples["icmpnatd_up", ()] == 1 and samples["icmpnatd_status_result", ()] == result
+
+
+@pytest.mark.parametrize("status, alert", [(0, None), (1, "something is wrong"), (2, "does not run"), (3, "not look at everything"),
+                                           (127, "does not run")])
+def test_one_alert_for_each_end_of_the_doctor(status, alert):
+    """That it could not look at everything is no mistake where it never can."""
+    alerts = re.findall(r"^#\t(.*?) {2,}(\w.*)$", SCRIPT.read_text(), re.M)
+    firing = [text for expression, text in alerts if expression.startswith("icmpnatd_doctor_result")
+              and eval(expression, {"icmpnatd_doctor_result": status})]
+    assert len(firing) == (alert is not None) and all(alert in text for text in firing)
+
+
 @pytest.mark.parametrize("status, word", [(1, "problem"), (3, "unknown")])
 def test_the_doctor_finds(run, status, word):
     samples = run(stats(BALANCED, *BALANCED_KERNEL), status, "ok", word)
@@ -74,10 +93,10 @@ def test_a_packet_is_missing(run):
 
 
 def test_nobody_answers(run):
-    """There is no telling whether a packet is missing."""
+    """There is no telling whether a packet is missing, or whether it works."""
     samples = run("error\tno\n", 1, "problem")
     assert samples["icmpnatd_up", ()] == 0 and samples["icmpnatd_doctor_result", ()] == 1
-    assert ("icmpnatd_accounts_complete", ()) not in samples
+    assert not {("icmpnatd_accounts_complete", ()), ("icmpnatd_status_result", ())} & samples.keys()
 
 
 def test_no_directory(tmp_path):
