@@ -121,7 +121,8 @@ static void keep_word(struct config_text *text, struct config_source *source)
 
 	if (value_is_expected(text) && !is_boolean(source->next, length)) {
 		length = strspn(source->next, WORD ".:/");
-		config_complain(text->errors, source->place, "%.*s stands without quotes: expected \"%.*s\"",
+		config_complain(text->errors, source->place,
+			"%.*s is neither true, false nor a number; text stands between quotes: \"%.*s\"",
 			(int)(length < 100 ? length : 100), source->next, (int)(length < 100 ? length : 100),
 			source->next);
 	}

@@ -150,6 +150,7 @@ static void check_all(const struct bad *cases, size_t n)
 	": expected a number of at most 9 digits without leading zeros; text and addresses stand between "   \
 	"quotes\n"
 #define UNEXPECTED " stands where no text is expected: a comma or = is missing before it\n"
+#define BARE " is neither true, false nor a number; text stands between quotes: "
 #define KNOWN                                                                                                \
 	"expected outside, maps, maps_file, hop_names, mode, queue, lookup, extensions, errors, "                \
 	"private_peers, rules, kernel or control"
@@ -257,11 +258,13 @@ static void brackets_and_characters(void **state)
 			"f:2: unknown setting \"a\": " KNOWN "\n"},
 		{"\xef\xbb\xbf" OUTSIDE,
 			"f:1: unexpected byte 0xef: only comments and strings are free text\n"},
-		{"outside = [ eth0.5, br-lan ];", "f:1: eth0.5 stands without quotes: expected \"eth0.5\"\n"
-						  "f:1: br-lan stands without quotes: expected \"br-lan\"\n"},
-		{OUTSIDE "lookup = auto;", "f:2: auto stands without quotes: expected \"auto\"\n"},
+		{"outside = [ eth0.5, br-lan ];", "f:1: eth0.5" BARE "\"eth0.5\"\n"
+						  "f:1: br-lan" BARE "\"br-lan\"\n"},
+		{OUTSIDE "lookup = auto;", "f:2: auto" BARE "\"auto\"\n"},
+		{OUTSIDE "maps = ( { npt = yes; } );", "f:2: yes" BARE "\"yes\"\n"},
+		{OUTSIDE "queue = { workers = two; };", "f:2: two" BARE "\"two\"\n"},
 		{OUTSIDE "maps = ( { private = fd00::/64; } );",
-			"f:2: fd00::/64 stands without quotes: expected \"fd00::/64\"\n"},
+			"f:2: fd00::/64" BARE "\"fd00::/64\"\n"},
 		{OUTSIDE "control: { socket = \"/x\"; };\nlookup = FALSE;",
 			"f:3: lookup: expected a string, found true or false without quotes\n"},
 		{OUTSIDE "%include", "f:2: unexpected \"%\": text stands between quotes, and a comment behind #\n"},
