@@ -208,18 +208,24 @@ static void iptables_print(FILE *out, const struct config *config, const struct 
 			print_chain_removal(out, &rules_families[i]);
 }
 
-static void iptables_advise(FILE *out)
+/* Prints what a chain must accept of the errors of a family that leave by an interface. */
+static void print_accept(FILE *out, const struct rules_family *f, const char *interface)
+{
+	fputs("#\tfor type in", out);
+	for (const char *type = f->types; *type; type = next_item(type))
+		fprintf(out, " %.*s", item_length(type), type);
+	fprintf(out,
+		"; do %s -I OUTPUT -o %s -p %s --%s-type $type -m conntrack --ctstate INVALID,UNTRACKED -j "
+		"ACCEPT; done\n",
+		f->iptables, interface, f->protocol, f->icmp);
+}
+
+static void iptables_advise(FILE *out, const struct config *config)
 {
 	fputs("# A chain OUTPUT with policy DROP must accept what is queued:\n", out);
-	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++) {
-		fputs("#\tfor type in", out);
-		for (const char *type = f->types; *type; type = next_item(type))
-			fprintf(out, " %.*s", item_length(type), type);
-		fprintf(out,
-			"; do %s -I OUTPUT -p %s --%s-type $type -m conntrack --ctstate INVALID,UNTRACKED -j "
-			"ACCEPT; done\n",
-			f->iptables, f->protocol, f->icmp);
-	}
+	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++)
+		for (size_t i = 0; i < config->n_outside; i++)
+			print_accept(out, f, config->outside[i].name);
 }
 
 static void iptables_remove(FILE *out)

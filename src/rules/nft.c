@@ -310,11 +310,15 @@ static void nft_print(FILE *out, const struct config *config, const struct rules
 }
 
 /* Prints what a later chain with policy drop must accept: copies are untracked there. */
-static void nft_advise(FILE *out)
+static void nft_advise(FILE *out, const struct config *config)
 {
 	fputs("# A later chain with policy drop must accept what is queued:\n", out);
-	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++)
-		fprintf(out, "#\tct state { invalid, untracked } %s type { %s } accept\n", f->icmp, f->types);
+	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++) {
+		fputs("#\toifname { ", out);
+		for (size_t i = 0; i < config->n_outside; i++)
+			fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", config->outside[i].name);
+		fprintf(out, " } ct state { invalid, untracked } %s type { %s } accept\n", f->icmp, f->types);
+	}
 }
 
 static void nft_remove(FILE *out)

@@ -70,7 +70,7 @@ static void print_header(
 		fputs(policies, out);
 	print_vain(out, config, kind);
 	if (kind->copies)
-		kind->copies->print_advice(out);
+		kind->copies->print_advice(out, config);
 	else
 		fputs(loss, out);
 }

@@ -35,7 +35,7 @@ struct rules_program {
 	/* Prints the part of the rules that this program has. */
 	void (*print)(FILE *out, const struct config *config, const struct rules_kind *kind);
 	/* Prints, as comments, what a firewall with policy drop must accept. */
-	void (*print_advice)(FILE *out);
+	void (*print_advice)(FILE *out, const struct config *config);
 	/* Prints shell commands that remove the rules, whether or not the program is installed. */
 	void (*print_removal)(FILE *out);
 };

@@ -35,7 +35,7 @@ def strict(network, family):
 def advice(network, daemon):
     """The rules that --print-rules advises in its comments."""
     printed = network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules").stdout
-    lines = [line.lstrip("#\t") for line in printed.splitlines() if line.startswith("#\tct state")]
+    lines = [line.lstrip("#\t") for line in printed.splitlines() if line.startswith("#\toifname")]
     assert len(lines) == 2
     return "\n".join(lines)
 
