@@ -159,8 +159,7 @@ static int print_capture_rules(const struct options *options, const struct confi
 	}
 	fprintf(stderr,
 		"%s: mode is \"audit\": rules of the kind \"%s\" queue the errors themselves, which could "
-		"not "
-		"go on: choose a kind that copies, or mode = \"live\"\n",
+		"not go on: choose a kind that copies, or mode = \"live\"\n",
 		options->path, rules_kinds[options->format].name);
 	return EXIT_FAILURE;
 }

@@ -24,8 +24,8 @@ static void log_queue_error(int counters, uint16_t number, int error)
 			number);
 	else if (error == EPERM)
 		log_error("queue %u: not permitted: CAP_NET_ADMIN does not hold in this network namespace: "
-			  "start "
-			  "icmpnatd as root of the host; or the queue is taken: choose another queue.number",
+			  "start icmpnatd as root of the host; or the queue is taken: choose another "
+			  "queue.number",
 			number);
 	else
 		log_error("queue %u: %s: load the module nfnetlink_queue, if this kernel has it", number,

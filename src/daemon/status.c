@@ -26,7 +26,7 @@ static const struct {
 	[BY_WORKERS] = {"daemon", "translated by the daemon"},
 	[LET_GO] = {"let-go", "left with a private address, or unread"},
 	[NO_ERROR] = {"malformed", "not well-formed"},
-	[DROPPED] = {"dropped", "dropped by the kernel: the queue was full"},
+	[DROPPED] = {"dropped", "dropped by the kernel: the queue or the daemon's buffer was full"},
 };
 
 /* Adds what the rules of nft have counted. Returns whether there are such rules. Those that do not copy see
@@ -102,7 +102,7 @@ static void print_working(FILE *out, const struct daemon *daemon, bool has_rules
 {
 	if (daemon->hung)
 		fputs("working\tno\nreason\ta worker hangs: errors leave as the kernel makes them until all "
-		      "workers move\n",
+		      "workers move; journalctl -u icmpnatd, and if it lasts systemctl restart icmpnatd\n",
 			out);
 	else if (!is_any_interface_up(workers_policy(&daemon->workers)))
 		fputs("working\tno\nreason\tno outside interface is there: create one, or correct outside\n",

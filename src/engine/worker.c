@@ -189,8 +189,7 @@ static void log_refused_verdict(struct worker *worker)
 
 	if (log_allowed(&worker->refused_limit, &withheld))
 		log_warning("queue %u: the kernel refused a verdict: %s; icmpnatctl stats --explain says how "
-			    "many, "
-			    "and what became of them",
+			    "many, and what became of them",
 			worker->queue.gate.number, strerror(worker->queue.refused));
 	worker->queue.refused = 0;
 }
