@@ -21,6 +21,7 @@ enum report_kind report_kind(const char *key)
 		{"pid", REPORT_NUMBER},
 		{"uptime", REPORT_SECONDS},
 		{"started", REPORT_TIME},
+		{"upgrades", REPORT_NUMBER},
 		{"loaded", REPORT_TIME},
 		{"maps", REPORT_NUMBER},
 		{"attached-flows", REPORT_BOOLEAN},

@@ -239,6 +239,7 @@ def test_status_json(daemon):
     daemon.answers["status"] = WORKS
     status = json.loads(ask(daemon, "status", "--json"))
     assert (status["working"], status["kernel"], status["last-error"]) == ("yes", "never", None)
+    assert (status["maps"], status["upgrades"]) == (2, 0)
     assert status["outside"][1] == {"interface": "eth1", "state": "missing", "families": "IPv4 IPv6"}
     assert status["errors"] == {"nobody": 1402, "kernel": 12}
     assert status["last-warning"]["time"] == 1700000002 and status["last-warning"]["text"].endswith("until it comes")
