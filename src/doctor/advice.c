@@ -9,60 +9,52 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RULE_MAX  256
-#define TYPES_MAX 128
+#include "doctor/run.h"
+
+#define RULE_MAX      256
+#define TYPES_MAX     128
+#define WORD_MAX      160 /* bytes of a chain's name as a word for a shell */
+#define UFW_CHAIN_MAX 32
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Rules of nft, without the names of table and chain. */
-struct advice_rules {
-	char text[2][RULE_MAX];
-	size_t n; /* 0: none could tell the errors of this host from those of others */
-};
-
-static void add_rule(struct advice_rules *rules, const struct way *way, const char *from, const char *states)
+/* Writes the rule of nft, without the names of table and chain, for a drop in the hook output. Errors there
+ * are related that are left to the kernel, and those that it has copied. Returns false for another hook: what
+ * is forwarded passes there, too, and none of its rules tells whose an error is. */
+static bool write_rule(char rule[RULE_MAX], const struct way *way, const struct drop *drop)
 {
-	snprintf(rules->text[rules->n++], RULE_MAX, "oifname \"%s\" %sct state %s %s type { %s } accept",
-		way->interface, from, states, way->family->icmp, way->family->types);
-}
+	char hook[RULESET_HOOK_MAX] = "";
 
-/* Fills in the rules for the hook of a drop. In postrouting, what this host emits has no input interface; but
- * a copy has its output interface there (see rules/nft.c), and is untracked. */
-static void make_rules(struct advice_rules *rules, const struct way *way, const struct drop *drop)
-{
-	char hook[16] = "", from[64];
-
-	*rules = (struct advice_rules){.n = 0};
 	ruleset_find_hook(&way->doctor->ruleset, drop->family, drop->table, drop->base, hook);
-	if (strcmp(hook, "output") == 0) {
-		add_rule(rules, way, "", "{ invalid, untracked }");
-	} else if (strcmp(hook, "postrouting") == 0) {
-		snprintf(from, sizeof(from), "iifname \"%s\" ", way->interface);
-		add_rule(rules, way, "iif 0 ", "{ invalid, untracked }");
-		add_rule(rules, way, from, "untracked");
-	}
+	snprintf(rule, RULE_MAX,
+		"oifname \"%s\" ct state { related, invalid, untracked } %s type { %s } accept",
+		way->interface, way->family->icmp, way->family->types);
+	return strcmp(hook, "output") == 0;
 }
 
 /* Advice for a table of nft that is not known to be a tool's. */
 static void advise_nft(struct advice *advice, const struct way *way, const struct drop *drop)
 {
 	const struct rules_family *f = way->family;
-	struct advice_rules rules;
-	size_t n = 0;
+	char rule[RULE_MAX], command[ADVICE_TRIAL_MAX], word[WORD_MAX];
+	const bool is_output = write_rule(rule, way, drop);
 
-	make_rules(&rules, way, drop);
-	snprintf(advice->look, ADVICE_LOOK_MAX, "nft list chain %s %s %s", drop->family, drop->table,
-		drop->chain);
-	snprintf(advice->mend, DOCTOR_MEND_MAX, "%s", advice->look);
-	snprintf(advice->trial, ADVICE_TRIAL_MAX, "nft 'insert rule %s %s %s %s type { %s } accept'",
-		drop->family, drop->table, drop->base, f->icmp, f->types);
-	if (rules.n == 0)
-		return;
-	for (size_t i = 0; i < rules.n; i++)
-		n += (size_t)snprintf(advice->trial + n, ADVICE_TRIAL_MAX - n, "%s insert rule %s %s %s %s",
-			i ? ";" : "nft '", drop->family, drop->table, drop->base, rules.text[i]);
-	snprintf(advice->trial + n, ADVICE_TRIAL_MAX - n, "'");
-	snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and in the file that loads this table", advice->trial);
+	if (!is_output)
+		snprintf(rule, RULE_MAX, "%s type { %s } accept", f->icmp, f->types);
+	snprintf(command, sizeof(command), "insert rule %s %s %s %s", drop->family, drop->table, drop->base,
+		rule);
+	snprintf(advice->trial, sizeof(advice->trial), "nft ");
+	run_quote(advice->trial + 4, sizeof(advice->trial) - 4, command);
+	run_quote(word, sizeof(word), drop->chain);
+	snprintf(advice->look, ADVICE_LOOK_MAX, "nft list chain %s %s %s", drop->family, drop->table, word);
+	if (is_output)
+		snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and in the file that loads this table",
+			advice->trial);
+	else
+		snprintf(advice->mend, DOCTOR_MEND_MAX,
+			"%s # move that rule to the hooks forward and output: here none tells whose an error "
+			"is",
+			advice->look);
 }
 
 /* Tells whether a table is OpenWrt's firewall4. */
@@ -75,17 +67,14 @@ static bool is_fw4(const struct way *way, const struct drop *drop)
 /* fw4 puts what is in the files of that directory at the beginning of the chain. */
 static void advise_fw4(struct advice *advice, const struct way *way, const struct drop *drop)
 {
-	struct advice_rules rules;
+	char rule[RULE_MAX];
 
 	advise_nft(advice, way, drop);
-	make_rules(&rules, way, drop);
-	if (rules.n == 0)
-		return;
-	snprintf(advice->mend, DOCTOR_MEND_MAX,
-		"d=/usr/share/nftables.d/chain-pre/%s; mkdir -p $d && printf '%%s\\n' '%s'%s%s%s "
-		">>$d/50-icmpnatd.nft && fw4 reload # and $d in /etc/sysupgrade.conf",
-		drop->base, rules.text[0], rules.n > 1 ? " '" : "", rules.n > 1 ? rules.text[1] : "",
-		rules.n > 1 ? "'" : "");
+	if (write_rule(rule, way, drop))
+		snprintf(advice->mend, DOCTOR_MEND_MAX,
+			"d=/usr/share/nftables.d/chain-pre/%s; mkdir -p $d && echo '%s' "
+			">>$d/50-icmpnatd.nft && fw4 reload # and $d in /etc/sysupgrade.conf",
+			drop->base, rule);
 }
 
 /* Tells whether a chain with a hook is the one in which firewalld's policies are. */
@@ -143,22 +132,33 @@ static bool is_iptables(const struct way *way, const struct drop *drop)
 static void write_match(char match[RULE_MAX], const struct way *way)
 {
 	snprintf(match, RULE_MAX,
-		"-o %s -p %s --%s-type $t -m conntrack --ctstate INVALID,UNTRACKED -j ACCEPT", way->interface,
-		way->family->protocol, way->family->icmp);
+		"-o %s -p %s --%s-type $t -m conntrack --ctstate RELATED,INVALID,UNTRACKED -j ACCEPT",
+		way->interface, way->family->protocol, way->family->icmp);
+}
+
+/* Writes the command that puts the rules to the front of a chain of iptables. */
+static void write_insertion(
+	char command[ADVICE_TRIAL_MAX], const struct way *way, const struct drop *drop, const char *chain)
+{
+	char types[TYPES_MAX], match[RULE_MAX], word[WORD_MAX];
+
+	write_types(types, way->family);
+	write_match(match, way);
+	run_quote(word, sizeof(word), chain);
+	snprintf(command, ADVICE_TRIAL_MAX, "for t in %s; do %s-%s -t %s -I %s %s; done", types,
+		way->family->iptables, drop->legacy ? "legacy" : "nft", drop->table, word, match);
 }
 
 /* Advice for rules of iptables that are not known to be a tool's. In POSTROUTING iptables knows no input
  * interface, by which forwarded packets could be told. */
 static void advise_iptables(struct advice *advice, const struct way *way, const struct drop *drop)
 {
-	const char *program = way->family->iptables, *kind = drop->legacy ? "legacy" : "nft";
-	char types[TYPES_MAX], match[RULE_MAX];
+	char word[WORD_MAX];
 
-	write_types(types, way->family);
-	write_match(match, way);
-	snprintf(advice->look, ADVICE_LOOK_MAX, "%s-%s -t %s -S %s", program, kind, drop->table, drop->chain);
-	snprintf(advice->trial, ADVICE_TRIAL_MAX, "for t in %s; do %s-%s -t %s -I %s %s; done", types,
-		program, kind, drop->table, drop->base, match);
+	run_quote(word, sizeof(word), drop->chain);
+	snprintf(advice->look, ADVICE_LOOK_MAX, "%s-%s -t %s -S %s", way->family->iptables,
+		drop->legacy ? "legacy" : "nft", drop->table, word);
+	write_insertion(advice->trial, way, drop, drop->base);
 	if (strcmp(drop->base, "OUTPUT") == 0)
 		snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and where the other rules are kept",
 			advice->trial);
@@ -185,28 +185,36 @@ static const char *ufw_word(const struct way *way)
 	return way->family->version == 4 ? "" : "6";
 }
 
-/* Tells whether a drop is in the rules of ufw. */
+/* Writes the name of the chain of ufw that the administrator's file of rules fills. */
+static void write_ufw_chain(char name[UFW_CHAIN_MAX], const struct way *way)
+{
+	snprintf(name, UFW_CHAIN_MAX, "ufw%s-before-output", ufw_word(way));
+}
+
+/* Tells whether a drop is one of ufw: other rules in OUTPUT come before its own, or are none of its business.
+ */
 static bool is_ufw(const struct way *way, const struct drop *drop)
 {
-	char name[32];
+	char name[UFW_CHAIN_MAX];
 
-	snprintf(name, sizeof(name), "ufw%s-before-output", ufw_word(way));
-	return has_chain(way, drop, name);
+	write_ufw_chain(name, way);
+	return (drop->policy || strncmp(drop->chain, "ufw", 3) == 0) && has_chain(way, drop, name);
 }
 
 /* ufw's commands know nothing of ICMP: its file of rules does. */
 static void advise_ufw(struct advice *advice, const struct way *way, const struct drop *drop)
 {
-	const char *v = ufw_word(way);
-	char types[TYPES_MAX], match[RULE_MAX];
+	char types[TYPES_MAX], match[RULE_MAX], name[UFW_CHAIN_MAX];
 
 	advise_iptables(advice, way, drop);
 	write_types(types, way->family);
 	write_match(match, way);
+	write_ufw_chain(name, way);
+	write_insertion(advice->trial, way, drop, name);
 	snprintf(advice->mend, DOCTOR_MEND_MAX,
-		"for t in %s; do sed -i \"/^# End required lines/a -A ufw%s-before-output %s\" "
+		"for t in %s; do sed -i \"/^# End required lines/a -A %s %s\" "
 		"/etc/ufw/before%s.rules; done; ufw reload",
-		types, v, match, v);
+		types, name, match, ufw_word(way));
 }
 
 /* Tells whether a drop is in the rules of Shorewall, which marks them with an empty chain. */

@@ -70,11 +70,11 @@ class NftSite(Site):
 
 
 class Debian(NftSite):
-    """Nobody but the administrator; ill: what leaves is dropped by policy."""
+    """Nobody but the administrator; ill: what leaves is dropped by policy, and no error is taken for related."""
     name, table = "debian", "inet filter"
 
     def text(self):
-        rules = ("policy drop;\n\t\tct state established,related,new accept\n"
+        rules = ("policy drop;\n\t\tct state established,new accept\n"
                  "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept")
         return re.sub(r"(hook output .*)policy accept;", rf"\1{rules}", self.data()) if self.ill else self.data()
 
@@ -97,11 +97,12 @@ class Fw4(NftSite):
 
 
 class Fw4Reject(Fw4):
-    """Ill: "option output REJECT" in the zone wan, with a rule that lets NTP pass."""
+    """Ill: "option output REJECT" in the zone wan, with rules that let NTP and IPv6's neighbours pass."""
     ill_in, check = (4, 6), "new-flow"
 
     def settings(self, text):
-        calls = "\t\tudp dport 123 accept\n\t\tjump reject_to_wan" if self.ill else "\t\tjump accept_to_wan"
+        but = "\t\tudp dport 123 accept\n\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+        calls = but + "\t\tjump reject_to_wan" if self.ill else "\t\tjump accept_to_wan"
         text = text.replace("chain output_wan {\n\t\tjump accept_to_wan", "chain output_wan {\n" + calls)
         return re.sub(r"\t.*oifname \"eth0\" ct state invalid counter drop\n", "", text)
 
@@ -183,6 +184,18 @@ class Ufw(IptablesSite):
         assert first in text
         given = (self.root / f"etc/ufw/before{v}.rules").read_text().partition("# End required lines\n")[2]
         return text.replace(first, "".join(re.findall(r"-A .*-p .*\n", given)) + first)
+
+
+class BesideUfw(Ufw):
+    """Ill: before the chains of ufw, the administrator drops what is in no state that he knows."""
+    called = ()
+
+    def text(self, version):
+        ill, self.ill = self.ill, False
+        text = super().text(version)
+        self.ill = ill
+        return text.replace("-A OUTPUT -j", "-A OUTPUT -o eth0 -m conntrack --ctstate INVALID,UNTRACKED -j DROP\n"
+                            "-A OUTPUT -j", version == 4 and ill)
 
 
 class Shorewall(IptablesSite):

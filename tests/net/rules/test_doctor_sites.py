@@ -14,9 +14,9 @@ import forged
 from lab.client import TIMED_OUT, udp
 from lab.network import FAMILIES, V4
 from patient import Patient
-from site_tools import Debian, Docker, Firewalld, Fw4, Fw4Reject, Shorewall, Ufw
+from site_tools import BesideUfw, Debian, Docker, Firewalld, Fw4, Fw4Reject, Shorewall, Ufw
 
-TOOLS = Debian, Docker, Firewalld, Fw4, Fw4Reject, Shorewall, Ufw
+TOOLS = Debian, Docker, Firewalld, Fw4, Fw4Reject, Shorewall, Ufw, BesideUfw
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,10 @@ def site(patient, tmp_path, request):
     site.unload()
 
 
-def hears(network, site, family):
-    """What the client hears of a packet that may make no hop beyond the firewall."""
-    return udp(network.client, family.stateless if site.check == "stateless" else family.plain, hops=2, timeout=0.2)
+def hears(network, site, family, patience):
+    """What the client hears of a packet that may make no hop beyond the firewall, within so many seconds."""
+    address = family.stateless if site.check == "stateless" else family.plain
+    return udp(network.client, address, hops=2, timeout=patience)
 
 
 def test_site(network, patient, site):
@@ -43,7 +44,7 @@ def test_site(network, patient, site):
     site.ill = True
     site.load()
     families = [f for f in FAMILIES if f.version in site.ill_in]
-    assert all(hears(network, site, family) == TIMED_OUT for family in families)
+    assert all(hears(network, site, family, 0.2) == TIMED_OUT for family in families)
     found = patient.expect(site.check, "drops an error about a ")
     assert len(found) == len(families)
     for finding in found:
@@ -52,5 +53,5 @@ def test_site(network, patient, site):
     if site.called:
         site.load()
     assert patient.complaints() == []
-    assert all(hears(network, site, family).offender == family.public for family in families)
+    assert [hears(network, site, family, 5).offender for family in families] == [family.public for family in families]
     assert forged.reach_inside(network, V4) == was_open
