@@ -75,7 +75,7 @@ static void choose_client(struct way *way, struct address first)
 	bool elsewhere = false;
 
 	way->client = first;
-	way->table = 0;
+	way->prober.port = way->table = 0;
 	way->leads = false;
 	for (unsigned i = 0; i < WAY_CLIENTS; i++) {
 		const struct address client = {first.hi, first.lo + i};
