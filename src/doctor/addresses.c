@@ -53,7 +53,7 @@ static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry,
 		doctor_say(doctor, DOCTOR_PROBLEM, mend,
 			"%s is not routed here: what comes for it leaves again by %s", public, name);
 	else
-		doctor_say(doctor, DOCTOR_NOTE, mend,
+		doctor_say(doctor, DOCTOR_NOTE, entry->public.length == 128 ? mend : NULL,
 			"%s is on the link of %s and not an address of this host: nobody answers for it "
 			"there",
 			public, name);

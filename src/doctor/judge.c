@@ -11,7 +11,7 @@
 #include "doctor/route.h"
 #include "doctor/run.h"
 
-#define UPLINK_TABLES 10000 /* where tables begin that nobody has, one for each interface */
+#define UPLINK_TABLES 10000 /* where to look for a table that nobody has, for the first interface */
 
 enum side { SIDE_PRIVATE, SIDE_PUBLIC };
 
@@ -65,16 +65,18 @@ static bool write_uplink(char mend[DOCTOR_MEND_MAX], const struct way *way, unsi
 {
 	const char *const ip = address_is_v4(client) ? "ip" : "ip -6";
 	char gateway[CONFIG_PREFIX_TEXT], via[CONFIG_PREFIX_TEXT + 5] = "";
-	const unsigned table = UPLINK_TABLES + interface;
+	unsigned table = UPLINK_TABLES + interface;
 	struct route route;
 
 	if (route_find(way->doctor->twin.routes, client, NULL, interface, &route) < 0)
 		return false;
+	while (route_has_table(way->doctor->twin.routes, address_is_v4(client), table))
+		table++;
 	config_prefix_text((struct prefix){route.gateway, 128}, gateway);
 	if (route.by_gateway)
 		snprintf(via, sizeof(via), "via %s ", gateway);
 	snprintf(mend, DOCTOR_MEND_MAX,
-		"%s route replace default %sdev %s table %u && %s rule add from %s lookup %u && "
+		"%s route add default %sdev %s table %u && %s rule add from %s lookup %u && "
 		"%s rule add from %s lookup main suppress_prefixlength 0",
 		ip, via, way_name_of(way, interface), table, ip, source, table, ip, source);
 	return true;

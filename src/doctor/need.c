@@ -164,21 +164,31 @@ static void add_mend(char mend[DOCTOR_MEND_MAX], const struct remedy *remedy)
 	if (route->table != RT_TABLE_MAIN)
 		snprintf(table, sizeof(table), " table %u", route->table);
 	config_prefix_text((struct prefix){remedy->public, 128}, text);
-	snprintf(mend + begin, DOCTOR_MEND_MAX - begin, "%sip -%d route replace default%s dev %s%s%s src %s",
-		begin ? "; " : "", remedy->family->version, via, name, metric, table, text);
+	snprintf(mend + begin, DOCTOR_MEND_MAX - begin,
+		"%sip -%d route replace default%s dev %s%s%s%s src %s", begin ? "; " : "",
+		remedy->family->version, via, name, remedy->entry.onlink ? " onlink" : "", metric, table,
+		text);
 }
 
 /* Says that routes do without icmpnatd, or would. */
 static void say_routes(struct doctor *doctor, const struct remedy *remedies, size_t n)
 {
 	char mend[DOCTOR_MEND_MAX] = "", publics[2 * CONFIG_PREFIX_TEXT + 8] = "", text[CONFIG_PREFIX_TEXT];
+	bool has_more = false;
 
 	for (size_t i = 0; i < n; i++) {
 		config_prefix_text((struct prefix){remedies[i].public, 128}, text);
 		strcat(strcat(publics, i ? " and " : ""), text);
-		if (!remedies[i].is_done)
-			add_mend(mend, &remedies[i]);
+		if (remedies[i].is_done)
+			continue;
+		has_more = has_more || remedies[i].entry.has_more;
+		add_mend(mend, &remedies[i]);
 	}
+	if (*mend && has_more) /* a command would lose that */
+		snprintf(mend, sizeof(mend),
+			"ip -4 route show default; ip -6 route show default # add src %s where these are "
+			"made",
+			publics);
 	if (*mend)
 		doctor_say(doctor, DOCTOR_NOTE, mend,
 			"this host could prefer %s for all that it sends, errors included, without icmpnatd, "

@@ -217,6 +217,7 @@ int route_find(struct mnl_socket *socket, struct address to, const struct addres
 
 static int take_entry_attribute(const struct nlattr *attribute, void *data)
 {
+	const uint8_t *value = mnl_attr_get_payload(attribute);
 	struct route_entry *entry = data;
 
 	switch (mnl_attr_get_type(attribute)) {
@@ -227,6 +228,20 @@ static int take_entry_attribute(const struct nlattr *attribute, void *data)
 	case RTA_NH_ID:
 		entry->several = true;
 		break;
+	case RTA_CACHEINFO:
+		entry->has_more = entry->has_more || ((const struct rta_cacheinfo *)value)->rta_expires;
+		break;
+	case RTA_PREF:
+		entry->has_more = entry->has_more || *value != 0;
+		break;
+	case RTA_TABLE:
+	case RTA_OIF:
+	case RTA_GATEWAY:
+	case RTA_VIA:
+	case RTA_PREFSRC:
+		break;
+	default:
+		entry->has_more = true;
 	}
 	return MNL_CB_OK;
 }
@@ -242,8 +257,43 @@ int route_find_entry(struct mnl_socket *socket, struct address to, struct route_
 	if (ask_route(socket, to, NULL, 0, RTM_F_FIB_MATCH, buffer) < 0)
 		return -1;
 	header = mnl_nlmsg_get_payload(message);
-	*entry = (struct route_entry){.is_default = header->rtm_dst_len == 0};
+	*entry = (struct route_entry){.is_default = header->rtm_dst_len == 0,
+		.onlink = header->rtm_flags & RTNH_F_ONLINK,
+		.has_more = header->rtm_protocol == RTPROT_RA};
 	read_route(message, &entry->route);
 	mnl_attr_parse(message, sizeof(*header), take_entry_attribute, entry);
 	return 0;
+}
+
+/* A table that is looked for in a family. */
+struct table_search {
+	uint8_t family;
+	unsigned table;
+	bool found;
+};
+
+/* Takes a route or a policy rule, whose header and number of a table are like a route's. */
+static int take_table(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	struct table_search *search = data;
+	const struct nlattr *found[RTA_TABLE + 1];
+
+	if ((message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_NEWRULE) ||
+		header->rtm_family != search->family)
+		return 0;
+	netlink_find_in(message, sizeof(*header), found, RTA_TABLE + 1);
+	search->found =
+		search->found || (found[RTA_TABLE] && mnl_attr_get_u32(found[RTA_TABLE]) == search->table);
+	return 0;
+}
+
+/* Tells whether a routing table of IPv4 or IPv6 has routes, or a policy rule leads to it. */
+bool route_has_table(struct mnl_socket *socket, bool v4, unsigned table)
+{
+	struct table_search search = {v4 ? AF_INET : AF_INET6, table, false};
+
+	route_each(socket, RTM_GETROUTE, take_table, &search);
+	route_each(socket, RTM_GETRULE, take_table, &search);
+	return search.found;
 }

@@ -38,6 +38,8 @@ struct route_entry {
 	struct route route; /* its source is the one that the entry prefers, if any */
 	bool is_default,
 		several; /* several: there are several next hops, or an object that stands for them */
+	bool onlink;
+	bool has_more; /* that is not in here: metrics, an end, a router that announces it .. */
 	unsigned metric;
 };
 
@@ -49,6 +51,7 @@ int route_each(struct mnl_socket *socket, uint16_t type,
 	int (*each)(const struct nlmsghdr *message, void *data), void *data);
 int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
 	struct route *route);
+bool route_has_table(struct mnl_socket *socket, bool v4, unsigned table);
 int route_find_entry(struct mnl_socket *socket, struct address to, struct route_entry *entry);
 
 #endif

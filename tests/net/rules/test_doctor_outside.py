@@ -229,6 +229,24 @@ def test_not_needed(host, findings, maps, mend):
         host.run(mend.rpartition(" src ")[0])
 
 
+@pytest.mark.parametrize("route, mend", [
+    ("via 203.0.113.77 dev up4 onlink metric 50", "ip -4 route replace default via 203.0.113.77 dev up4 onlink metric 50 src "
+     "192.0.2.1"),
+    ("via 10.4.0.1 dev up4 metric 50 mtu 1400", "ip -4 route show default; ip -6 route show default # add src 192.0.2.1"),
+    ("via fd04::1 expires 600", "ip -4 route show default; ip -6 route show default # add src 2001:db8::1"),
+], ids=["onlink", "metrics", "expires"])
+def test_route_with_more(host, findings, route, mend):
+    """A command that would lose what the route has is none."""
+    ip, back, maps = ("ip -6", "via fd04::1", V6) if ":" in route else ("ip", "via 10.4.0.1 metric 50", V4)
+    host.run(f"{ip} route replace default {route}")
+    try:
+        finding, = findings("need", "up4", more=f"maps = ( {maps} );")
+        assert finding["state"] == "note" and finding["mend"].startswith(mend), finding
+        host.run(finding["mend"])
+    finally:
+        host.run(f"{ip} route replace default {back}")
+
+
 def test_no_maps(findings):
     finding, = findings("need", "up4")
     assert (finding["state"], finding["sentence"]) == ("note", "there is no map: icmpnatd changes nothing")

@@ -112,10 +112,14 @@ def test_translated_before_it_is_routed(patient, undo):
     undo("nft delete table ip other")
     patient.host.run("ip address add 1.2.7.1/24 dev eth0")
     undo("ip address del 1.2.7.1/24 dev eth0")
-    maps = MAPS + [("10.9.0.0/24", "1.2.9.0/24"), ("10.8.0.0/24", "1.2.8.0/24"), ("10.7.0.9", "1.2.7.9")]
+    maps = MAPS + [("10.9.0.0/24", "1.2.9.0/24"), ("10.8.0.0/24", "1.2.8.0/24"), ("10.7.0.9", "1.2.7.9"),
+                   ("10.6.0.0/25", "1.2.7.128/25")]
     patient.reconfigure(configuration(maps, control=patient.daemon.socket))
     try:
-        link, gateway = [f for f in patient.complaints() if f["check"] == "addresses"]
+        found = [f for f in patient.complaints() if f["check"] == "addresses"]
+        half, = [f for f in found if "1.2.7.128/25 is on the link" in f["sentence"]]
+        assert half["mend"] == ""  # a route to nowhere would cut off the routers on that link
+        link, gateway = [f for f in found if f is not half]
         assert "1.2.7.9 is on the link of eth0" in link["sentence"] and link["state"] == "note"
         assert "1.2.8.0/24 is not routed here" in gateway["sentence"]
     finally:
@@ -129,8 +133,9 @@ def two_uplinks(patient, undo, maps):
         patient.host.run(f"{ip} route replace default nexthop via {family.router_inner} dev eth0 "
                          f"nexthop via {family.dmz} dev eth1")
         undo(f"{ip} route replace default via {family.router_inner}")
-        for table, public in (("10002", family.public), ("10003", family.public2)):
-            undo(f"{ip} route flush table {table}; for i in 1 2; do {ip} rule del from {public}; done; true")
+        for public in family.public, family.public2:
+            undo(f"for i in 1 2; do {ip} rule del from {public}; done; true")
+        undo(f"for i in 2 3 4; do {ip} route flush table 1000$i; done; true")
     maps = maps + [(f.stateless_inside, f.stateless) for f in FAMILIES]
     patient.reconfigure(configuration(maps, control=patient.daemon.socket, outside='"eth0", "eth1"'))
     try:
@@ -141,7 +146,9 @@ def two_uplinks(patient, undo, maps):
 
 def test_each_next_hop(patient, undo):
     """The kernel chooses the next hop again when the source was changed: by one provider some clients' errors leave from
-    the other's address."""
+    the other's address. What a provider's table is told to be, the host has already."""
+    theirs = "192.0.2.0/24 dev eth1 scope link "
+    patient.host.run(f"ip route add {theirs} table 10002")
     maps = [(private, public, f'outside = "{interface}"; part = "outer";') for f in FAMILIES
             for interface, public in (("eth0", f.public), ("eth1", f.public2))
             for private in (f.firewall, f.firewall_dmz)]
@@ -149,6 +156,7 @@ def test_each_next_hop(patient, undo):
         found = patient.expect("new-flow", "multipath routing sends")
         assert len(found) == 2 * len(FAMILIES)
         patient.mend(found)
+        assert patient.host.run("ip route show table 10002").stdout.strip() == theirs.strip()
 
 
 def test_one_address_for_all_next_hops(patient, undo):
