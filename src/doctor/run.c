@@ -6,13 +6,14 @@
 #include "doctor/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,17 +31,40 @@ static int memory_file(const char *text)
 	return fd;
 }
 
+/* Becomes the program, which ends with its parent, whatever ends that: what listens in the twin would hold it
+ * for ever. If it is not there, writes errno to a pipe. */
+static void become(const struct run *run, const char *const arguments[], int in, int report, pid_t parent)
+{
+	const int files[] = {in, run->out, run->errors};
+	int error = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < 3 && !error; i++)
+		if (dup2(files[i], i) < 0 || fcntl(i, F_SETFD, 0) < 0)
+			error = errno;
+	if (!error && getppid() == parent) {
+		execvp(arguments[0], (char *const *)arguments);
+		error = errno;
+	}
+	_exit(write(report, &error, sizeof(error)) < 0 ? RUN_MISSING : EXIT_FAILURE);
+}
+
 static int spawn(struct run *run, const char *const arguments[], int in)
 {
-	posix_spawn_file_actions_t actions;
-	int error;
+	const pid_t parent = getpid();
+	int report[2], error = 0;
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, run->out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, run->errors, STDERR_FILENO);
-	error = posix_spawnp(&run->pid, arguments[0], &actions, NULL, (char *const *)arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -1;
+	run->pid = fork();
+	if (run->pid == 0)
+		become(run, arguments, in, report[1], parent);
+	if (run->pid < 0)
+		error = errno;
+	close(report[1]);
+	if (run->pid > 0 && read(report[0], &error, sizeof(error)) > 0)
+		waitpid(run->pid, NULL, 0);
+	close(report[0]);
 	errno = error;
 	return error ? -1 : 0;
 }

@@ -9,10 +9,13 @@ the name of the one that is meant; what leads out is none, however it stands on 
    far --- up4                          10.4.0.2 and fd04::2, with the default routes; up5 is down, up6 unplugged
 """
 
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from lab.client import wait_until
 from lab.daemon import program
 from lab.network import Host
 from patient import examination
@@ -250,3 +253,18 @@ def test_route_with_more(host, findings, route, mend):
 def test_no_maps(findings):
     finding, = findings("need", "up4")
     assert (finding["state"], finding["sentence"]) == ("note", "there is no map: icmpnatd changes nothing")
+
+
+def test_nothing_is_left_behind(tmp_path):
+    """What the doctor has started ends with it, even where it cannot see to that."""
+    nft, config, started = (tmp_path / name for name in ("nft", "icmpnatd.conf", "started"))
+    nft.write_text(f"#!/bin/sh\necho $$ >{started}.new; mv {started}.new {started}; exec sleep 600\n")
+    nft.chmod(0o755)
+    config.write_text('outside = [ "up4" ];\n')
+    doctor = subprocess.Popen(["env", f"PATH={tmp_path}:{os.environ['PATH']}", program("icmpnatctl"), "-s", "/nowhere",
+                               "doctor", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(started.exists, "its first program")
+    doctor.kill()
+    doctor.wait()
+    command = Path("/proc", started.read_text().strip(), "cmdline")  # of what is dead and not yet reaped it is empty
+    wait_until(lambda: not command.exists() or not command.read_bytes(), "the end of it")
