@@ -52,8 +52,7 @@ static void advise_nft(struct advice *advice, const struct way *way, const struc
 			advice->trial);
 	else
 		snprintf(advice->mend, DOCTOR_MEND_MAX,
-			"%s # move that rule to the hooks forward and output: here none tells whose an error "
-			"is",
+			"%s # drop that in the hooks forward and output: here none tells whose an error is",
 			advice->look);
 }
 

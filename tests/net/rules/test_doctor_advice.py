@@ -129,7 +129,7 @@ def test_postrouting(network, patient):
         assert len(found) == len(FAMILIES)
         for finding in found:
             assert "chain drop_invalid" in patient.host.run(finding["mend"]).stdout
-            assert "# move that rule to the hooks forward and output" in finding["mend"]
+            assert "# drop that in the hooks forward and output" in finding["mend"]
         assert patient.host.run("nft -s list ruleset").stdout == before
 
 
