@@ -112,6 +112,16 @@ static void say_refused(void *doctor, const char *rules, char *complaint)
 		first_line(complaint));
 }
 
+/* Says which rules could not be read. */
+static void say_unread(void *doctor, const char *program, char *complaint)
+{
+	char mend[DOCTOR_MEND_MAX];
+
+	snprintf(mend, sizeof(mend), "apt-get install iptables; %s # must list the rules", program);
+	doctor_say(doctor, DOCTOR_UNKNOWN, mend, "the rules that %s lists were not looked at: %s", program,
+		first_line(complaint));
+}
+
 /* Reads the packet filter of this host. Returns false after a finding if that failed. */
 static bool read_rules(struct doctor *doctor)
 {
@@ -134,10 +144,12 @@ void check_twin(struct doctor *doctor)
 
 	if (!copy_network(doctor, &whole) || !read_rules(doctor))
 		return;
+	whole = ruleset_is_whole(&doctor->ruleset, say_unread, doctor) && whole;
 	twin_enter(&doctor->twin);
 	whole = ruleset_copy(&doctor->ruleset, say_refused, doctor) && whole;
 	twin_leave(&doctor->twin);
 	doctor->has_twin = true;
+	doctor->is_whole = whole;
 	if (whole)
 		doctor_say(
 			doctor, DOCTOR_OK, NULL, "a twin of this host has its interfaces, routes and rules");
@@ -221,6 +233,16 @@ static void write_load(
 			doctor->file, rules_kinds[kind].name, rules_kinds[kind].loader);
 }
 
+/* Tells whether some rules of the host could not be read. */
+static bool lacks_rules(const struct doctor *doctor)
+{
+	bool lacks = false;
+
+	for (size_t i = 0; i < sizeof(doctor->ruleset.unread) / sizeof(doctor->ruleset.unread[0]); i++)
+		lacks = lacks || doctor->ruleset.unread[i];
+	return lacks;
+}
+
 /* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the
  * best one that it could have; complaint is what was said about another. */
 static void say_rules(struct doctor *doctor, size_t same, size_t best, const char *present, char *complaint)
@@ -232,6 +254,8 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, const cha
 	if (best == N_KINDS)
 		doctor_say(doctor, DOCTOR_PROBLEM, "icmpnatd --print-rules | nft -c -f -",
 			"this kernel, or its nft, refuses the capture rules (%s)", first_line(complaint));
+	else if (same == N_KINDS && lacks_rules(doctor))
+		return; /* ours may be among those that were not read, which has been said */
 	else if (!*present)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend, "the capture rules are not loaded");
 	else if (same == N_KINDS)

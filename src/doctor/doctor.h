@@ -36,6 +36,7 @@ struct doctor {
 	struct twin twin;
 	bool has_settings; /* the twin has those of the host */
 	bool has_twin;	   /* it has the host's rules and routes, and ours if has_rules */
+	bool is_whole;	   /* .. all of them, and the host's settings */
 	bool has_rules;
 	enum rules_format best; /* that loads there; RULES_NONE: none */
 	bool copies;		/* .. which copy errors about new flows */

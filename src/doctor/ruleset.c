@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor/own_chains.h"
 #include "doctor/run.h"
 
 static const struct {
@@ -102,6 +103,40 @@ static bool has_rules(const struct ruleset *ruleset, size_t i)
 	return has;
 }
 
+/* Runs a program with input. Returns false if it refuses, with what it says in *complaint, on the heap; *out
+ * (or NULL) gets what it wrote, as run_program() has it. */
+static bool feed(const char *const arguments[], const char *input, char **out, char **complaint)
+{
+	int status;
+
+	free(*complaint);
+	status = run_program(arguments, input, out, complaint);
+	if (status && !*complaint &&
+		asprintf(complaint, "%s %s", arguments[0],
+			status == RUN_MISSING ? "is missing" : "cannot be run") < 0)
+		*complaint = NULL;
+	return status == 0;
+}
+
+/* Reads the rules of one kind of iptables, if there are any. Where that fails, notes why, if nft cannot read
+ * them either: it warns of such tables. */
+static void read_iptables(struct ruleset *ruleset, size_t i)
+{
+	const char *const save[] = {savers[i].save, NULL};
+	const char *warning = i == 0 ? "# Warning: table ip " : "# Warning: table ip6 ";
+	char *complaint = NULL;
+
+	if (has_rules(ruleset, i) && !feed(save, NULL, &ruleset->iptables[i], &complaint)) {
+		free(ruleset->iptables[i]);
+		ruleset->iptables[i] = NULL;
+		if (savers[i].tables || strstr(ruleset->warnings, warning) || strstr(ruleset->nft, warning)) {
+			ruleset->unread[i] = complaint;
+			return;
+		}
+	}
+	free(complaint);
+}
+
 /* Reads all rules. Returns the exit status of nft (0: they were read; RUN_MISSING:
  * nft is not there); the caller frees the ruleset in any case. */
 int ruleset_read(struct ruleset *ruleset)
@@ -114,9 +149,7 @@ int ruleset_read(struct ruleset *ruleset)
 	if (status == 0 && (!ruleset->nft || !ruleset->warnings))
 		status = -1;
 	for (size_t i = 0; status == 0 && i < COUNT(savers); i++)
-		if (has_rules(ruleset, i))
-			run_program((const char *const[]){savers[i].save, NULL}, NULL, &ruleset->iptables[i],
-				NULL);
+		read_iptables(ruleset, i);
 	return status;
 }
 
@@ -125,15 +158,10 @@ void ruleset_free(struct ruleset *ruleset)
 {
 	free(ruleset->nft);
 	free(ruleset->warnings);
-	for (size_t i = 0; i < COUNT(savers); i++)
+	for (size_t i = 0; i < COUNT(savers); i++) {
 		free(ruleset->iptables[i]);
-}
-
-/* Returns the line after a line; "" at the end. */
-static const char *line_after(const char *line)
-{
-	line += strcspn(line, "\n");
-	return line + (*line == '\n');
+		free(ruleset->unread[i]);
+	}
 }
 
 /* Tells whether a line has a text in it. */
@@ -149,12 +177,6 @@ static bool begins_foreign(const struct ruleset *ruleset, const char *line)
 
 	return sscanf(line, "table %15s %255s", family, table) == 2 &&
 	       ruleset_is_foreign(ruleset, family, table);
-}
-
-/* Tells whether the line that begins a table begins one of ours. */
-static bool begins_own(const char *line)
-{
-	return strncmp(line, "table ip icmpnatd ", 18) == 0 || strncmp(line, "table ip6 icmpnatd ", 19) == 0;
 }
 
 /* Tells whether a line is one that the twin cannot have, and that changes nothing there: of an owner, with
@@ -173,7 +195,7 @@ static char *cut_table(const char **line)
 	FILE *out = open_memstream(&text, &length);
 	bool ends = false;
 
-	for (; out && !ends && **line; *line = line_after(*line)) {
+	for (; out && !ends && **line; *line = own_chains_line_after(*line)) {
 		ends = **line == '}';
 		if (!is_left_out(*line))
 			fprintf(out, "%.*s\n", (int)strcspn(*line, "\n"), *line);
@@ -181,78 +203,6 @@ static char *cut_table(const char **line)
 	if (out)
 		fclose(out);
 	return text;
-}
-
-/* A chain of one of our tables, as nft lists it. */
-struct chain {
-	const char *table, *begin; /* lines */
-	size_t length;		   /* in bytes, up to its closing brace */
-};
-
-static int compare_chains(const void *a, const void *b)
-{
-	const struct chain *x = a, *y = b;
-	const size_t shorter = x->length < y->length ? x->length : y->length;
-	int order = strncmp(x->table, y->table, strlen("table ip6"));
-
-	if (order == 0)
-		order = strncmp(x->begin, y->begin, shorter);
-	return order ? order : (x->length > y->length) - (x->length < y->length);
-}
-
-/* Finds the next chain with rules in one of our tables, from *line on, which moves behind it. False at the
- * end. */
-static bool find_chain(const char **line, struct chain *chain)
-{
-	for (; **line; *line = line_after(*line)) {
-		if (strncmp(*line, "table ", 6) == 0)
-			chain->table = begins_own(*line) ? *line : NULL;
-		if (!chain->table || strncmp(*line, "\tchain ", 7) != 0)
-			continue;
-		chain->begin = *line;
-		*line = line_after(*line);
-		if (strncmp(*line, "\t}", 2) == 0)
-			continue; /* of an interface that was outside once */
-		while (**line && strncmp(*line, "\t}", 2) != 0)
-			*line = line_after(*line);
-		chain->length = (size_t)(*line - chain->begin);
-		return true;
-	}
-	return false;
-}
-
-/* Prints the chains of our tables, to be compared: sorted, for nft lists them in the order in which they were
- * made. */
-static void print_own(FILE *out, const char *listing)
-{
-	struct chain chain = {NULL, NULL, 0}, *chains = NULL, *more;
-	size_t n = 0;
-
-	for (const char *line = listing; find_chain(&line, &chain);) {
-		more = reallocarray(chains, n + 1, sizeof(*chains));
-		if (!more)
-			break;
-		chains = more;
-		chains[n++] = chain;
-	}
-	if (n > 0)
-		qsort(chains, n, sizeof(*chains), compare_chains);
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%.*s %.*s\t}\n", (int)strlen("table ip6"), chains[i].table,
-			(int)chains[i].length, chains[i].begin);
-	free(chains);
-}
-
-/* Runs a program with input. Returns false if it refuses, with what it says in *complaint, on the heap. */
-static bool feed(const char *const arguments[], const char *input, char **complaint)
-{
-	int status;
-
-	free(*complaint);
-	status = run_program(arguments, input, NULL, complaint);
-	if (status == RUN_MISSING && !*complaint && asprintf(complaint, "%s is missing", arguments[0]) < 0)
-		*complaint = NULL;
-	return status == 0;
 }
 
 /* Loads the capture rules of a kind; RULES_NONE removes them. Returns false if they
@@ -268,7 +218,7 @@ bool ruleset_load(const struct config *config, enum rules_format format, char **
 	if (out) {
 		rules_print(out, config, format);
 		fclose(out);
-		good = feed(load, script, complaint);
+		good = feed(load, script, NULL, complaint);
 		free(script);
 	}
 	return good;
@@ -277,7 +227,7 @@ bool ruleset_load(const struct config *config, enum rules_format format, char **
 /* Prints our chain of iptables, and what leads there. */
 static void print_own_chain(FILE *out, const char *listing)
 {
-	for (const char *line = listing; *line; line = line_after(line)) {
+	for (const char *line = listing; *line; line = own_chains_line_after(line)) {
 		if (strncmp(line, "-A ", 3) == 0 && line_has(line, "ICMPNATD"))
 			fprintf(out, "%.*s\n", (int)strcspn(line, "\n"), line);
 	}
@@ -293,12 +243,25 @@ char *ruleset_own(const struct ruleset *ruleset)
 
 	if (!out)
 		return NULL;
-	print_own(out, ruleset->nft);
+	own_chains_print(out, ruleset->nft);
 	for (size_t i = 0; i < COUNT(savers); i++)
 		if (ruleset->iptables[i])
 			print_own_chain(out, ruleset->iptables[i]);
 	fclose(out);
 	return text;
+}
+
+/* Calls unread for each kind of iptables whose rules could not be read. Returns true if there is none. */
+bool ruleset_is_whole(const struct ruleset *ruleset, ruleset_refused *unread, void *context)
+{
+	bool whole = true;
+
+	for (size_t i = 0; i < COUNT(savers); i++)
+		if (ruleset->unread[i]) {
+			unread(context, savers[i].save, ruleset->unread[i]);
+			whole = false;
+		}
+	return whole;
 }
 
 /* Runs a program that loads a part of the rules. Returns false if it refuses, after handing on what it said.
@@ -307,7 +270,7 @@ static bool load_part(const char *program, const char *const arguments[], const 
 	ruleset_refused *refused, void *context)
 {
 	char *complaint = NULL;
-	const bool good = script && feed(arguments, script, &complaint);
+	const bool good = script && feed(arguments, script, NULL, &complaint);
 
 	if (!good)
 		refused(context, program, complaint);
@@ -320,7 +283,7 @@ static bool copy_table(
 	const struct ruleset *ruleset, const char **line, ruleset_refused *refused, void *context)
 {
 	static const char *const load[] = {"nft", "-f", "-", NULL};
-	const bool wanted = !begins_own(*line) && !begins_foreign(ruleset, *line);
+	const bool wanted = !own_chains_begin(*line) && !begins_foreign(ruleset, *line);
 	char name[RULESET_NAME_MAX], *table;
 	bool good;
 
@@ -341,7 +304,7 @@ bool ruleset_copy(const struct ruleset *ruleset, ruleset_refused *refused, void 
 		if (strncmp(line, "table ", 6) == 0)
 			good = copy_table(ruleset, &line, refused, context) && good;
 		else
-			line = line_after(line);
+			line = own_chains_line_after(line);
 	for (size_t i = 0; i < COUNT(savers); i++) {
 		const char *const load[] = {savers[i].restore, NULL};
 
@@ -357,7 +320,7 @@ static void add_iptables(struct ruleset_counts *counts, const char *listing)
 {
 	uint64_t n, bytes;
 
-	for (const char *line = listing; line && *line; line = line_after(line)) {
+	for (const char *line = listing; line && *line; line = own_chains_line_after(line)) {
 		if (!line_has(line, " -A ICMPNATD ") ||
 			sscanf(line, "[%" SCNu64 ":%" SCNu64 "]", &n, &bytes) != 2)
 			continue;

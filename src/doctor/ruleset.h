@@ -15,6 +15,7 @@
 struct ruleset {
 	char *nft, *warnings; /* what nft lists, and says about it */
 	char *iptables[4];    /* NULL: that one has no rules */
+	char *unread[4];      /* why they could not be read; NULL: they were */
 };
 
 /* What iptables' capture rules have done to how many packets since they were loaded. */
@@ -28,12 +29,13 @@ struct ruleset_counts {
 
 #define RULESET_NAME_MAX 160
 
-/* Is told of rules that were refused: "table FAMILY NAME", or the program that wrote them; and what was said
- * about them, or NULL. */
+/* Is told of rules that were refused, or could not be read: "table FAMILY NAME", or the program that writes
+ * them; and what was said about them, or NULL. */
 typedef void ruleset_refused(void *context, const char *rules, char *complaint);
 
 int ruleset_read(struct ruleset *ruleset);
 void ruleset_free(struct ruleset *ruleset);
+bool ruleset_is_whole(const struct ruleset *ruleset, ruleset_refused *unread, void *context);
 bool ruleset_copy(const struct ruleset *ruleset, ruleset_refused *refused, void *context);
 bool ruleset_load(const struct config *config, enum rules_format format, char **complaint);
 bool ruleset_count_iptables(struct ruleset_counts *counts);

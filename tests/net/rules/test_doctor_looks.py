@@ -281,6 +281,21 @@ def test_a_table_that_nft_cannot_read(patient):
         patient.host.run("nft", "-j", "-f", "-", input=json.dumps({"nftables": [{"delete": {"table": table}}]}))
 
 
+def test_no_iptables(patient, tmp_path):
+    """nft warns of a table that iptables alone can read. A host that lacks both lacks nothing."""
+    for directory in "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin":
+        for entry in os.scandir(directory):
+            if entry.name != "iptables-nft-save" and not os.path.lexists(tmp_path / entry.name):
+                (tmp_path / entry.name).symlink_to(entry.path)
+    with changed(patient.host, "iptables-nft -I OUTPUT -p tcp -m length --length 5:9 -j DROP", "iptables-nft -D OUTPUT 1"):
+        if "managed by" not in patient.host.run("nft list ruleset 2>&1").stdout:
+            pytest.skip("this nft does not warn of such tables")
+        assert patient.complaints() == []
+        findings = confined(patient, ["env", f"PATH={tmp_path}"])
+    first = expect_unseen(findings, "twin", "iptables-nft-save", "is missing")
+    assert "apt-get install iptables" in first["mend"]
+
+
 DROPS = """
 table inet other {
     chain output {
