@@ -49,7 +49,14 @@ static void say_leaves(struct doctor *doctor, const struct addrmap_entry *entry,
 		snprintf(mend, sizeof(mend), "ip address add %s dev lo", public);
 	else
 		snprintf(mend, sizeof(mend), "ip route add unreachable %s", public);
-	if (route->by_gateway)
+	if (route->by_gateway && !doctor->is_whole)
+		doctor_say(doctor, DOCTOR_UNKNOWN,
+			"nft list ruleset; iptables-save -t nat; ip6tables-save -t nat # what leads it "
+			"inside",
+			"%s is routed away by %s, and whether rules lead it inside before was not looked at: "
+			"the twin of this host is missing or not whole",
+			public, name);
+	else if (route->by_gateway)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend,
 			"%s is not routed here: what comes for it leaves again by %s", public, name);
 	else

@@ -78,6 +78,15 @@ def test_no_twin(patient, prefix, before, words):
     assert ("addresses", "ok") in [(f["check"], f["state"]) for f in findings]
 
 
+def test_no_twin_shows_where_rules_lead(patient):
+    """A public side that only the kernel's NAT leads inside is not called lost, where that cannot be seen."""
+    with changed(patient.host, "ip address del 1.2.3.1/32 dev lo; ip route del unreachable 1.2.3.0/24",
+                 "ip route replace unreachable 1.2.3.0/24; ip address replace 1.2.3.1/32 dev lo"):
+        found = [f for f in confined(patient, without("sys_admin")) if f["check"] == "addresses"]
+    assert {f["state"] for f in found} == {"unknown"}, found
+    assert any("1.2.3.1 is routed away by eth0" in f["sentence"] for f in found), found
+
+
 def test_settings_are_read_only(patient):
     """As in most containers. The rules are held against the configuration all the same."""
     findings = confined(patient, [], "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
