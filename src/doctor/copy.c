@@ -243,13 +243,17 @@ static bool lacks_rules(const struct doctor *doctor)
 	return lacks;
 }
 
+#define RESTART "systemctl restart icmpnatd"
+
 /* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the
  * best one that it could have; complaint is what was said about another. */
 static void say_rules(struct doctor *doctor, size_t same, size_t best, const char *present, char *complaint)
 {
-	char mend[DOCTOR_MEND_MAX] = "systemctl restart icmpnatd";
+	char mend[DOCTOR_MEND_MAX] = RESTART;
 
-	if (!doctor->own_rules && best < N_KINDS)
+	if (!doctor->runs && doctor->config->rules != CONFIG_RULES_EXTERNAL && (doctor->mute || !*present))
+		strcpy(mend, doctor->mute ? RESTART : "systemctl start icmpnatd"); /* it brings its own */
+	else if (!doctor->own_rules && best < N_KINDS)
 		write_load(mend, doctor, present, best);
 	if (best == N_KINDS)
 		doctor_say(doctor, DOCTOR_PROBLEM, "icmpnatd --print-rules | nft -c -f -",

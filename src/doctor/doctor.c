@@ -28,7 +28,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend
 	findings_add(&doctor->findings, state, doctor->check, sentence, mend);
 }
 
-/* Takes from a line of the status who holds the rules, and the configuration file. */
+/* Takes from a line of the status who holds the rules, the configuration file, and why it does not work. */
 static bool take_status(char *line, void *context)
 {
 	struct doctor *doctor = context;
@@ -40,6 +40,10 @@ static bool take_status(char *line, void *context)
 		doctor->own_rules = strcmp(item.value, "own") == 0;
 	if (strcmp(item.key, "file") == 0 && !doctor->running)
 		doctor->running = strdup(item.value);
+	if (strcmp(item.key, "working") == 0)
+		doctor->is_idle = strcmp(item.value, "no") == 0;
+	if (strcmp(item.key, "reason") == 0 && doctor->is_idle && !doctor->idle)
+		doctor->idle = strdup(item.value);
 	return true;
 }
 
@@ -110,5 +114,6 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	sending_end(&doctor.sending);
 	config_free(doctor.config);
 	free(doctor.running);
+	free(doctor.idle);
 	return result;
 }

@@ -29,6 +29,9 @@ struct doctor {
 	struct config *config;
 	bool runs;		/* a daemon answers */
 	char *running;		/* its configuration file; NULL: it did not say */
+	bool is_idle;		/* it says that it does not work now .. */
+	char *idle;		/* .. and why; NULL: it does not say */
+	unsigned mute;		/* process that holds our queue, where no daemon answers; 0: none */
 	bool own_rules;		/* it holds its rules itself */
 	struct sending sending; /* when the doctor began */
 	struct holders holders; /* of the host's queues */

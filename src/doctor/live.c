@@ -34,6 +34,27 @@ static void say_audit(struct doctor *doctor)
 		"the mode is \"audit\": nothing is changed on the wire, and what follows says what would be");
 }
 
+#define LOG	       "journalctl -u icmpnatd"
+#define LOG_OR_RESTART LOG " # if it lasts: systemctl restart icmpnatd"
+
+/* Says what no answer of the daemon means: a process that hangs, or has another socket, holds our queue. */
+static void say_mute(struct doctor *doctor)
+{
+	const struct holder *holder;
+
+	holders_read(&doctor->holders);
+	holder = holders_find(&doctor->holders, doctor->config->queue.number);
+	if (holder && strncmp(holder->name, "icmpnatd", 8) == 0)
+		doctor->mute = holder->process;
+	if (doctor->mute)
+		doctor_say(doctor, DOCTOR_PROBLEM, LOG_OR_RESTART,
+			"icmpnatd does not answer on %s, but its process %u lives and holds queue %u",
+			doctor->socket, doctor->mute, holder->queue);
+	else
+		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
+			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);
+}
+
 /* Says whether a daemon answers, and with which configuration file it runs. */
 void check_daemon(struct doctor *doctor)
 {
@@ -47,17 +68,18 @@ void check_daemon(struct doctor *doctor)
 	}
 	if (doctor->config->audit)
 		say_audit(doctor);
-	if (doctor->runs)
+	if (doctor->runs && doctor->is_idle)
+		doctor_say(doctor, DOCTOR_PROBLEM, LOG_OR_RESTART, "icmpnatd does not work now: %s",
+			doctor->idle ? doctor->idle : "it does not say why");
+	else if (doctor->runs)
 		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", doctor->socket);
 	else if (access(doctor->socket, W_OK) < 0 && errno == EACCES)
 		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
 			"icmpnatd was not asked: there is no permission for %s", doctor->socket);
 	else
-		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
-			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);
+		say_mute(doctor);
 }
 
-#define LOG  "journalctl -u icmpnatd"
 #define GROW "icmpnatctl watch # tells whether it still grows"
 
 /* The counters that should be 0, what it means if one is not, and what to do next; NULL: look at what leaves.

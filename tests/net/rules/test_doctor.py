@@ -8,6 +8,8 @@ other, prints the command that mends it, and changes nothing.
 import contextlib
 import os
 import shutil
+import socket
+import threading
 
 import pytest
 
@@ -162,6 +164,54 @@ def test_not_running(patient):
         assert found[0]["mend"] == "systemctl start icmpnatd"
     finally:
         patient.daemon.start()
+
+
+def test_daemon_brings_its_rules(patient):
+    """Where none runs, and the rules are not external, its start is all that is asked for."""
+    daemon = patient.daemon
+    daemon.rules.unload()
+    daemon.stop()
+    daemon.write(configuration(control=daemon.socket, rules="auto"))
+    try:
+        found = patient.complaints()
+        assert [(f["check"], f["mend"]) for f in found] == [(check, "systemctl start icmpnatd")
+                                                            for check in ("daemon", "rules")], found
+    finally:
+        daemon.write(configuration(control=daemon.socket))
+        daemon.rules.load()
+        daemon.start()
+
+
+def test_mute(patient):
+    """A process that holds the queue, but does not answer, is not to be started."""
+    done = patient.host.run(program("icmpnatctl"), "-s", "/nowhere", "doctor", "--json", "-c", patient.daemon.path, check=False)
+    finding, = [f for f in examination(done) if f["state"] != "ok"]
+    assert finding["check"] == "daemon" and "does not answer on /nowhere, but its process" in finding["sentence"], finding
+    assert "restart icmpnatd" in finding["mend"]
+
+
+def test_hung(patient, tmp_path):
+    """What the daemon says of itself counts."""
+    path = str(tmp_path / "socket")
+
+    def answer(listener):
+        for lines in ("working\tno\nreason\ta worker hangs\nok\n", "error\tnot now\n"):
+            connection, _ = listener.accept()
+            connection.recv(100)
+            connection.sendall(lines.encode())
+            connection.close()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(30)
+        thread = threading.Thread(target=answer, args=[listener])
+        thread.start()
+        done = patient.host.run(program("icmpnatctl"), "-s", path, "doctor", "--json", "-c", patient.daemon.path, check=False)
+        thread.join()
+    finding, = [f for f in examination(done) if f["state"] != "ok"]
+    assert (finding["check"], finding["state"]) == ("daemon", "problem"), finding
+    assert "does not work now: a worker hangs" in finding["sentence"] and "restart icmpnatd" in finding["mend"]
 
 
 def test_public_address_not_routed_here(patient, undo):
