@@ -258,7 +258,7 @@ void check_reverse_path(struct doctor *doctor)
 		if (!is_strict(name))
 			continue;
 		strict = true;
-		snprintf(mend, sizeof(mend), "sysctl -w net.ipv4.conf.%s.rp_filter=2", name);
+		snprintf(mend, sizeof(mend), "sysctl -w net/ipv4/conf/%s/rp_filter=2", name);
 		doctor_say(doctor, DOCTOR_PROBLEM, mend,
 			"%s drops what would not be answered by it (strict reverse path filter), which does "
 			"not go with several uplinks",

@@ -149,6 +149,17 @@ def test_route_that_names_no_interface(host, findings):
         host.run("ip nexthop del id 7; sysctl -w net.ipv4.nexthop_compat_mode=1")
 
 
+def test_strict_reverse_path_of_a_vlan(host, findings):
+    """A dot in its name is no part of the setting's path."""
+    host.run("ip link add up7.1 type veth peer name far7; sysctl -w net/ipv4/conf/up7.1/rp_filter=1")
+    try:
+        finding, = findings("reverse-path", "up4", "up7.1")
+        host.run(finding["mend"])
+        assert host.run("sysctl -n net/ipv4/conf/up7.1/rp_filter").stdout == "2\n"
+    finally:
+        host.run("ip link del up7.1")
+
+
 def test_other_name(findings):
     finding, = findings("interfaces", "provider")
     assert finding["state"] == "problem" and finding["sentence"].startswith("provider is but another name of up4")
