@@ -22,45 +22,42 @@ static const char *first_line(char *text)
 	return text;
 }
 
+#define PRIVILEGE "" /* stands for doctor_privileged() */
+
 /* Why there can be no twin, where the system's own words say too little. */
 static const struct {
 	enum twin_step step;
 	int error;
 	const char *why, *mend;
 } obstacles[] = {
-	{TWIN_NAMESPACE, EPERM, "CAP_SYS_ADMIN is missing", "sudo icmpnatctl doctor"},
+	{TWIN_NAMESPACE, EPERM, "CAP_SYS_ADMIN is missing", PRIVILEGE},
 	{TWIN_NAMESPACE, ENOSPC, "there are as many network namespaces as the kernel allows",
 		"sysctl user.max_net_namespaces"},
 	{TWIN_NAMESPACE, EINVAL, "this kernel has no network namespaces", NULL},
 	{TWIN_TUN, ENOENT, "there is no /dev/net/tun", "modprobe tun"},
 	{TWIN_TUN, ENODEV, "the kernel's module tun is missing", "modprobe tun"},
 	{TWIN_TUN, ENXIO, "the kernel's module tun is missing", "modprobe tun"},
-	{TWIN_TUN, EPERM, "/dev/net/tun is closed to this container", NULL},
-	{TWIN_TUN, EACCES, "/dev/net/tun is closed to this user", "sudo icmpnatctl doctor"},
-	{TWIN_DEVICE, EPERM, "CAP_NET_ADMIN is missing", "sudo icmpnatctl doctor"},
+	{TWIN_TUN, EPERM, "/dev/net/tun is closed to this container", PRIVILEGE},
+	{TWIN_TUN, EACCES, "/dev/net/tun is closed to this user", PRIVILEGE},
+	{TWIN_DEVICE, EPERM, "CAP_NET_ADMIN is missing", PRIVILEGE},
 };
 
-/* Says why there is no twin. What root is refused, it is refused in a container. */
+/* Says why there is no twin. */
 static void say_obstacle(struct doctor *doctor, int error)
 {
 	const struct twin *twin = &doctor->twin;
 	const bool loaded = access("/sys/class/misc/tun", F_OK) == 0;
-	const char *why = strerror(error), *mend = NULL, *where = "";
+	const char *why = strerror(error), *mend = NULL;
 
 	for (size_t i = 0; i < sizeof(obstacles) / sizeof(obstacles[0]); i++)
 		if (obstacles[i].step == twin->step && obstacles[i].error == error) {
 			why = obstacles[i].why;
 			mend = obstacles[i].mend;
 		}
-	if (mend && strncmp(mend, "sudo ", 5) == 0 && geteuid() == 0) {
-		mend = NULL;
-		where = " (in a container: run it from the host instead, by nsenter --net)";
-	}
-	if (loaded && twin->step == TWIN_TUN)
-		mend = NULL;
+	if ((mend && !*mend) || (loaded && twin->step == TWIN_TUN))
+		mend = doctor_privileged(doctor);
 	doctor_say(doctor, DOCTOR_UNKNOWN, mend,
-		"rules and routes were not tried: there can be no twin of %s: %s%s", twin->failed, why,
-		where);
+		"rules and routes were not tried: there can be no twin of %s: %s", twin->failed, why);
 }
 
 /* Gives the twin this host's settings, and notes whether it took them. */
@@ -71,7 +68,7 @@ static void copy_settings(struct doctor *doctor)
 	sysctl_copy(&doctor->twin, &refused);
 	doctor->has_settings = refused.n == 0;
 	if (refused.n)
-		doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor_privileged(doctor),
 			"no errors were provoked: the twin lacks %u settings of this host (the first one is "
 			"%s: %s)",
 			refused.n, refused.name, strerror(refused.error));
@@ -97,8 +94,7 @@ static bool copy_network(struct doctor *doctor, bool *whole)
 	if (refused.n)
 		doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
 			"%u of this host's addresses, routes and policy rules cannot be made in its twin, "
-			"the "
-			"first of them %s (%s): what depends on them was not looked at",
+			"the first of them %s (%s): what depends on them was not looked at",
 			refused.n, refused.first, strerror(refused.error));
 	*whole = doctor->has_settings && refused.n == 0;
 	return true;
@@ -108,7 +104,7 @@ static bool copy_network(struct doctor *doctor, bool *whole)
 static void say_refused(void *doctor, const char *rules, char *complaint)
 {
 	doctor_say(doctor, DOCTOR_UNKNOWN, NULL,
-		"%s cannot be loaded in the twin (%s): what it does to errors was not looked at", rules,
+		"%s cannot be loaded in the twin (%s): what becomes of errors there was not looked at", rules,
 		first_line(complaint));
 }
 
@@ -243,6 +239,27 @@ static bool lacks_rules(const struct doctor *doctor)
 	return lacks;
 }
 
+/* Says that no capture rules load: nft's reason, without the place in a text that nobody sees, and the line
+ * that it names. They are tried where nothing can come to harm. */
+static void say_none_loads(struct doctor *doctor, char *complaint)
+{
+	const char *why = complaint ? strstr(complaint, "Error: ") : NULL, *line;
+	char reason[256], mend[DOCTOR_MEND_MAX];
+
+	if (why) {
+		line = why + strcspn(why, "\n");
+		line += strspn(line, "\n\t ");
+		snprintf(reason, sizeof(reason), "%.*s: %.*s", (int)strcspn(why, "\n"), why,
+			(int)strcspn(line, "\n"), line);
+	} else {
+		snprintf(reason, sizeof(reason), "%s", first_line(complaint));
+	}
+	snprintf(mend, sizeof(mend), "icmpnatd --config %s --print-rules | unshare --net nft -f -",
+		doctor->file);
+	doctor_say(doctor, DOCTOR_PROBLEM, mend, "this kernel, or its nft, refuses the capture rules (%s)",
+		reason);
+}
+
 #define RESTART "systemctl restart icmpnatd"
 
 /* Says what is wrong with the capture rules, if anything is: same is the kind that the host has, best the
@@ -256,8 +273,7 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, const cha
 	else if (!doctor->own_rules && best < N_KINDS)
 		write_load(mend, doctor, present, best);
 	if (best == N_KINDS)
-		doctor_say(doctor, DOCTOR_PROBLEM, "icmpnatd --print-rules | nft -c -f -",
-			"this kernel, or its nft, refuses the capture rules (%s)", first_line(complaint));
+		say_none_loads(doctor, complaint);
 	else if (same == N_KINDS && lacks_rules(doctor))
 		return; /* ours may be among those that were not read, which has been said */
 	else if (!*present)

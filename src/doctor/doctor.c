@@ -15,17 +15,32 @@
 #include "doctor/route.h"
 #include "doctor/run.h"
 
+/* Completes a command that mends something: what it sets with ip or sysctl lasts until the next boot. */
+static void write_mend(char out[DOCTOR_MEND_MAX], const char *mend)
+{
+	const bool network =
+		strncmp(mend, "ip ", 3) == 0 && (strstr(mend, " add ") || strstr(mend, " replace "));
+
+	snprintf(out, DOCTOR_MEND_MAX, "%s", mend);
+	if (network || strncmp(mend, "sysctl -w ", 10) == 0)
+		snprintf(out, DOCTOR_MEND_MAX,
+			"%s%s lasts until the next boot: put it where the system keeps such things, too",
+			mend, strchr(mend, '#') ? ";" : " #");
+}
+
 /* Notes a finding of the check that runs; mend is the command that mends it, or NULL. */
 void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...)
 {
-	char sentence[512];
+	char sentence[512], whole[DOCTOR_MEND_MAX] = "";
 	const size_t begin = (size_t)snprintf(sentence, sizeof(sentence), "%s", doctor->about);
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(sentence + begin, sizeof(sentence) - begin, format, arguments);
 	va_end(arguments);
-	findings_add(&doctor->findings, state, doctor->check, sentence, mend);
+	if (mend)
+		write_mend(whole, mend);
+	findings_add(&doctor->findings, state, doctor->check, sentence, whole);
 }
 
 /* Takes from a line of the status who holds the rules, the configuration file, and why it does not work. */
@@ -56,7 +71,7 @@ static void check_config(struct doctor *doctor)
 	doctor->config = config_load(doctor->path, &errors);
 	snprintf(mend, sizeof(mend), "icmpnatd --check --config %s", doctor->file);
 	if (!doctor->config && access(doctor->path, R_OK) < 0 && errno == EACCES)
-		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor->sudo,
 			"nothing was looked at: there is no permission to read %s", doctor->path);
 	else if (!doctor->config)
 		doctor_say(doctor, DOCTOR_PROBLEM, mend, "%s is not a good configuration", doctor->path);
@@ -90,6 +105,34 @@ static const struct check {
 	{"need", check_need},
 };
 
+/* Returns what stands before an absolute path where another's process sees it, in a command. */
+static const char *root_of(const char *path)
+{
+	return *path == '/' ? "/proc/PID/root" : "";
+}
+
+/* Writes the commands that run this again with more rights, with the same options; file: as it was given. */
+static void write_again(struct doctor *doctor, const char *file)
+{
+	char socket[DOCTOR_FILE_MAX];
+
+	run_quote(socket, sizeof(socket), doctor->socket);
+	if (strcmp(doctor->socket, ICMPNATD_SOCKET) != 0)
+		snprintf(doctor->option, sizeof(doctor->option), " -s %s", socket);
+	snprintf(doctor->sudo, sizeof(doctor->sudo), "sudo icmpnatctl%s doctor%s%s", doctor->option,
+		file ? " --config " : "", file ? doctor->file : "");
+	snprintf(doctor->nsenter, sizeof(doctor->nsenter),
+		"nsenter -t PID -n icmpnatctl -s %s%s doctor --config %s%s "
+		"# on the host, with the PID of a process of this container",
+		root_of(doctor->socket), socket, root_of(doctor->path), doctor->file);
+}
+
+/* Returns the command that looks at what the kernel refuses to this process: root lacks it in a container. */
+const char *doctor_privileged(const struct doctor *doctor)
+{
+	return geteuid() == 0 ? doctor->nsenter : doctor->sudo;
+}
+
 /* Looks at everything, and prints what is found. socket is the daemon's; file the configuration to be
  * looked at, NULL: the daemon's. Returns the result, as findings_tell() does. */
 enum doctor_state doctor_run(const char *socket, const struct output *output, const char *file)
@@ -102,6 +145,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
 	run_quote(doctor.file, sizeof(doctor.file), doctor.path);
+	write_again(&doctor, file);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor.config); i++) {
 		doctor.check = checks[i].name;
 		checks[i].run(&doctor);

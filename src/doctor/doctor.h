@@ -17,15 +17,18 @@
 #include "rules/rules.h"
 
 #define DOCTOR_FILE_MAX 512  /* bytes of the name of a file in a command */
-#define DOCTOR_MEND_MAX 1024 /* bytes of a command that mends something */
+#define DOCTOR_MEND_MAX 2048 /* bytes of a command that mends something */
 
 struct doctor {
 	const char *socket; /* of the daemon */
 	struct findings findings;
-	const char *check;	    /* name of the one that runs now */
-	char about[96];		    /* begins each of its sentences */
-	const char *path;	    /* of the configuration that is looked at */
-	char file[DOCTOR_FILE_MAX]; /* the same as a word for a shell */
+	const char *check;			 /* name of the one that runs now */
+	char about[96];				 /* begins each of its sentences */
+	const char *path;			 /* of the configuration that is looked at */
+	char file[DOCTOR_FILE_MAX];		 /* the same as a word for a shell */
+	char option[DOCTOR_FILE_MAX + 8];	 /* -s, where it is not the default socket; or "" */
+	char sudo[2 * DOCTOR_FILE_MAX + 64];	 /* the command that looks again as root */
+	char nsenter[2 * DOCTOR_FILE_MAX + 256]; /* .. that looks again from outside of a container */
 	struct config *config;
 	bool runs;		/* a daemon answers */
 	char *running;		/* its configuration file; NULL: it did not say */
@@ -53,6 +56,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 __attribute__((format(printf, 4, 5))) void doctor_say(
 	struct doctor *doctor, enum doctor_state state, const char *mend, const char *format, ...);
 
+const char *doctor_privileged(const struct doctor *doctor);
 long doctor_read_sysctl(const char *name);
 bool doctor_has_inner_maps(const struct doctor *doctor);
 bool doctor_is_outside(const struct doctor *doctor, unsigned interface);

@@ -39,8 +39,10 @@ static void write_copy_route(const struct way *way, char mend[DOCTOR_MEND_MAX])
 		snprintf(mend, DOCTOR_MEND_MAX, "%s route add default via %s dev %s metric 2000", ip, router,
 			way->interface);
 	} else {
-		snprintf(mend, DOCTOR_MEND_MAX, "%s route add default via ... dev %s metric 2000", ip,
-			way->interface);
+		snprintf(mend, DOCTOR_MEND_MAX,
+			"%s route add default via ROUTER dev %s metric 2000 # put the router's address in "
+			"for ROUTER",
+			ip, way->interface);
 	}
 }
 
@@ -50,9 +52,9 @@ static void say_copy_route(const struct way *way)
 
 	write_copy_route(way, mend);
 	doctor_say(way->doctor, DOCTOR_PROBLEM, mend,
-		"errors about new flows leave as the kernel makes them: iptables has no router for a copy, "
-		"for no "
-		"route by the interface alone has one");
+		"errors about new flows stay untranslated: TEE needs a router for its copy, and no route by "
+		"%s alone has one",
+		way->interface);
 }
 
 /* Provokes an error about a new flow, and says what becomes of it: a router's, about a packet that may make
@@ -74,8 +76,8 @@ static void check_way_new(struct way *way)
 	if (way_goes_elsewhere(way, &sight) && !way->leads && way->has_own)
 		probe = (struct probe){way->client, way->own, 40001, 33434, 64};
 	else if (!sight.queued && way_goes_elsewhere(way, &sight)) {
-		doctor_say(way->doctor, DOCTOR_NOTE, "ip rule", "an error about %s flow leaves by %s",
-			way->flow, way_name_of(way, sight.left_by));
+		doctor_say(way->doctor, DOCTOR_NOTE, address_is_v4(way->client) ? "ip rule" : "ip -6 rule",
+			"an error about %s flow leaves by %s", way->flow, way_name_of(way, sight.left_by));
 		return;
 	}
 	judge_ask(way, &probe, &sight);

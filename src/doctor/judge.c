@@ -171,8 +171,8 @@ static void say_other_queues(const struct way *way)
 		"nft list ruleset | grep -w queue; { iptables-save; ip6tables-save; } | grep NFQUEUE "
 		"# what OUTPUT and POSTROUTING queue must not be ICMP errors",
 		"an error about %s flow is lost before it is queued for icmpnatd, and no chain of nft says "
-		"so: on "
-		"its way to another queue the kernel loses each error about a new flow, and queue %u is held "
+		"so: on its way to another queue the kernel loses each error about a new flow, and queue %u "
+		"is held "
 		"(%s, process %u)",
 		way->flow, queue->gate.number, holder && holder->name[0] ? holder->name : "?",
 		holder ? holder->process : 0);
@@ -189,7 +189,8 @@ void judge_say(struct way *way, const struct probe *probe, struct sight *sight)
 		say_other_queues(way);
 	else if (sight->made)
 		doctor_say(way->doctor, DOCTOR_PROBLEM,
-			"iptables-legacy-save; ip6tables-legacy-save; ip rule; ip -6 rule",
+			"iptables-legacy-save; ip6tables-legacy-save; ip rule; ip -6 rule "
+			"# look for DROP in OUTPUT, and for a rule that leads to blackhole",
 			"an error about %s flow is lost %s, and no chain of nft says so", way->flow,
 			sight->queued ? "after the queue" : "before it is queued");
 	else

@@ -62,7 +62,7 @@ void check_daemon(struct doctor *doctor)
 
 	if (doctor->running && !same_file(doctor->running, doctor->path)) {
 		run_quote(other, sizeof(other), doctor->running);
-		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", other);
+		snprintf(mend, sizeof(mend), "icmpnatctl%s doctor --config %s", doctor->option, other);
 		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", doctor->running,
 			doctor->path);
 	}
@@ -74,7 +74,7 @@ void check_daemon(struct doctor *doctor)
 	else if (doctor->runs)
 		doctor_say(doctor, DOCTOR_OK, NULL, "icmpnatd answers on %s", doctor->socket);
 	else if (access(doctor->socket, W_OK) < 0 && errno == EACCES)
-		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor->sudo,
 			"icmpnatd was not asked: there is no permission for %s", doctor->socket);
 	else
 		say_mute(doctor);
@@ -102,8 +102,7 @@ static const struct {
 		NULL},
 	{"outcome", "leaked-inner", DOCTOR_NOTE, "errors left that quote a private address", NULL},
 	{"outcome", "leaked-extension", DOCTOR_NOTE,
-		"errors left with a private address in their extension, which extensions = \"translate\" "
-		"removes",
+		"errors left with a private address in their extension, as the setting extensions lets them",
 		NULL},
 	{"rules", "leaked-outer", DOCTOR_NOTE, "errors left from a private address that no map covers", NULL},
 };
@@ -113,8 +112,14 @@ static void say_suspicious(struct doctor *doctor, size_t i, uint64_t count)
 {
 	char show[DOCTOR_MEND_MAX];
 
-	snprintf(show, sizeof(show), "tcpdump -nni %s 'icmp or icmp6' # shows the address: give it a map",
-		doctor->config->outside[0].name);
+	if (strcmp(suspicious[i].name, "leaked-extension") == 0 &&
+		doctor->config->extensions != EXTENSION_TRANSLATE)
+		snprintf(show, sizeof(show), "editor %s # extensions = \"translate\"; then icmpnatctl reload",
+			doctor->file);
+	else
+		snprintf(show, sizeof(show),
+			"tcpdump -nni %s 'icmp or icmp6' # shows the address: give it a map",
+			doctor->config->n_outside == 1 ? doctor->config->outside[0].name : "any");
 	doctor_say(doctor, suspicious[i].state, suspicious[i].mend ? suspicious[i].mend : show, "%llu %s",
 		(unsigned long long)count, suspicious[i].sentence);
 }
@@ -154,12 +159,11 @@ static void say_unsent(struct doctor *doctor, const char *protocol, uint64_t err
 	else if (waits)
 		strcpy(mend, "systemctl restart icmpnatd");
 	doctor_say(doctor, DOCTOR_PROBLEM, mend,
-		"the kernel could not send %llu %s errors while the doctor looked: what waits to leave fills "
-		"the "
-		"buffer of a processor's ICMP socket (about 159 do)%s",
+		"%llu %s errors were not sent while the doctor looked: the buffer of a processor's ICMP "
+		"socket (about 159 errors) was full of %s",
 		(unsigned long long)errors, protocol,
-		waits ? ", as errors in our queue do that are not copies"
-		      : ", in another program's queue or in a link's");
+		waits ? "errors in our queue, which are no copies"
+		      : "what waits in another program's queue or in a link's");
 }
 
 /* Says what the kernel could not send since the doctor began. What it could not send before may have had
@@ -195,7 +199,8 @@ void check_conntrack(struct doctor *doctor)
 	if (error == 0)
 		doctor_say(doctor, DOCTOR_OK, NULL, "connection tracking answers");
 	else if (error == EPERM)
-		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "connection tracking answers only to root");
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor_privileged(doctor),
+			"connection tracking answers only to root");
 	else
 		doctor_say(doctor, doctor->config->lookup == LOOKUP_NEVER ? DOCTOR_NOTE : DOCTOR_PROBLEM,
 			"modprobe nf_conntrack_netlink", "connection tracking does not answer: %s",
@@ -211,8 +216,7 @@ void check_namespace(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_PROBLEM, NULL,
 			"this network namespace belongs to a user namespace, where the kernel drops every "
 			"packet that is changed (%s): run icmpnatd in the network namespace of the host or "
-			"of "
-			"a privileged container",
+			"of a privileged container",
 			reason);
 	else
 		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel sends what is changed");
@@ -283,7 +287,7 @@ void check_rate(struct doctor *doctor)
 
 	if (pause > 0 && types > 0 && types & types_v4)
 		doctor_say(doctor, DOCTOR_NOTE, "sysctl -w net.ipv4.icmp_ratelimit=100",
-			"the kernel emits at most one error in %ld ms to each peer", pause);
+			"the kernel emits at most one IPv4 error in %ld ms to each peer", pause);
 	else
-		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel does not limit errors by peer");
+		doctor_say(doctor, DOCTOR_OK, NULL, "the kernel does not limit IPv4 errors by peer");
 }

@@ -192,8 +192,7 @@ static void say_routes(struct doctor *doctor, const struct remedy *remedies, siz
 	if (*mend)
 		doctor_say(doctor, DOCTOR_NOTE, mend,
 			"this host could prefer %s for all that it sends, errors included, without icmpnatd, "
-			"if its "
-			"default routes are made so",
+			"with the default routes below",
 			publics);
 	else
 		doctor_say(doctor, DOCTOR_NOTE, "systemctl disable --now icmpnatd",

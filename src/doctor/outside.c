@@ -160,8 +160,8 @@ void check_interfaces(struct doctor *doctor)
 	struct outlook outlook = {.doctor = doctor};
 
 	if (!doctor->routes || links_read(doctor->routes, &outlook.links) < 0) {
-		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "interfaces and routes cannot be read: %s",
-			strerror(errno));
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor_privileged(doctor),
+			"interfaces and routes cannot be read: %s", strerror(errno));
 		links_free(&outlook.links);
 		return;
 	}

@@ -47,8 +47,8 @@ void check_ipsec(struct doctor *doctor)
 	size_t n, i = 0;
 
 	if (ipsec_read(&policies, &n) < 0) {
-		doctor_say(
-			doctor, DOCTOR_UNKNOWN, NULL, "IPsec policies cannot be read: %s", strerror(errno));
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor_privileged(doctor),
+			"IPsec policies cannot be read: %s", strerror(errno));
 		free(policies);
 		return;
 	}
@@ -58,8 +58,7 @@ void check_ipsec(struct doctor *doctor)
 		config_prefix_text(policies[i].to, to);
 		doctor_say(doctor, DOCTOR_UNKNOWN, "ip xfrm policy list dir out",
 			"an IPsec policy is for what leaves to %s: whether errors to there are encrypted, or "
-			"blocked, "
-			"was not looked at",
+			"blocked, was not looked at",
 			to);
 	} else {
 		doctor_say(doctor, DOCTOR_OK, NULL, "no IPsec policy is for errors to public addresses");

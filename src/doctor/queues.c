@@ -39,8 +39,8 @@ void check_queue(struct doctor *doctor)
 		say_other(doctor, holder);
 	}
 	if (result < 0 && errno != ENOENT)
-		doctor_say(doctor, DOCTOR_UNKNOWN, NULL, "the kernel's list of queues cannot be read: %s",
-			strerror(errno));
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor_privileged(doctor),
+			"the kernel's list of queues cannot be read: %s", strerror(errno));
 	else if (bound == queue->workers && others == 0)
 		doctor_say(doctor, DOCTOR_OK, NULL, "all queues are bound");
 	else if (bound < queue->workers && doctor->runs) /* else that has been said */

@@ -50,7 +50,7 @@ void check_reload(struct doctor *doctor)
 	char mend[DOCTOR_MEND_MAX] = "systemctl enable --now icmpnatd-rules";
 
 	if (!doctor->own_rules && access(FIREWALL_FILE, R_OK) < 0 && errno == EACCES) {
-		doctor_say(doctor, DOCTOR_UNKNOWN, "sudo icmpnatctl doctor",
+		doctor_say(doctor, DOCTOR_UNKNOWN, doctor->sudo,
 			"whether a restart of nftables.service wipes the rules was not looked at: there is "
 			"no "
 			"permission to read " FIREWALL_FILE);

@@ -266,14 +266,14 @@ bool ruleset_is_whole(const struct ruleset *ruleset, ruleset_refused *unread, vo
 
 /* Runs a program that loads a part of the rules. Returns false if it refuses, after handing on what it said.
  */
-static bool load_part(const char *program, const char *const arguments[], const char *script,
+static bool load_part(const char *name, const char *const arguments[], const char *script,
 	ruleset_refused *refused, void *context)
 {
 	char *complaint = NULL;
 	const bool good = script && feed(arguments, script, NULL, &complaint);
 
 	if (!good)
-		refused(context, program, complaint);
+		refused(context, name, complaint);
 	free(complaint);
 	return good;
 }
@@ -298,6 +298,7 @@ static bool copy_table(
  * refused must not keep the others out. Returns false if any was; refused was called for each. */
 bool ruleset_copy(const struct ruleset *ruleset, ruleset_refused *refused, void *context)
 {
+	char name[RULESET_NAME_MAX];
 	bool good = true;
 
 	for (const char *line = ruleset->nft; *line;)
@@ -308,9 +309,10 @@ bool ruleset_copy(const struct ruleset *ruleset, ruleset_refused *refused, void 
 	for (size_t i = 0; i < COUNT(savers); i++) {
 		const char *const load[] = {savers[i].restore, NULL};
 
+		snprintf(name, sizeof(name), "the rules of %.*s",
+			(int)(strlen(savers[i].save) - strlen("-save")), savers[i].save);
 		if (ruleset->iptables[i])
-			good = load_part(savers[i].save, load, ruleset->iptables[i], refused, context) &&
-			       good;
+			good = load_part(name, load, ruleset->iptables[i], refused, context) && good;
 	}
 	return good;
 }

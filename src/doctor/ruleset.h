@@ -29,8 +29,8 @@ struct ruleset_counts {
 
 #define RULESET_NAME_MAX 160
 
-/* Is told of rules that were refused, or could not be read: "table FAMILY NAME", or the program that writes
- * them; and what was said about them, or NULL. */
+/* Is told of rules that were refused, or could not be read: "table FAMILY NAME", "the rules of
+ * PROGRAM", or the program that lists them; and what was said about them, or NULL. */
 typedef void ruleset_refused(void *context, const char *rules, char *complaint);
 
 int ruleset_read(struct ruleset *ruleset);

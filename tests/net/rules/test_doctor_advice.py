@@ -186,7 +186,7 @@ def test_settings_of_the_kernel(patient, tmp_path):
         done = patient.host.run(found["daemon"]["mend"].replace("icmpnatctl", f"{program('icmpnatctl')} --json -s "
                                                                 f"{patient.daemon.socket}", 1), check=False)
         finding, = [f for f in examination(done) if f["state"] != "ok"]
-        assert (finding["check"], "one error in 100 ms" in finding["sentence"]) == ("rate", True)
+        assert (finding["check"], "one IPv4 error in 100 ms" in finding["sentence"]) == ("rate", True)
     finally:
         patient.host.sysctl({"net.ipv4.icmp_ratemask": 0, "net.ipv4.icmp_ratelimit": 1000})
 

@@ -234,7 +234,7 @@ def test_needed_for_routes(host, findings, command, back, outside, reason):
 ], ids=["IPv4", "many to one", "IPv6"])
 def test_not_needed(host, findings, maps, mend):
     finding, = findings("need", "up4", more=f"maps = ( {', '.join(maps)} );")
-    assert (finding["state"], finding["mend"]) == ("note", mend), finding
+    assert (finding["state"], finding["mend"].partition(" # ")[0]) == ("note", mend), finding
     host.run(mend)
     try:
         finding, = findings("need", "up4", more=f"maps = ( {', '.join(maps)} );")

@@ -60,7 +60,7 @@ def test_errors_that_cannot_be_sent(network):
             finally:
                 end.set()
                 provoker.join()
-            assert finding["state"] == "problem" and "errors in our queue do that are not copies" in finding["sentence"]
+            assert finding["state"] == "problem" and "errors in our queue, which are no copies" in finding["sentence"]
             assert f"--print-rules={'nft | nft -f -' if queues else 'mixed | sh'}" in finding["mend"]
         wait_until(lambda: daemon.stats()["kernel", "waiting"] == 0, "an empty queue")
         assert daemon.stats()["host", "icmp-out-errors"] > 0
