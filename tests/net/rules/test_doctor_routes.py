@@ -87,6 +87,21 @@ def iptables(patient):
     rules.load()
 
 
+def test_route_of_a_table(patient, undo, iptables):
+    """The dmz as a second uplink, with a table for packets from its addresses."""
+    undo("ip route flush table 77; ip rule del oif eth1; ip rule del lookup 77")
+    patient.host.run("ip route add default via 192.168.1.10 dev eth1 table 77; ip rule add from 192.168.1.1 lookup 77")
+    maps = MAPS + [(V4.firewall_dmz, V4.public)]
+    patient.reconfigure(configuration(maps, control=patient.daemon.socket, outside='"eth0", "eth1"'))
+    try:
+        found = [f for f in patient.complaints() if "eth1, IPv4" in f["sentence"] and f["state"] == "problem"]
+        assert [f["mend"].partition(" # ")[0] for f in found] == ["ip rule add oif eth1 lookup 77"], found
+        patient.follow(found[0])
+        assert not any("eth1, IPv4" in f["sentence"] and "TEE needs a router" in f["sentence"] for f in patient.complaints())
+    finally:
+        patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
 @pytest.mark.parametrize("route", [
     "ip -4 route replace default via inet6 fd42::fe dev eth0",
     "ip nexthop add id 4 via 192.168.42.254 dev eth0; ip route replace default nhid 4;"
@@ -111,18 +126,3 @@ def test_route_for_a_source(patient, undo, iptables):
     assert found[0]["mend"].partition(" # ")[0] == "ip -6 route add default via fd42::fe dev eth0 metric 2000"
     patient.host.run(found[0]["mend"])
     patient.mend(patient.expect("rules", "not those"))  # of iptables, which were for the routes as they were
-
-
-def test_route_of_a_table(patient, undo, iptables):
-    """The dmz as a second uplink, with a table for packets from its addresses."""
-    undo("ip route flush table 77; ip rule del oif eth1; ip rule del lookup 77")
-    patient.host.run("ip route add default via 192.168.1.10 dev eth1 table 77; ip rule add from 192.168.1.1 lookup 77")
-    maps = MAPS + [(V4.firewall_dmz, V4.public)]
-    patient.reconfigure(configuration(maps, control=patient.daemon.socket, outside='"eth0", "eth1"'))
-    try:
-        found = [f for f in patient.complaints() if "eth1, IPv4" in f["sentence"] and f["state"] == "problem"]
-        assert [f["mend"].partition(" # ")[0] for f in found] == ["ip rule add oif eth1 lookup 77"], found
-        patient.follow(found[0])
-        assert not any("eth1, IPv4" in f["sentence"] and "TEE needs a router" in f["sentence"] for f in patient.complaints())
-    finally:
-        patient.reconfigure(configuration(control=patient.daemon.socket))
