@@ -108,7 +108,8 @@ class Fw4Reject(Fw4):
 
 
 class Firewalld(NftSite):
-    """Ill: a policy for what leaves, "firewall-cmd --permanent --policy out --set-target REJECT", lets NTP pass."""
+    """Ill: a policy for what leaves, "firewall-cmd --permanent --policy out --set-target REJECT", lets NTP and
+    IPv6's neighbours pass."""
     name, table, called = "firewalld", "inet firewalld", ["firewall-cmd --reload"]
 
     def text(self):
@@ -120,7 +121,8 @@ class Firewalld(NftSite):
             rules = [f"{'icmp' if version == '4' else 'icmpv6'} type {name} accept" for version, name in types]
             policies.append(("icmpnatd", rules, []))
         if self.ill:
-            policies.append(("out", ["udp dport 123 accept"], ["reject with icmpx admin-prohibited"]))
+            passes = ["udp dport 123 accept", "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"]
+            policies.append(("out", passes, ["reject with icmpx admin-prohibited"]))
         chains = "".join(self.policy(*policy) for policy in policies)
         jumps = "".join(f"\t\tjump filter_OUT_policy_{name}\n" for name, *_ in policies)
         begin = "\tchain filter_OUTPUT_POLICIES_pre {\n"
