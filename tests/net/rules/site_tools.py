@@ -201,14 +201,18 @@ class BesideUfw(Ufw):
 
 
 class Shorewall(IptablesSite):
-    """Runs its file start when it has loaded its rules; ill: INVALID_DISPOSITION and UNTRACKED_DISPOSITION=DROP."""
+    """Runs its file start when it has loaded its rules; ill: INVALID_DISPOSITION and UNTRACKED_DISPOSITION=DROP, with
+    rules that let IPv6's neighbours pass."""
     name, called = "shorewall", ["shorewall reload", "shorewall6 reload"]
+    neighbours = "".join(f"-I {chain} -p ipv6-icmp --icmpv6-type {message} -j ACCEPT\n"
+                         for chain in ("INPUT", "OUTPUT") for message in (135, 136))
 
     def text(self, version):
         return super().text(version) if not self.ill else super().text(version).replace(
             "--ctstate RELATED,ESTABLISHED -j ACCEPT", "--ctstate INVALID,UNTRACKED -j DROP").replace(
             "COMMIT", "-I fw-net -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
-            "-I net-fw -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\nCOMMIT")
+            "-I net-fw -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+            + self.neighbours * (version == 6) + "COMMIT")
 
     def load(self):
         super().load()
