@@ -26,7 +26,7 @@ static const struct {
 	[BY_WORKERS] = {"daemon", "translated by the daemon"},
 	[LET_GO] = {"let-go", "left with a private address, or unread"},
 	[NO_ERROR] = {"malformed", "not well-formed"},
-	[DROPPED] = {"dropped", "dropped by the kernel: the queue or the daemon's buffer was full"},
+	[DROPPED] = {"dropped", "dropped by the kernel: queue or daemon's buffer full"},
 };
 
 /* Adds what the rules of nft have counted. Returns whether there are such rules. Those that do not copy see
