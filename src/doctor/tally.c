@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Nothing but probes passes the twin, so a rule that drops and has counted more since has dropped one. A
- *listing: *filter :OUTPUT DROP [3:268] :LOGDROP - [0:0] [2:192] -A OUTPUT -p icmp -j LOGDROP [2:192] -A
- *LOGDROP -j DROP
+ * listing has lines like these: "*filter", ":OUTPUT DROP [3:268]", ":LOGDROP - [0:0]",
+ * "[2:192] -A OUTPUT -p icmp -j LOGDROP", "[2:192] -A LOGDROP -j DROP".
  */
 #include "doctor/tally.h"
 

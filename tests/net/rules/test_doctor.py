@@ -5,7 +5,6 @@ other, prints the command that mends it, and changes nothing.
    firewall:  kernel <- rules <- icmpnatd      its twin, within doctor:  the same, with doctor's own packets
 """
 
-import contextlib
 import os
 import shutil
 import socket
@@ -15,7 +14,7 @@ import pytest
 
 from lab.daemon import MAPS, configuration, kernel_has_nft_queue, program
 from lab.network import FAMILIES, V4
-from patient import Patient, examination
+from patient import examination
 
 STRICT = """
 table inet strict {{
@@ -27,18 +26,6 @@ table inet strict {{
     }}
 }}
 """
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
-
-
-@pytest.fixture
-def undo(patient):
-    """Commands that make the firewall healthy again."""
-    with contextlib.ExitStack() as stack:
-        yield lambda command: stack.callback(patient.host.run, command)
 
 
 def without_dates(listings):

@@ -17,7 +17,7 @@ import forged
 from lab.client import udp
 from lab.daemon import configuration, program
 from lab.network import FAMILIES
-from patient import Patient, examination
+from patient import examination
 
 SHARED = """
 table inet site {
@@ -61,11 +61,6 @@ table inet site {
     }
 }
 """
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
 
 
 @contextlib.contextmanager

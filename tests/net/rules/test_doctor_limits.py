@@ -7,21 +7,13 @@ says so. Zones that are set there do no harm.
 
 import contextlib
 
-import pytest
-
 from lab.client import udp
 from lab.daemon import configuration
 from lab.network import FAMILIES, V4
-from patient import Patient
 
 TABLE = "table inet site {{ chain out {{ type filter hook output priority {priority}; {rules} }}; }}"
 LIMIT = "icmp type destination-unreachable limit rate over 1000/second drop;"
 TWO = "icmp type destination-unreachable limit rate over 1/hour burst 2 packets drop;"
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
 
 
 @contextlib.contextmanager

@@ -15,12 +15,7 @@ import pytest
 from lab.client import udp
 from lab.daemon import kernel_has_nft_queue, program
 from lab.network import V4, Host
-from patient import Patient, examination
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
+from patient import examination
 
 
 @contextlib.contextmanager

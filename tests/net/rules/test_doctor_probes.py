@@ -7,12 +7,10 @@
 
 import contextlib
 
-import pytest
 
 from lab.daemon import MAPS, configuration
 from lab.network import FAMILIES, V4, V6
 from inspector import holding, inspected
-from patient import Patient
 
 # As OpenWrt's fw4 says of a zone with masquerading.
 ZONE = """
@@ -29,18 +27,6 @@ table inet zones {
     }
 }
 """
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
-
-
-@pytest.fixture
-def undo(patient):
-    """Commands that make the firewall healthy again."""
-    with contextlib.ExitStack() as stack:
-        yield lambda command: stack.callback(patient.host.run, command)
 
 
 def test_stateless_nat_is_tried(patient):

@@ -5,28 +5,13 @@
                                                 object of its own, or as one of two
 """
 
-import contextlib
-
 import pytest
 
 from lab.client import udp
 from lab.daemon import MAPS, configuration
 from lab.network import FAMILIES, V4, V6
-from patient import Patient
 
 DEFAULT = "ip route replace default via 192.168.42.254; ip -6 route replace default via fd42::fe"
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
-
-
-@pytest.fixture
-def undo(patient):
-    """Commands that make the firewall what it was."""
-    with contextlib.ExitStack() as stack:
-        yield lambda command: stack.callback(patient.host.run, command)
 
 
 def test_newest_address(patient, undo):

@@ -13,15 +13,9 @@ import pytest
 import forged
 from lab.client import TIMED_OUT, udp
 from lab.network import FAMILIES, V4
-from patient import Patient
 from site_tools import BesideUfw, Debian, Docker, Firewalld, Fw4, Fw4Reject, Shorewall, Ufw
 
 TOOLS = Debian, Docker, Firewalld, Fw4, Fw4Reject, Shorewall, Ufw, BesideUfw
-
-
-@pytest.fixture(scope="module")
-def patient(daemon):
-    return Patient(daemon)
 
 
 @pytest.fixture(params=TOOLS, ids=[tool.__name__ for tool in TOOLS])
