@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 # bash completion for icmpnatctl. Commands and options are read from the
 # program's own help, so that this file need not know them.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 # ICMPNATD_FLAGS(VARIABLE, FLAGS): appends to VARIABLE each flag that the C compiler takes.
 AC_DEFUN([ICMPNATD_FLAGS], [
 	for flag in m4_normalize([$2]); do

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 # Completes a manual page with what the program's lists of counters (src/**/*.def) say. A line of the page
 #	@entries FILE WORD@
 # becomes a list of the entries of src/FILE that have WORD among their words outside of quotes: the first string

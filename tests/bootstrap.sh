@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
+# shellcheck shell=bash disable=SC2034
 # Sourced by ./demo and ./check, in bash, from the top level: installs what is missing on a Debian
 # machine, and builds out of tree. Says what it does and why it stops.
 

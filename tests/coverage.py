@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What of src/core the unit tests do not reach: every line and every branch must be run, but for those
 that no input can reach, which are listed here with the reason. Builds with gcov in build/coverage
 (or in the directory given), runs the unit tests there, and exits 1 if anything is missing or if

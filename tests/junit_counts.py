@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Adds the totals of a JUnit report to the shell's counters: prints assignments for eval."""
 import sys
 import xml.etree.ElementTree as tree

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A room of src/ may look at rooms on the floors below it (see "The house" in the README), and files may
 not look at each other in a circle.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Each function of src/ has a name of its own, so that a debugger and a search find one place; statics, too. One that
 other files use has a contract: a comment right above it.
 

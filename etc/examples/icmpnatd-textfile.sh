@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 # Writes metrics of icmpnatd for the textfile collector of node_exporter: the counters, whether every packet is
 # accounted for, whether the daemon works, and what icmpnatctl doctor found. Run it from a timer, as root, every five
 # minutes for instance: the doctor takes a second or two. Options for icmpnatctl may follow the directory.

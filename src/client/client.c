@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The control socket, seen from the client. Whatever goes wrong between the two programs gets its one
  * message here; what the lines mean is not known here. The other side may be any program: what it sends is

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One question to the daemon: a request line out, data lines in, a closing line "ok" or "error<TAB>text".
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One report, three ways to print it: head, any number of rows of one sort, tail. A function that an output
  * lacks is NULL, and main() refuses what would call it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The reports as JSON (RFC 8259): one object, a line for each row, names as the control protocol has them.
  */

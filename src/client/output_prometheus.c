@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The counters in Prometheus' text exposition format, version 0.0.4: what the textfile collector of
  * node_exporter reads. A metric for each group, with the counter's name as a label; the kernel's counters,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The reports for people: aligned columns, nothing that is zero, a colour for what needs attention.
  */

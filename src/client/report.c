@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * From lines to data. There is no list of counters here: names, order and sentences are the daemon's
  * (request "explain"), so that a client need not be as new. A line that does not fit is refused.

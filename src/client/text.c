@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Cuts a line into fields, reads a number, and prints what a terminal must not be made to interpret.
  */

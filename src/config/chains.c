@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Chains of maps. A packet that is translated twice must come out as if it had
  * been translated once, so what one map makes, no other map may change. This is

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The configuration: what a file says, checked and ready for the packet path.
  * This header is the data model of the whole program.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Every mistake of a configuration passes through here: one line each, the first ones in full and the rest
  * as a number, so that a file of the wrong kind does not bury the one who asked.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The setting hop_names: by which address an outside interface names this host in errors about connections
  * that the kernel's NAT translates.

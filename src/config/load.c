@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The life of a configuration: defaults, text, tree, tables, and its end. It is built whole or not at all.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the maps make of this host's own addresses, which are the usual source
  * of its errors. Advice only: addresses come and go after the file is read.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Maps: each one from its text, wherever it stands, to an entry of the configuration; then all of them
  * together, what contradicts what, and the tables that the packet path searches.

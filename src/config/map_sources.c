@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The two settings that maps stand in. "maps" is a list in the configuration file. "maps_file" names a table
  * of any number of maps, one on a line, with blanks between the words, and comments from # to the end of the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The characters of a configuration file. What libconfig would silently read as something else (or some
  * releases of it would, and others not) is refused here; comments go, and the lines stay where they are.

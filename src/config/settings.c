@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * From libconfig's tree to struct config, as a table says: which settings exist, of which type and range,
  * what they are when absent, and which of them a reload cannot change.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * All maps together: what contradicts what, and the tables of every interface.
  * Tables with the same maps share their memory.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The files of a configuration: opened, read whole, put together into one text, and which line of it came
  * from where. libconfig never opens a file itself: it ends the process over one that it cannot read.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The text of a configuration: a file and all that it includes, as one string that libconfig can be given
  * without a second thought. text.c knows the files, scan.c their characters.

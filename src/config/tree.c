@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * libconfig's tree: made of a text, and read by type. Which settings there are is
  * the business of settings.c.

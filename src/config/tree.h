@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The tree that libconfig makes of a text, and readers of its values. They complain,
  * with the place in the file, about a value that is not what was expected.

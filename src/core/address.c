@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * IP addresses as 128-bit numbers: the ranges of private.def, sockets' addresses, and prefixes.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * An IP address and a prefix, of either family, as numbers. Arithmetic only: reading and writing their text
  * belongs to config/prefix.c.

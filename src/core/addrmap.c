@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Maps to a table of ranges, by one sweep over the sorted maps. It rests on one
  * property of prefixes: of two that share an address, one contains the other.

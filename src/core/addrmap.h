@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Address maps: "outside, A is known as B". A list of maps is turned once into a sorted table of disjoint
  * ranges, so that a packet pays one search whatever the number, the overlap and the interfaces of the maps.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A node spreads the ranges that begin in some part of the address space evenly over as many slots, from
  * the first to the last of them. Where they crowd into one slot, it leads to a node of its own. So

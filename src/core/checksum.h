@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The Internet checksum (RFC 1071) and its incremental update (RFC 1624). One's complement sums do not
  * depend on byte order (RFC 1071, 2B), so words are added and stored as they lie in memory. Sums and deltas

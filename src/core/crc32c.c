@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * CRC32c is linear: the checksums of two packets of one length differ by the checksum (without its
  * constants) of the difference of the packets. So a change at the start of a packet can be brought into its

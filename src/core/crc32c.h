@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The checksum of SCTP (RFC 9260, appendix A): how it changes when a part of
  * the packet does, without the rest of the packet.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Parse, scope, flow, inner packet, outer source, sums. Each exit is an outcome.
  * There are two halves, and between them the caller asks for the flow.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The decision about one packet, from its bytes to its outcome: the order in
  * which the other files of the core are asked.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The extension structure that may follow the quoted packet (RFC 4884): what its objects tell, and how that
  * becomes public.

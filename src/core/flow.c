@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Tuples: reading one from a quoted packet, turning it round, and finding out
  * what a packet looked like when its sender sent it.

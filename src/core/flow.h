@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A flow as connection tracking knows it: one tuple for each direction. Pure
  * arithmetic on tuples; where they come from is the business of io/flow.c.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Routing headers, of the types that hold addresses (0: RFC 2460, 4.4; 2: RFC 6275, 6.4; 4: RFC 8754, 2):
  *

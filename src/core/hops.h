@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The addresses of routers on the way of a packet, which its headers hold beside those of its ends: IPv4
  * options, IPv6 routing headers.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads an ICMP error and verifies every length and sum that says whether its bytes can be trusted, in the
  * order: outer header, ICMP, inner header. Nothing is changed, and nothing that is wrong is repaired.

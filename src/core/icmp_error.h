@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * An ICMP or ICMPv6 error message: where its parts lie, and whether it is
  * sound enough to be touched at all.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The arithmetic of NPTv6, as RFC 6296 and Linux (net/ipv6/netfilter/ip6t_NPT.c) have it:
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * NPTv6 (RFC 6296): a prefix gives way to another one, and so that no checksum over the address changes, one
  * of its words to another word.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * IPv4 options (RFC 791, 3.1), which come from strangers: one that is cut, or has a length that cannot be,
  * is the last. Those that hold addresses:

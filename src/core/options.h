@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The addresses in the options of an IPv4 header: routers that the packet has passed, or is to pass.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What became of a packet. The list itself, with a sentence for each, is outcome.def; everything that
  * counts, names or explains outcomes is made from it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads IPv4 and IPv6 headers out of bytes that may be cut anywhere and may
  * come from anywhere. Says what is where; judges no checksum and no address.

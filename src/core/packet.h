@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One IP header with what it says about the bytes after it. One reader serves
  * the packet on the wire and the one that an error quotes.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Counters. Each worker has a set that only it writes, so that counting costs
  * an addition; readers add the sets up. No formatting here.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Rewrites an ICMP error in place: the inner packet as its sender sent it, the outer source as the maps
  * say, and every checksum by the increments of these edits (RFC 1624), so that a sum is right after exactly

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The transport protocols that NAT has to know about. For any other one only
  * the addresses of the IP header can be changed.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Where the transport protocols keep what NAT changes: ports or identifier, and
  * the checksum. One table for the reader (flow.c) and the editor (translate.c).

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What a packet carries that is itself an IP packet: by protocols 4 and 41 (RFC 2003, RFC 4213, RFC 2473) and
  * by GRE (RFC 2784, RFC 2890). Nobody translates it on the way, the kernel's NAT included: it is what its

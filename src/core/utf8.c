@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads UTF-8 (RFC 3629, section 4) as strictly as it is defined: no character
  * may be longer than need be, a surrogate, or beyond Unicode.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Text from elsewhere (a file, a socket) as UTF-8, and what of it may be shown on a terminal.
  */

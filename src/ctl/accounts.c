@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The accounts: what the rules saw must be what became of it, at each step. The rules' counters are the
  * firewall's, the numbers and the drops the kernel queue's, the rest the daemon's; none of them knows of the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The subcommands that ask once: each hands the daemon's answer, row by row, to the chosen output.
  */

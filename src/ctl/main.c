@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * icmpnatctl, the daemon's client: options, the table of subcommands, help.
  */

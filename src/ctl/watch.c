@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What moves: the counters that changed in each interval, and their rates; on a terminal drawn anew.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the daemon says of itself, as lines of TAB-separated fields that end in
  * "ok" or "error<TAB>reason". icmpnatctl turns them into tables, JSON and

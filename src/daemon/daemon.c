@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The loop of the main thread: signals, the control socket, changes of interfaces, the guard and the
  * watchdog. Packets are the workers' business; this thread sleeps unless something happens.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads a capture and decides as a worker does; only that no flow is known here. Says of each ICMP
  * error what became of it, and writes a capture of what the daemon would send.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Peels a captured frame, header by header, down to its IP packet. The bytes may be cut anywhere and come
  * from anywhere. What the link padded behind the IP total length is not the packet's.

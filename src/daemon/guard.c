@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The guard's own process. It is forked before anything is read, so that it keeps no memory of the
  * daemon's, and talks with the daemon over a pair of sockets: end of file there is how it learns that the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The guard: a small process beside the daemon that holds the queues' sockets,
  * too. If the daemon crashes or is killed, or moves no packet for two

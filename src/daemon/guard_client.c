@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The daemon's half of the talk with the guard. Nothing here waits, except for the end of a
  * trial and for the end of the guard.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The guard as the daemon sees it, and the messages between the two. The guard itself is guard.c.
  */

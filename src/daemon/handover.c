@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One table says which descriptors are handed over, and by which of three ways. The
  * kernel's queue belongs to its socket, and a table of nft to its own: who holds these can go on

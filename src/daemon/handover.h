@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Descriptors that outlive the program that opened them, by name: across execve(), in
  * the service manager's store (sd_pid_notify_with_fds(3)), and with the guard.

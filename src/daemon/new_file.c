@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Writes beside the file that is to be replaced, and renames at the end. What is no regular file, as a pipe
  * or a device, is written to as it is.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Captures by libpcap, which is loaded for it. Timestamps are written as they were read, pcapng's as
  * nanoseconds. What goes wrong is said on standard error when the files are closed.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Shown only on a terminal, not before half a second, and four times a second at most. It must be hidden
  * before anything else is printed there.

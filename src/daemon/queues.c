@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What each worker needs from the kernel before it can run: its queue and a socket for
  * conntrack. A queue that another program has left is taken over with all that waits in it; a

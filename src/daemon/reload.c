@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Builds a new policy whole, puts the rules in place that go with it, and only then
  * puts it in force: a file that is no good changes nothing.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Everything that can fail is opened before the service counts as started, and the rules
  * last of all: from then on packets come. At the end the rules go last, too, for the kernel drops

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A line each: "started SECONDS MONOTONIC", "upgrades N", "numbers QUEUE BASE-ID LAST-ID", "counter WORKER
  * GROUP NAME VALUE", "last PRIORITY SECONDS TEXT". Counters have names, because the next icmpnatd may be a

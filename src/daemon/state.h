@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What one icmpnatd tells the next, which takes over its queues: counters and
  * times, as text in a file that has no name.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The lines of the status: whether the daemon does its work now, what it is, for whom it works, what became
  * of the errors and by whom, and the last lines of the log that somebody should have read. See

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The next program gets the descriptors (handover.c) and the state (state.c) of this one. Packets
  * wait meanwhile in the queue and in its socket's buffer, and none is lost.

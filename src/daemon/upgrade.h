@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Another icmpnatd takes over: the one that execve() starts in this process, or
  * the one that the service manager starts next.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What a shared chain accepts, forwarded packets may pass, too. So the rule goes into the chain with the
  * hook, and names the outside interface. Rules by hand last until the tool that holds the others loads them

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * icmpnatctl doctor: whether this host can do the job, and does it now. A check
  * looks at one thing and says what it found; nothing on the host is changed.

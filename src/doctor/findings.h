@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the checks have found, kept until all have run: what could not be looked at is told first, for it
  * limits what the rest says.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The kernel's list of queues names the port of a socket, its list of such sockets the inode, and a program
  * that has the inode among its descriptors is a holder.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * An error must leave by the interface that it was meant for, from a public address, and quote what was sent.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The check of limits in the packet filter: an error that is copied passes the output chains as itself and as
  * its copy, and a limit there takes it for two.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The checks of the host as it runs: the daemon, its queue and counters, connection tracking, settings.
  */

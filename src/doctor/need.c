@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The check whether this host needs icmpnatd. The kernel takes the source of its own errors from the route by
  * which they leave; where one public address for all is all that is wanted, a route that prefers it does.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The check of the outside interfaces: whether errors leave by them at all, or by another that stands on
  * them, or of which they are a port.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * nft lists a table from a line "table FAMILY NAME {" to a line "}", with its chains indented by a tab.
  */

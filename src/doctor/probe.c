@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The kernel emits an error, queues it and, after the verdict, sends it within the system calls that cause
  * each of these, so there is next to nothing to wait for.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Packets into the twin, and what becomes of the errors about them: each is
  * queued, decided about as the daemon would, and seen when it leaves.

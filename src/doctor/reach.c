@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The twin shows it: a table of our own counts what is routed to this host or to an interface that is not
  * outside, before any chain can drop it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Whether a packet that comes in from outside reaches the inside, whatever its destination is made before it
  * is routed.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Interfaces, addresses, routes and policy rules are asked for. A socket belongs to the namespace that it was
  * opened in.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the kernel dumps is, but for a few fields, what it takes to make the same thing again.
  * "ip route save" and "restore" do so, too, but give up at the first route that is refused.

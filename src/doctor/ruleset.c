@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads the rules of the host and loads them in the twin. All functions work on the network namespace that
  * the caller is in. Tables that iptables made for nft are read and loaded by iptables, which alone can.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The kernel emits all ICMP from one socket of each processor, and what finds the buffer of that full is
  * counted (OutErrors) and never sent. What was counted before the doctor began says nothing of now, so there

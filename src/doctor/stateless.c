@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The check that provokes errors about what stateless NAT translates, for which the maps of the inner part
  * are: packets to their public sides.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Nothing but probes passes the twin, so a rule that drops and has counted more since has dropped one. A
  * listing has lines like these: "*filter", ":OUTPUT DROP [3:268]", ":LOGDROP - [0:0]",

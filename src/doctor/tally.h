@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Rules of iptables' older kind, which nft cannot trace: which of them has dropped, by their counters.
  */

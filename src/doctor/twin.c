@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The twin's interfaces are TUN devices with the names that the host's have, and VRFs. Indexes differ: a new
  * namespace may have interfaces of its own. Nothing of it can be seen outside of this process.

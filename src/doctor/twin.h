@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A twin of this host: a network namespace with the same interfaces, addresses,
  * routes, policy rules and settings, in which the kernel itself shows what it

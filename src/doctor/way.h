@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The ways into this host: what comes by an outside interface in a family. Each is looked at in the twin.
  */

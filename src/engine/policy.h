@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A configuration in force: what the file says, and what belongs to it while it
  * lasts. Made and freed by the main thread, read by the workers.

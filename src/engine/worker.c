@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The way of a batch of packets: queue_receive() fills it, decide_begin() reads each packet, flow_lookup()
  * asks about all that want their flow, decide_finish() edits in place, verdicts are appended in order, and

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One worker: a queue, a thread that serves it, and the way of a packet from one end to the other.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What is done to all workers at once, by the main thread. Their queues and flow
  * sockets are opened elsewhere (daemon/queues.c).

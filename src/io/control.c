@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The control socket. Every client has one request, a deadline that only moved
  * bytes push back, and at most one piece of answer in memory, so that a

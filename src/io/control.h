@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The control socket: one request line in, lines out, a closing line. Knows
  * clients and bytes; what a request means is told by a callback.

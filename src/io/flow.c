@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * ctnetlink. libnetfilter_conntrack writes the questions; the answers are read here, because the library's
  * getters cannot tell the ICMP identifier of the reply tuple, and so as not to allocate an object for each

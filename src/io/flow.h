@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Connection tracking: the tuples of the flow that a packet belongs to, asked
  * for by ctnetlink or read from an entry that the kernel attached. Read only.

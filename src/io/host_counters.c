@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads the kernel's lists. They are opened early and read by their descriptors ever after, as
  * the list of queues is (io/queue_counters.c).

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the kernel counts of the ICMP messages that it emits: /proc/net/snmp and /proc/net/snmp6.
  */

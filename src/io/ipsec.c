@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Asks the kernel how many IPsec policies there are, and which, by netlink's XFRM messages.
  */

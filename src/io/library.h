@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Shared libraries that only some runs need: they are loaded when they are needed,
  * with all that they need in turn, not into every daemon. A list of

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Logging to standard error. Under systemd each line starts with its priority
  * (sd-daemon(3)); elsewhere with the program's name.

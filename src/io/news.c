@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Tells that something in the kernel has changed, so that the daemon looks at it again. What exactly
  * happened is not read: a lost message then does no harm.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Loads scripts of nft through libnftables. A table with "flags owner" lives as
  * long as the netlink socket that made it (nf_tables_newtable in the kernel),

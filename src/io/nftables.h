@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Tables of nft that belong to this process: no other can change them, and the
  * kernel removes them when the process ends, in whatever way.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Talks to the service manager, if NOTIFY_SOCKET says that there is one. The
  * protocol is stable and a datagram long, so no library is needed for it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Messages over a unix socket that carry a descriptor (SCM_RIGHTS, unix(7)).
  */

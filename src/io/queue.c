@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * NFQUEUE over libmnl and, for the configuration, the message half of libnetfilter_queue. A batch costs one
  * recvmmsg() and one sendto(), however many packets are in it; nothing is allocated once a queue is open.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One NFQUEUE: a batch of packets in, a batch of verdicts out. Knows netlink
  * and buffers, but not what a packet means.

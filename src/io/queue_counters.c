@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reads the kernel's counters of a queue. The file belongs to root and is 0440,
  * so it is opened early and read by its descriptor ever after.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Commands about a queue as a whole, over libmnl and the message half of libnetfilter_queue. None waits for
  * an answer: where the kernel sends one, the reader of the socket gets it, with the sequence number 0.

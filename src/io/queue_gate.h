@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The gate of an NFQUEUE: the socket that the kernel's queue belongs to, and whether
  * packets may enter and leave. Enough for a process that holds a queue without serving it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Where malloc() has nothing left, libconfig ends the process, and with it a daemon that was only asked to
  * reload; libseccomp makes a filter that lacks what it had no memory for. So memory is asked for before,

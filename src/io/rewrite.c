@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Asks the cheap questions first. The last is a trial of nft, which changes nothing and sends no packet: the
  * commit that makes the kernel refuse it is the one that drops the packets, so the answer is right with a

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Whether the kernel sends what this program has changed. Since Linux 7.1 (commit 968cc2c96390) it does not
  * in a network namespace that belongs to a user namespace: there nft may not write to packets (EPERM), and a

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Asks nf_tables for the counters of our tables, by a dump of one table each. A name is COUNTER.INTERFACE, as
  * nft_name() writes it (rules/nft_error.c): with / for @, which no interface's name has. The kernel dumps

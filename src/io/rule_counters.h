@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the capture rules count: the named counters of nft's tables icmpnatd, whoever has loaded them.
  */

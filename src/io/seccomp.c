@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Allows the system calls of seccomp.def, and answers all others with EPERM. A file may be opened for
  * reading only, a socket may be of netlink or unix, and clone() may make a thread but no process.

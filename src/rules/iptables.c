@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The capture rules as iptables has them: a chain of our own in the mangle table, which iptables-restore
  * empties and fills in one transaction. iptables can copy (TEE) in the mangle table only, before the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Asks nft for each thing that rules of our own need, which is only tried. The answer is told in our words:
  * nft's own are about a script that nobody has seen, and guess at another table of the host. No chain has a

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The rules as nft has them: a chain that sees every error after the kernel's own NAT, changes in place what
  * it can and copies what must be read, and a chain that queues. In output, a copy is told by its socket: the

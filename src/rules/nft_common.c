@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A coarse look at an address, which tells most of those that need nothing from all others: at the first
  * octet of IPv4, at the first 32 bits of IPv6. It costs a fraction of what a set of ranges does, and unlike

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What nft sees in an error: whether its quote needs nothing, and what its source becomes. Where a rule gives
  * a verdict that nothing need be read, its tests are positive ones: a load beyond the end of the packet ends

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What nft calls this host in an error about a connection that the kernel's NAT translates, which the kernel
  * has given the address of the connection's other end. Nothing here is printed unless it is asked for, for

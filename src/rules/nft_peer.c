@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Which errors go to private neighbours, or groups, as nft sees it. First comes a coarse look, by which
  * nearly all others go on; what it finds, goes through a plain comparison for each private range. None of

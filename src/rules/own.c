@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Loads the capture rules as tables of our own, where the file wants that and the kernel can. No other
  * program can flush them, and they end with the daemon.

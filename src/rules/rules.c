@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The rules that see the errors, change in place what the kernel can, and bring the rest to the daemon. The
  * kernel drops an error about a new flow when it is queued as it is (nfnetlink_queue: it shares an

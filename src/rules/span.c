@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Walks over the ranges of a table of maps. The longest prefix has won there already, so that no address is
  * in two of them.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Addresses from a first to a last one, as rules have them: those of one family that a table maps, and those
  * that are private.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Queues that are filled while icmpnatd is stopped, so that it finds full batches when it goes on:
 what it needs for them does not depend on how fast errors come. To be used in a sandbox
 (lab/sandbox.py), which nothing leaves.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What icmpnatd is measured against: programs on an IPv4 queue that do less.
  *   floor    receives a batch and accepts it with one message, unread: what the

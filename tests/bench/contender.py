@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A replacement for icmpnatd in Python, to be measured: a netlink loop that gives each IPv4 packet another outer
 source, by itself or with scapy. Usage: contender.py plain|scapy QUEUE LENGTH PUBLIC"""
 

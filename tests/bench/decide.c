@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Prints the processor time of the whole decision about an error, in nanoseconds:
  * what the daemon does between receiving its bytes and writing its verdict. The

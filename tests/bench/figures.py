@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The figures: each function measures one of them, round after round, in every round each contender
 once and in another order, so that what disturbs the machine disturbs all alike."""
 

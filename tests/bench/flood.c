@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Provokes ICMP errors: sends numbered UDP datagrams, at a rate or as fast as it
  * can. On veth all hosts' work for a datagram is done by its sender, so the

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The network in which everything is measured: real errors of the lab's firewall, one contender on queue 0.
 
    flood -> border router -> firewall: TTL exceeded or REJECT -> copy -> queue -> contender

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl shows what a daemon answers as text, JSON and metrics, and refuses every answer that is wrong.
 
 A stand-in for the daemon answers each request with prepared bytes, right or wrong, so that every way in which a daemon

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The example for the textfile collector of node_exporter writes what icmpnatctl says, whole or not at all.
 
 A stand-in answers for the daemon; what the doctor finds is prepared, as its exit status is.

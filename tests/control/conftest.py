@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A real daemon in a network namespace of the tests' own, and what one needs to
 talk to it and to see that it still serves its queue.
 

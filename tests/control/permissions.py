@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """For every request that help lists, who gets an answer to it. The manual has the same table (icmpnatctl(8), WHO MAY
 WHAT); a user who is not in the group cannot even connect."""
 

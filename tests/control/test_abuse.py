@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A client that sends garbage, nothing, too much or too slowly, or a socket that is not as it should be, keeps the
 daemon neither from its queue nor from its other clients, and leaves it no open descriptor.
 """

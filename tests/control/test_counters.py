@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The daemon shows the kernel's counters: of its own queue, even where other programs have bound hundreds of queues; of
 the capture rules, whoever has loaded them; of what this host could not send."""
 import contextlib

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """While clients read an answer of 100,000 lines slowly, in part, or never, the daemon serves its queue and its other
 clients.
 """

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Every request is answered or refused as permissions.py says, whether root, the daemon's own user, a member of the
 group or a stranger sends it. (test_help_lists_what_is_answered: permissions.py has a row for every request.)
 """

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The daemon answers each request of the control protocol as documented, and only to those who may ask."""
 import json
 import os

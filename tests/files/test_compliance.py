@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Every test that doc/compliance.md and doc/promise.md name exists, and every requirement names one."""
 
 import pathlib

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatd --explain says of each ICMP error in a capture what would become of it. Needs the
 daemon's path in ICMPNATD."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatd --explain IN --write OUT writes what the daemon would send, byte for byte, or nothing. Needs the
 daemon's path in ICMPNATD."""
 import collections

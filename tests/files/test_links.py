@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What the documents point at exists: files, drawings, pages of the manual and their sections."""
 import pathlib
 import re

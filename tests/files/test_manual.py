@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The manual pages say what the program says: names, sentences, options, settings, ranges, messages.
 
 What the program knows is read from its lists of counters and messages, or asked of the program itself.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Reading an input as a script, and saying what does not hold. The log of
  * io/log.h goes nowhere, but is formatted all the same.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What the fuzz targets share. A target is one function that is given bytes
  * of any origin; libFuzzer (run fuzz) or replay.c (run replay) calls it. Each

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * icmpnatctl with any answers to its requests: they are the input, in pieces of
  * any size. What it prints must not be what a terminal

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * config_load(): any bytes as a file, and up to three more that it may include, or name as a
  * table of maps. A line "%%file" begins the next file; their names are 101, 102 and 103, for

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The control socket of io/control.c with the answers of daemon/answer.c: clients who
  * connect, send pieces of anything, read or do not, and go. Bit 0 of the first

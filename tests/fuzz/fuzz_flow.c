@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The reader of conntrack entries of io/flow.c: those that come attached to a
  * packet, and those that ctnetlink answers a batch of questions with, against

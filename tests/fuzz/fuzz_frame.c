@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The reader of captured frames, daemon/frame.c. Byte 0 chooses the link type, byte 1 is how much longer the
  * frame was on the wire, byte 2 how many bytes of the packet are removed; byte 3 on is the frame.

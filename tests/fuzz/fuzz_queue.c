@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The reader of netlink messages of io/queue.c, and the verdicts that answer
  * them, against the kernel of kernel.c. Byte 0 chooses the options; byte 1 and

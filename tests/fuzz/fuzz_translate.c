@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The core: any bytes as a packet, with one of some sets of maps, any policy
  * and any flow. What must hold of every packet is checked here, against code

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The functions that the program calls instead of libmnl's and libc's, because
  * the linker finds these first.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A kernel to talk netlink with, played from a script: it stands in the place
  * of libmnl's socket functions, recvmmsg(), poll() and setsockopt(). Time ends

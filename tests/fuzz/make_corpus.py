@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Writes the seeds of the fuzz targets into corpus/TARGET/, one file each, always the same bytes.
 
 Each target says in its head how it reads them. What fuzzing has found is kept beside them: finding-*.

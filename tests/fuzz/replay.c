@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Gives files to a fuzz target, one by one, without libFuzzer: any compiler
  * will do. Names the file that is being read when the target ends the process.

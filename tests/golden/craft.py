@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Builds ICMP errors and the packets that they quote, each from its addresses, as its sender would have.
 
 Knows nothing of the translator: sums are scapy's and cover whole packets, which are quoted afterwards.

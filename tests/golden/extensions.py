@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What may follow the quoted packet (RFC 4884), and what becomes of it by policy."""
 import craft
 from craft import extension, interface, mpls

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Connections that the kernel's NAT translates: the quote is given the tuple that its sender used."""
 import craft
 from scene import CLIENT, MAPS, PRIVATE, PUBLIC, Golden, error, packet

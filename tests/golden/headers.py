@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """IPv4 options, IPv6 extension headers, fragments."""
 import craft
 from scene import CLIENT, MAPS, PRIVATE, PUBLIC, Golden, error, packet, stateless

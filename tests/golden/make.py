@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Writes the golden packets beside itself; --check: says which of them are not what it would write."""
 import pathlib
 import sys

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """NPTv6 (RFC 6296): what an address becomes is worked out here from the RFC's words, with integers."""
 import ipaddress
 

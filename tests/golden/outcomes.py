@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Each outcome, and each way to it: what is not ours, what is malformed, and which map holds."""
 import struct
 

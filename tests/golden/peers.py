@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Errors to private neighbours: the destination that the quoted packet was sent to says by which addresses they know
 us."""
 import craft

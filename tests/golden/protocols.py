@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The table of inner protocols, and how much of them is quoted."""
 import craft
 from scene import CLIENT, MAPS, PRIVATE, PUBLIC, Golden, error, packet, quoted, stateless

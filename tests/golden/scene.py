@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A golden packet, and the network that most of them come from: a firewall with a private address on
 its link, and a server behind stateless NAT. Outside, both are known by public addresses."""
 import dataclasses

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The golden packets are what make.py makes, and decoders that share nothing with it or with the
 translator have nothing to say against a checksum of an expected packet that they do not say against the
 input. Both look at the error and, as a packet of its own, at what it quotes."""

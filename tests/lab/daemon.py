@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatd in the firewall: its configuration, capture rules, life and counters.
 The programs are those that ICMPNATD and ICMPNATCTL name in the environment."""
 

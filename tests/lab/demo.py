@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What ./demo shows: the same probes of the same client, without icmpnatd, with it, and under its rules when it has
 been killed."""
 

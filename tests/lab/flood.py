@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A flood of numbered datagrams, each of which provokes one error, and what must come back of it: each number once."""
 
 import socket

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What a process is and has, as proc(5) shows it, and the guard that a daemon has as its child."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A directory for a test that becomes another user: everybody can reach it, wherever the checkout and TMPDIR are."""
 
 import contextlib

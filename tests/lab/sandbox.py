@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Runs a program in mount, network and process namespaces of its own: nothing that
 it builds can reach the host's network, and all of it is gone when the program is,
 however it ended. As a user, a user namespace makes it root in there."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The open services of the dmz: UDP echo, and a TCP server that counts what it gets and
 tells the number at the end."""
 

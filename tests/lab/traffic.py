@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What is on the wire: raw frames, as the kernel's packet sockets show them, and what
 an independent decoder thinks of their checksums. Shares no code with the daemon."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The network tests run in a sandbox, which this file enters before pytest looks at any of
 them: ICMPNATD=/path/icmpnatd ICMPNATCTL=/path/icmpnatctl pytest tests/net"""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Provokes one error, and holds everything that the client got against everything that it should get."""
 
 from dataclasses import dataclass

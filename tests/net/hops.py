@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Three routers in a row behind the firewall, numbered privately, and a host that is known by public addresses.
 
    client ----- border ===== firewall ----- h1 ----- h2 ----- h3 ----- target

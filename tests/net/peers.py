@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A client with a private address, which reaches the firewall's networks without NAT."""
 
 import contextlib

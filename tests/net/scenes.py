@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """How to provoke errors of the classes that the rules treat differently, in the lab."""
 
 import contextlib

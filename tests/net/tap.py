@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What the kernel knows and does, read from its own interfaces: errors as they were emitted (nfnetlink_log,
 before any NAT) and as they left (packet sockets), and the tuples of connection tracking (ctnetlink).
 

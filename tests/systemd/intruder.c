@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Loaded into the daemon by test_privileges.py. When the daemon first accepts a
  * client, tries what must not work, and what must: "attempt NAME ERRNO" on

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A machine that boots this system's own systemd, in namespaces, on a copy-on-write view of this
 system's root. What was built is installed into it with "make install"; nothing that happens in it
 reaches the host, and it is gone when the test process is."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A running icmpnatd is refused whatever it does not need. An object that is loaded into the daemon tries it when the
 daemon accepts its first client. Not with sanitizers, which need more.
 

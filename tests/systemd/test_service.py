@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Under a real systemd the unit, as installed, starts with its own user and one capability, reloads, comes back when
 it is killed, and leaves nothing behind.
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * One walk over a message, header by header. Whatever does not fit ends it: behind that nobody can tell what
  * is an address.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Finds every address that an ICMP error tells, wherever a header has a place for one, and says which of them
  * are not globally reachable. Written from the RFCs and from IANA's registries; shares no code with src/.

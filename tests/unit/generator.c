@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Shapes at random, and packets from shapes. Sums are made over whole packets,
  * which are cut to a fragment and to a quote afterwards.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Makes up ICMP errors for the property tests: any protocol, header chain,
  * quote and extension. A shape is everything that a translation must not

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * A golden packet, line by line. What cannot be read ends the program: a file
  * that is silently skipped would be a test that cannot fail.

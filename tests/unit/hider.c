@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Packets are written from the front to the back; lengths and sums are filled in afterwards. Sums of the
  * transport are not right, for nobody verifies those of a quote.

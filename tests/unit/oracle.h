@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Says what must become of a generated packet: maps by a plain search, flows by how
  * they were made up, extensions by what was put into them.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Builds packets and judges checksums slowly and literally, so that it shares no mistake with src/.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Builds ICMP errors for the unit tests and judges their checksums, by code
  * that shares nothing with src/: plain loops over 16-bit words.

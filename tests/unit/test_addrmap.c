@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The tables of address maps find what a search through all maps finds, for every
  * address: thousands of random sets of maps in a space so small that

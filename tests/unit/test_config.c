@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Configuration files, good and bad, in a directory of their own. A case is a
  * text and all that is said about it: the exact lines, in order.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Checksums, addresses, headers and tuples: what the core consists of, but for its
  * maps (test_addrmap.c) and for what translate() does with all this (test_translate.c).

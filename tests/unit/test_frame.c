@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * ICMP errors in frames of every link type: found where they lie, told from their padding and from what is
  * no error, cut anywhere, and shortened.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Each golden packet (tests/golden) becomes exactly what its file says, and for
  * each outcome there is a golden packet.

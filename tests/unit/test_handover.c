@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What was handed over to a process is taken by its name, from those who may give it, and is handed on
  * once, under the number that it has by then.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Whether the daemon may run, and what it says, when the kernel refuses its rules: libnftables is played
  * here, so that each step can be refused on any kernel.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * What must hold of every translation holds for packets, maps and flows at random.
  * SEED chooses others, PACKETS says how many; a failure says what repeats it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The kernel's list of queues, from a file that is cut wherever a reader's buffer
  * ends: every queue is found with its own numbers, and no other.

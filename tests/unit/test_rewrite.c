@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Where nft cannot be asked, the release says whether the kernel drops changed packets in a user
  * namespace.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * translate(): which bytes change, that no other one does, and that every sum is
  * right afterwards for code that shares nothing with ours (packets.c).

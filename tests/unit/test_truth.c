@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The truth of words: what is said to be right, has no private address in it, wherever a header has a place
  * for one. SEED chooses other packets, PACKETS says how many; a failure says what repeats it.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What test_differential.py works with: the firewall's NAT, the flows through it, what provokes errors about
 them, and the translator as a program that answers questions."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Packets of any protocol, and the order in which connection tracking wants to see them. Raw
 ones: kernels without sockets for a protocol still translate it."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Damaged ICMP errors from a seed, and an opinion on the checksums of whatever comes back.
 Every packet can be recognised afterwards: by its IP id, or its flow label."""
 

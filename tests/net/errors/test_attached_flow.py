@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An error that is queued where it is emitted is translated by its flow: by the conntrack entry that the kernel
 attaches to the packet, or, with a kernel that attaches none, by the entry for which the daemon asks conntrack.
 

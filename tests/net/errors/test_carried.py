@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A client's packet in a packet, and its routing header: what the error quotes of the tunnel is what the client sent,
 for the kernel's stateless NAT does not look into it; if there is a private address in it, the error counts as leaked.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An error about a packet that conntrack calls INVALID belongs to no flow: it is queued without being copied, and made
 public by the maps.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The translator makes of an error the same bytes that the kernel's own NAT makes of it. A flow through the
 firewall's NAT provokes an error, without the daemon. Of that one error we have the bytes that the kernel emitted (U),
 those that left after its own NAT (K), and the tuples of the flow. From U and the tuples the translator makes K: all

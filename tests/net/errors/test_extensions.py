@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An error tells by which interface the packet came (RFC 5837), and the client sees its public address there, and
 neither index nor name. The kernel emits such errors from Linux 6.19 on; elsewhere a program of the firewall does.
 

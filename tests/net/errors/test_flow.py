@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An error that is copied before the kernel's own NAT (as with iptables' TEE in mangle) quotes the packet as the
 firewall had translated it. The daemon asks conntrack for the flow, and restores the packet as it was sent: addresses
 and ports, in both directions.

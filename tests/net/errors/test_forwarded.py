@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """With errors = "all", routers behind the firewall that are numbered privately have public names in traceroute, too
 (RFC 6791), by a pool that tells them apart; what goes inside, and what nobody asked for, stays.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """hop_names: in errors about connections that the kernel's NAT translates, the firewall is called by an address of its
 own (RFC 5508, REQ-5c), not by that of the target, which the kernel puts there. So traceroute shows the target once.
 

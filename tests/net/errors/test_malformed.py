@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """50,000 malformed and truncated errors: the daemon lives, counts each of them once, changes none
 whose ICMP checksum was wrong, and makes no right checksum wrong.
 

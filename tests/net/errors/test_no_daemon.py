@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """With the capture rules loaded and no daemon behind them, everything that leaves the firewall is
 what would have left it without icmpnatd: every byte but the IP id and the sum over it.
 

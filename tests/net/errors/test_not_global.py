@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An address that is not globally reachable is private, whatever it is for: an error from there is counted as leaked
 without a map, and made public with one.
 

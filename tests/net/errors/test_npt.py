@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Behind NPTv6 (RFC 6296), as Linux does it, errors quote what the client sent; and of any address the daemon says what
 the kernel makes of it, in both directions.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A client whose datagrams have IPv4 options hears of errors as any other does, although the kernel quotes a header
 that it has written its address into, and not summed again. (Behind stateless NAT the kernel's REJECT emits nothing then:
 it takes the sum of the header for a part of that of the datagram.)

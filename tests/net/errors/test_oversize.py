@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A message of more than 2048 bytes, which no kernel emits as an ICMP error, has the outcome "oversize"
 and leaves as it is. It is the only outcome that no golden packet can have: the core never sees one.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A map to a pool, whose public side is the longer prefix, keeps the last bits of the source, by the kernel and by the
 daemon; the packet that is quoted stays.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A map from prefix to prefix restores every host behind stateless NAT; the map of the longest prefix that covers an
 address is the one that is used.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A neighbour with a private address sees the addresses that it sent to: public ones, if it knows us by these, as a
 carrier's customer does who is numbered from 100.64.0.0/10 and reaches public servers without NAT, or a host of the DMZ
 that reaches another one by its public name; else the private ones.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A client whose packet the firewall REJECTs is told so at once, by a public address.
 
    client ----- border ===== firewall -x- dmz      === the private link; the border drops

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Behind stateless 1:1 NAT the kernel restores nothing: the error's source and the packet in it
 are made public, and the client's socket knows it as the answer to what it sent.
 

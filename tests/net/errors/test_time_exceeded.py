@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A packet that expires at the firewall is answered by a public address: traceroute has no hole.
 
    client ----- border ===== firewall ----- dmz

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Path MTU discovery works: the client learns the smaller MTU behind the firewall, and a large
 upload completes.
 

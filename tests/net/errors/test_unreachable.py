@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A client whose packet has nowhere to go learns so: no route, or nobody answers on the link.
 
    client ----- border ===== firewall ----- dmz

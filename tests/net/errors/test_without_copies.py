@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A plain NFQUEUE rule in OUTPUT loses every error about a new flow, which is why errors are copied before they are
 queued. The rule counts the error; neither the daemon nor the client ever sees it, and none of the queue's own counters
 moves. Do not simplify the capture rules to what these tests load.

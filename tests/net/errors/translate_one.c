@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * The translator as a filter, for tests that compare it with another one: a line
  * in is a flow, an outer source and an ICMP error, a line out what became of it.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Counts the errors that arrive at the border router: the kernel does, so that none is missed, however fast they
 come."""
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Loaded before icmpnatd by test_faults.py. FAULTY=memory N: the N-th allocation
  * fails; FAULTY=reload N: the N-th after the first client has come; FAULTY=clock:

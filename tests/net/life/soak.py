@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """./check --soak: twenty minutes of 20,000 errors a second, with a reload every second and an upgrade
 every minute. Every error arrives, all of them translated or counted; the accounts are right to the
 packet; neither memory nor descriptors grow.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl stats --check claims no more than the counters show: where the rules are older than the daemon, or
 younger, it vouches only for what entered the queue.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """In audit, what is on the wire is what would be there without icmpnatd, and its counters are those of a live run;
 whatever happens to the daemon, each error is there once.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What goes wrong around icmpnatd, one thing at a time, under traffic: every error leaves translated,
 or as the kernel made it, or is counted as lost with its reason; and afterwards all is as before.
 

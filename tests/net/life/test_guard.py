@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """While the daemon hangs, and after it has died, errors leave as the kernel made them, each of them once.
 
    client ==> datagrams ==> firewall, each answered by one error ==> client

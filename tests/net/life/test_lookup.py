@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The daemon asks conntrack about all errors of a batch at once, and a conntrack that does not answer delays no error
 by more than the deadline. A filter on the daemon's socket drops the answers.
 

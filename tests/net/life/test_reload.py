@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A reload swaps the maps under traffic: every error has the old public address or the new one,
 none is lost, and after the answer "ok" all have the new one. A bad file changes nothing.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An icmpnatd that cannot work says why in one line, and exits with 1; with 78 if its file is to blame.
 
    firewall:  queue 0 <- icmpnatd      a second one, one without privileges, one without its file

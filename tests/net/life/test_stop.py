@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Starting and stopping under load loses nothing: what the queue holds gets its verdict, what comes
 after passes by, and no packet is given the bytes of another one.
 

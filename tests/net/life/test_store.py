@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A service manager keeps the queues while the daemon is started again: errors wait, or pass, and
 none is lost. The service manager is a stand-in that speaks its protocol (sd_pid_notify_with_fds(3),
 sd_listen_fds(3)).

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """One icmpnatd takes over from another: errors wait meanwhile, and each is translated once.
 
    client ==> datagrams ==> firewall ===== errors =====> client

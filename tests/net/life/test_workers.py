@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Two workers share the work, one queue each: nothing is lost and the order within a flow stays.
 
    firewall:  CPU 0 -> queue 0 -> worker 0 \\

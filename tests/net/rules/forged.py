@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """ICMP errors about nothing that was ever sent, from outside: "packets are too big", to shrink those of a host."""
 
 from scapy.layers.inet import ICMP, IP, UDP

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Two firewalls between the border router and the dmz, one of which is the gateway.
 
                                      eth0  fw1  eth1

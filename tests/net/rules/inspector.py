@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Another program on the firewall with a queue of its own, like an intrusion prevention system: it accepts all
 that it gets."""
 

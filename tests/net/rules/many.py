@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Many maps, and two floods that must come through while somebody changes rules: about a host without NAT, which is
 the kernel's part, and about one with stateless NAT, whose errors the daemon must read."""
 

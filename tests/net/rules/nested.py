@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The lab with another outside interface: what was a link between border router and firewall is made
 again, of another kind, under the same names and addresses. Or with the firewall in a user namespace
 within the sandbox, in a network namespace that belongs to it.

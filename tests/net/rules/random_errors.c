@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Errors at random about the addresses of a configuration, and what the core makes of them: for
  * test_same_as_core.py, which sends them through the rules.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Configurations at random, each of them good: hosts, prefixes one to one, by NPTv6, many to one and to pools,
 nested in each other, for one interface or any, for one part or both, and exceptions. What is public never has a map of
 its own that changes it, for that would be refused."""

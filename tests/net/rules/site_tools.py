@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Tools that hold the rules of a site: what they load (from sites/), of which part a healthy site is made ill, and how
 each comes by the rules that doctor told to give it. The tools themselves are not here: their commands do nothing but
 note that they were called, and what the tool would do with its files then is done by load(). That the real tools do

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The one-line alternative that the README names does what it says of it, and no more.
 
    client ----- border ===== firewall -x- dmz      no icmpnatd, no capture rules

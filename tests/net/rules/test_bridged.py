@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What a bridge of the firewall forwards is not the firewall's, although br_netfilter shows it to the chain postrouting
 without an interface by which it came: errors of a guest on the bridge pass as they are.
 

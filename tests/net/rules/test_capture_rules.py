@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Under each kind of capture rules, each class of error has the fate that the table of icmpnatd-rules(7)
 names. Exactly one error leaves, made public by the kernel's NAT or by the daemon, and it quotes what was sent.
 

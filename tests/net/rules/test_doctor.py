@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl doctor finds nothing wrong with a healthy firewall, names the fault that it is given and no
 other, prints the command that mends it, and changes nothing.
 

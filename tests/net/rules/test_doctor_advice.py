@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What icmpnatctl doctor prints to let errors pass is applied as it stands, mends what it says, and opens nothing:
 the dropping chain may be called from the hooks of forwarded and of incoming packets, too.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """An error that is copied passes the output chains as itself and as its copy: a limit there takes it for two. The doctor
 says so. Zones that are set there do no harm.
 

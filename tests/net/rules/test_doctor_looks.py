@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl doctor looks at everything that it can, whatever else the host has or lacks, and says of the rest, first
 of all and with the reason, that it did not look: the neighbour of each case has nothing to complain of.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl doctor about the outside interfaces of a host: an interface by which no error can leave is a problem, with
 the name of the one that is meant; what leads out is none, however it stands on others. And whether a route would do.
 

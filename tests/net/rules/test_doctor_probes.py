@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The probes of icmpnatctl doctor meet what an error meets on this host, and nothing else.
 
    outside:  clients, one after the other -> public sides of maps, hosts behind, this host

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl doctor reads the host's addresses and routes as the kernel does, whatever they are written with.
 
    192.168.42.1, fd42::1 and fd42::2  eth0 --- the border router, as a gateway, by an address of the other family, as an

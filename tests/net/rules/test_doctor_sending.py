@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl doctor sees that the kernel cannot send errors, while that is so.
 
    client ==> datagrams ==> firewall:  the kernel's ICMP socket  ==> queue, which nobody reads

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """icmpnatctl doctor and the rule sets that firewall tools load: with the tool's own settings there is nothing to
 complain of, and where a setting makes the tool drop errors, doctor says what to write into the tool's files, which
 lasts when the tool loads its rules again.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """After a failover, the second firewall's icmpnatd translates errors about connections that were
 made through the first one; and the first one's does so again when it is back.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Ten thousand maps are loaded into the kernel in one transaction, for a price that grows as they do, and exchanged
 under load without a gap.
 

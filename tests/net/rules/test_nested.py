@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Errors are made public on an outside interface that is a tunnel, a VLAN or a bridge, too, and by a firewall that
 lives in namespaces within namespaces. Where the kernel would drop what is changed in there (Linux 7.1 and later),
 the daemon does not start.

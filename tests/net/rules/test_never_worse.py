@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Never worse than without icmpnatd: where an error that needs nothing came to its client without it, it comes with
 it, and where one left the firewall, one leaves. What firewalls have in their rules and routes that a copy of an error
 would not survive.

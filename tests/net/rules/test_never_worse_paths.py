@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Never worse than without icmpnatd, where the way of an error is more than a route: IPsec policies, by which all
 between the client and public addresses is to be encrypted, and a VRF on the firewall.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Never worse than without icmpnatd, with two providers: on one link, told apart by a mark; and as two default routes
 of equal cost.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """With rules = "own" the daemon holds the capture rules: no other program's change of the rules removes them, they
 follow the interfaces, and they end with the daemon, however it ends.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A firewall that accepts only established, related and new in OUTPUT drops the copies, which are
 untracked, unless it accepts them as the printed rules advise.
 

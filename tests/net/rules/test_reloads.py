@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Other programs load their rules anew under load, as firewalls do: an error that is the kernel's part leaves once,
 with its public source; one that the daemon must read leaves once and made public, too, or is known to be lost, for
 the kernel drops what is queued when anybody's chain with a hook goes. Only where our own tables are replaced at the

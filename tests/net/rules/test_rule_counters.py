@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """What the capture rules did stands beside what the daemon did, and the accounts begin at what the rules saw: a copy
 that vanishes before the queue is found, and what the kernel could not emit is told.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """The rules give an error the same source as the core would: random errors under random maps leave the firewall with
 the core's bytes where the kernel must do its part, and as they were emitted where nothing is to be done or the daemon
 must read them. No daemon runs, so that what the rules leave to it leaves as it is.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Each error leaves by the uplink that its flow came in by, with that uplink's public source, under
 each recipe of the manual for policy routing.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """Who makes an error right: nobody, where the kernel's own NAT has done it; the kernel, by the rules; or the daemon.
 Only what must be read is copied and queued.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
 """A firewall with two providers: hosts, links, addresses, and who is where.
 
                       .1 rt1 192.168.42.254 ----- 192.168.42.1 eth0
