@@ -7,7 +7,6 @@
 #include "config/error.h"
 
 #include <stdarg.h>
-#include <string.h>
 
 #include "core/utf8.h"
 
@@ -25,7 +24,7 @@ static void print_visible(FILE *out, const char *text)
 }
 
 /* Writes "file:line: KIND text". */
-static void print_line(
+__attribute__((format(printf, 4, 0))) static void print_line(
 	FILE *out, struct config_place place, const char *kind, const char *format, va_list arguments)
 {
 	char text[CONFIG_ERROR_TEXT];

@@ -57,7 +57,7 @@ static bool begins_slot(
 static void make_slots(struct indexer *indexer, const struct addrmap_node *node, size_t first, size_t n)
 {
 	put_slot(indexer, node->slots, make_slot(indexer, first, 0, node->low));
-	for (uint64_t slot = 0; slot < node->n; slot++) {
+	for (size_t slot = 0; slot < node->n; slot++) {
 		size_t count = count_in_slot(indexer, node, slot, first, n);
 
 		n -= count;

@@ -43,6 +43,13 @@ static inline uint16_t packet_be16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
+/* Writes a number of 16 bits in network order. */
+static inline void packet_put_be16(uint8_t *p, size_t number)
+{
+	p[0] = (uint8_t)(number >> 8);
+	p[1] = (uint8_t)number;
+}
+
 /* Reads an address as headers of a version have them. */
 static inline struct address packet_address(uint8_t version, const uint8_t *bytes)
 {

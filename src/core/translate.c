@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 the icmpnatd authors */
 /*
- * Rewrites an ICMP error in place: the inner packet as its sender sent it, the outer source as the maps
- * say, and every checksum by the increments of these edits (RFC 1624), so that a sum is right after exactly
- * if it was right before. Translating twice gives the same bytes as once.
+ * Rewrites an ICMP error in place: inner packet as its sender sent it, outer source as the maps say, every
+ * checksum by the increments of these edits (RFC 1624): right after exactly if it was right before.
  */
 #include "core/translate.h"
 
@@ -145,13 +144,13 @@ static uint64_t difference(uint64_t before, uint64_t after)
 static void shorten(struct edit *edit, struct decision *d, uint16_t new_end)
 {
 	const struct packet *outer = &d->error.outer;
-	uint16_t total = (uint16_t)(new_end - (outer->version == 4 ? 0 : 40));
-	const uint8_t text[2] = {(uint8_t)(total >> 8), (uint8_t)total};
+	uint8_t total[2];
 
+	packet_put_be16(total, new_end - (outer->version == 4 ? 0u : 40u));
 	if (outer->version == 4)
-		edit->outer_header += checksum_replace(edit->bytes + 2, text, 2);
+		edit->outer_header += checksum_replace(edit->bytes + 2, total, 2);
 	else /* the length is in the pseudo-header, too */
-		edit->icmp += checksum_replace(edit->bytes + 4, text, 2);
+		edit->icmp += checksum_replace(edit->bytes + 4, total, 2);
 	d->length = new_end;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 the icmpnatd authors */
 /*
- * The decision about one packet, and the edit that carries it out.
+ * The decision about one packet, and the edit that carries it out. Translating twice gives the same bytes as
+ * once.
  */
 #ifndef CORE_TRANSLATE_H
 #define CORE_TRANSLATE_H

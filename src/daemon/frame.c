@@ -241,7 +241,6 @@ size_t frame_shorten(const struct frame *f, uint8_t *bytes, size_t captured, siz
 {
 	const size_t end = f->begin + packet_length, removed = f->length - packet_length;
 	uint8_t *field = bytes + f->link_length;
-	unsigned length;
 
 	if (removed == 0)
 		return captured;
@@ -249,10 +248,7 @@ size_t frame_shorten(const struct frame *f, uint8_t *bytes, size_t captured, siz
 	captured -= removed;
 	if (f->link == FRAME_NFLOG)
 		return shorten_attribute(bytes, captured, f->link_length, removed);
-	if (f->link_length) {
-		length = packet_be16(field) - (unsigned)removed;
-		field[0] = (uint8_t)(length >> 8);
-		field[1] = (uint8_t)length;
-	}
+	if (f->link_length)
+		packet_put_be16(field, packet_be16(field) - removed);
 	return captured;
 }

@@ -131,10 +131,10 @@ static bool stays_on_link(const struct rtmsg *route, const struct nlattr *destin
 /* Notes the next hops of a route that has several. */
 static void note_hops(const struct links *links, const struct nlattr *hops)
 {
-	const struct rtnexthop *hop = mnl_attr_get_payload(hops);
+	struct rtnexthop *hop = mnl_attr_get_payload(hops);
 	int rest = mnl_attr_get_payload_len(hops);
 
-	for (; RTNH_OK(hop, rest); rest -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+	for (; RTNH_OK(hop, rest); rest -= NLMSG_ALIGN(hop->rtnh_len), hop = route_next_hop(hop))
 		note_route(links, (unsigned)hop->rtnh_ifindex, true);
 }
 

@@ -8,7 +8,6 @@
 #include <ifaddrs.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "doctor/doctor.h"

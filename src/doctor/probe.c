@@ -18,12 +18,6 @@
 #define DATA	  16  /* bytes of each datagram */
 #define PATIENCE  100 /* ms */
 
-static void put_be16(uint8_t *at, unsigned value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
 static void put_sum(uint8_t *field, uint64_t sum)
 {
 	uint16_t folded = (uint16_t)~checksum_fold(sum);
@@ -37,7 +31,7 @@ static size_t put_header_v4(uint8_t *bytes, const struct probe *probe)
 {
 	memset(bytes, 0, 20);
 	bytes[0] = 0x45;
-	put_be16(bytes + 2, 20 + 8 + DATA);
+	packet_put_be16(bytes + 2, 20 + 8 + DATA);
 	bytes[8] = probe->hops;
 	bytes[9] = IPPROTO_UDP;
 	address_to_v4(probe->source, bytes + 12);
@@ -50,7 +44,7 @@ static size_t put_header_v6(uint8_t *bytes, const struct probe *probe)
 {
 	memset(bytes, 0, 40);
 	bytes[0] = 0x60;
-	put_be16(bytes + 4, 8 + DATA);
+	packet_put_be16(bytes + 4, 8 + DATA);
 	bytes[6] = IPPROTO_UDP;
 	bytes[7] = probe->hops;
 	address_to_v6(probe->source, bytes + 8);
@@ -69,9 +63,9 @@ static size_t put_probe(uint8_t bytes[PROBE_MAX], const struct probe *probe)
 	uint64_t sum;
 
 	memset(udp, 0, 8 + DATA);
-	put_be16(udp, probe->source_port);
-	put_be16(udp + 2, probe->destination_port);
-	put_be16(udp + 4, 8 + DATA);
+	packet_put_be16(udp, probe->source_port);
+	packet_put_be16(udp + 2, probe->destination_port);
+	packet_put_be16(udp + 4, 8 + DATA);
 	sum = checksum_add(0, bytes + header - addresses, addresses);
 	put_sum(udp + 6, checksum_add(checksum_add(sum, pseudo, 4), udp, 8 + DATA));
 	return header + 8 + DATA;
@@ -301,7 +295,7 @@ static union socket_address make_address(struct address a, unsigned port)
 	} else {
 		address_to_v6(a, (uint8_t *)&made.v6.sin6_addr);
 	}
-	put_be16((uint8_t *)&made.v4.sin_port, port); /* the same place in both */
+	packet_put_be16((uint8_t *)&made.v4.sin_port, port); /* the same place in both */
 	return made;
 }
 

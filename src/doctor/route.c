@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "io/netlink.h"
@@ -87,10 +86,17 @@ static int dump_once(struct mnl_socket *socket, uint16_t type, struct route_mess
 		if (length < 0)
 			return -1;
 		last = is_last(grown + all->length, (int)length);
-		*changed =
-			*changed || ((struct nlmsghdr *)(grown + all->length))->nlmsg_flags & NLM_F_DUMP_INTR;
+		*changed = *changed ||
+			   ((struct nlmsghdr *)(void *)(grown + all->length))->nlmsg_flags & NLM_F_DUMP_INTR;
 	}
 	return last < 0 ? -1 : 0;
+}
+
+/* Returns the next hop behind one, as the list of a route holds them: aligned, and within the list or at its
+ * end. */
+struct rtnexthop *route_next_hop(struct rtnexthop *hop)
+{
+	return (void *)((char *)hop + RTNH_ALIGN(hop->rtnh_len));
 }
 
 /* Asks for all objects of a type in both families, again if they change meanwhile, but not for ever. Returns
@@ -230,7 +236,8 @@ static int take_entry_attribute(const struct nlattr *attribute, void *data)
 		entry->several = true;
 		break;
 	case RTA_CACHEINFO:
-		entry->has_more = entry->has_more || ((const struct rta_cacheinfo *)value)->rta_expires;
+		entry->has_more =
+			entry->has_more || ((const struct rta_cacheinfo *)(const void *)value)->rta_expires;
 		break;
 	case RTA_PREF:
 		entry->has_more = entry->has_more || *value != 0;

@@ -14,6 +14,7 @@
 
 struct mnl_socket;
 struct nlmsghdr;
+struct rtnexthop;
 
 #define ROUTE_BUFFER_MAX 65536 /* bytes; the most that a dump puts into one datagram is 32 KiB */
 
@@ -53,6 +54,7 @@ int route_each(struct mnl_socket *socket, uint16_t type,
 int route_find(struct mnl_socket *socket, struct address to, const struct address *from, unsigned interface,
 	struct route *route);
 bool route_has_table(struct mnl_socket *socket, bool v4, unsigned table);
+struct rtnexthop *route_next_hop(struct rtnexthop *hop);
 int route_find_entry(struct mnl_socket *socket, struct address to, struct route_entry *entry);
 
 #endif

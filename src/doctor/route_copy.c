@@ -33,7 +33,7 @@ static void prepare_hops(struct nlattr *attribute, const struct twin *twin)
 	int length = mnl_attr_get_payload_len(attribute);
 
 	for (struct rtnexthop *hop = mnl_attr_get_payload(attribute); RTNH_OK(hop, length);
-		hop = RTNH_NEXT(hop)) {
+		hop = route_next_hop(hop)) {
 		length -= (int)RTNH_ALIGN(hop->rtnh_len);
 		translate_index(twin, &hop->rtnh_ifindex);
 		hop->rtnh_flags &= RTNH_F_ONLINK | RTNH_F_PERVASIVE;

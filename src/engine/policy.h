@@ -8,7 +8,6 @@
 #define ENGINE_POLICY_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 

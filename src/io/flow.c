@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "io/flow.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -16,7 +15,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "io/clock.h"
 #include "io/netlink.h"

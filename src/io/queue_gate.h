@@ -8,7 +8,6 @@
 #define IO_QUEUE_GATE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct mnl_socket;

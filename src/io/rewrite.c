@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>

@@ -7,7 +7,6 @@
 #define RULES_LACK_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct nftables;
 

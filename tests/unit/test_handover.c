@@ -68,7 +68,7 @@ static void receive_passed(const char *name, int fd)
 	assert_null(getenv("ICMPNATD_FDS"));
 }
 
-static void assert_passed_on(const char *expected, ...)
+__attribute__((format(printf, 1, 2))) static void assert_passed_on(const char *expected, ...)
 {
 	const int state = new_descriptor();
 	char text[128];

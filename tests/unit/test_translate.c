@@ -231,7 +231,7 @@ static void a_computed_zero_becomes_ffff(void **state)
 			found++;
 		}
 	}
-	assert_in_range(found, 1, 2);
+	assert_true(found >= 1 && found <= 2);
 }
 
 /* The same in UDP-Lite, where 0 is not even allowed (RFC 3828, 3.1). */
@@ -257,7 +257,7 @@ static void a_computed_zero_of_udplite_becomes_ffff(void **state)
 		assert_int_equal(bytes[55], 0xff);
 		found++;
 	}
-	assert_in_range(found, 1, 2);
+	assert_true(found >= 1 && found <= 2);
 }
 
 static struct flow_tuple tuple(uint8_t protocol, const char *src, const char *dst, uint16_t sport, uint16_t dport)
@@ -466,7 +466,7 @@ static void damaged_packets_do_no_harm(void **state)
 		memcpy(before, room, length);
 		readable = icmp_error_parse(&error, bytes, length) == OUTCOME_UNDECIDED;
 		outcome = run(bytes, length, maps, NULL);
-		assert_in_range(outcome, 0, OUTCOME_COUNT - 1);
+		assert_true(outcome < OUTCOME_COUNT);
 		counts[outcome]++;
 		if (readable) {
 			unsigned right = packet_sums(before, length);

@@ -75,6 +75,15 @@ void *malloc(size_t size)
 	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
+/* libconfig 1.7's name for it, and that of others: what matters is who calls it. */
+char *strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
+}
+
 void *calloc(size_t n, size_t size)
 {
 	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
@@ -85,7 +94,7 @@ void *realloc(void *old, size_t size)
 	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }
 
-char *__strdup(const char *text) /* libconfig's name for it */
+char *__strdup(const char *text) /* libconfig 1.5's name for it */
 {
 	const size_t size = strlen(text) + 1;
 
