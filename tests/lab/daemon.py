@@ -76,6 +76,24 @@ def kernel_has_nft_queue(host):
     return host.run("nft", "-c", "-f", "-", input=probe, check=False).returncode == 0
 
 
+NO_OWN_RULES = "this kernel has no nft queue, or its tables no owner (before 5.12): the rules cannot be the daemon's own"
+
+
+def kernel_gives_owners(host):
+    """Whether its tables can be a program's own."""
+    return host.run("nft", "-c", "table ip probe { flags owner; }", check=False).returncode == 0
+
+
+def kernel_lets_hold_rules(host):
+    """Whether rules can be the daemon's own."""
+    return kernel_gives_owners(host) and kernel_has_nft_queue(host)
+
+
+def own_tables(host, nft="nft"):
+    """The tables that are icmpnatd's, as a program nft lists them."""
+    return [line for line in host.run(f"{nft} list tables").stdout.splitlines() if "icmpnatd" in line]
+
+
 class Rules:
     """The capture rules that a configuration file asks for, of a kind that --print-rules knows; the
     default is what copies with nft. Early ones copy before the kernel's NAT."""

@@ -54,7 +54,7 @@ def enter(command):
 
 
 def _options():
-    candidates = [OPTIONS + ["--user", "--map-root-user"]]
+    candidates, reasons = [OPTIONS + ["--user", "--map-root-user"]], []
     if os.geteuid() == 0:
         candidates.insert(0, OPTIONS)
     for options in candidates:
@@ -62,4 +62,5 @@ def _options():
                                stderr=subprocess.PIPE, text=True)
         if probe.returncode == 0:
             return options
-    raise Unavailable("no namespaces here: " + probe.stderr.strip())
+        reasons.append(probe.stderr.strip())
+    raise Unavailable("no namespaces here: " + "; and in a user namespace: ".join(reasons))

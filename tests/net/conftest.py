@@ -12,7 +12,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-pytest.register_assert_rewrite("lab", "patient")  # so that its assertions say what they saw, too
+pytest.register_assert_rewrite("lab", "expected", "patient", "same")  # so that their assertions say what they saw, too
 
 from lab import sandbox  # noqa: E402
 from lab.daemon import Daemon, program  # noqa: E402

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass
 
-from lab.client import ANSWERED, Reaction, UdpFlow
+from lab.client import ANSWERED, Reaction, UdpFlow, tcp
 from lab.network import DMZ_MTU
 from lab.traffic import Capture, bad_checksums
 
@@ -66,6 +66,31 @@ def expect_one(network, daemon, family, kind, action, source=None, outcome="both
         error, = capture.errors()
         assert_right(error, kind, family, source, capture.sent)
     return error, counted
+
+
+def expect_tcp_refused(network, daemon, family, address):
+    """Asserts that TCP to an address whose errors quote a private one is refused at once, and all about the errors, one
+    for each attempt: the kernel may send a SYN again before it looks at the answer."""
+    account = daemon.account()
+    with Capture(network.client, "eth0") as capture:
+        assert tcp(network.client, address, timeout=5) == Reaction("refused")
+        errors = capture.errors(1)
+        account.expect(both=len(errors))
+    assert {e.source for e in errors} == {family.public}
+    assert all(any(e.quotes(packet) for packet in capture.sent) for e in errors)
+    assert bad_checksums([e.packet for e in errors]) == []
+
+
+def expect_ping_refused(network, daemon, family, address):
+    """Asserts that ping knows the error about such an address as the answer to its request, by the identifier that the
+    quote has; and all about the error."""
+    account = daemon.account()
+    with Capture(network.client, "eth0") as capture:
+        said = network.client.run("ping", "-n", "-c1", "-W2", address, check=False).stdout
+        account.expect(both=1)
+        error, = capture.errors()
+    assert f"From {family.public} icmp_seq=1" in said
+    assert_right(error, REFUSED, family, family.public, capture.sent)
 
 
 def assert_right(error, kind, family, source, sent):

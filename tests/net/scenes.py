@@ -5,15 +5,52 @@
 import contextlib
 from dataclasses import dataclass
 
+import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 
 from lab.client import ANSWERED, UdpFlow, udp
-from lab.network import ROUTER_MAC
+from lab.network import ROUTER_MAC, V6
 from lab.traffic import send_frames
 from expected import EXPIRED, REFUSED, Kind
 
 CLOSED_PORT = 9
+
+
+@contextlib.contextmanager
+def preferring(network, source, family):
+    """The firewall has, and prefers, this source for what it sends outside."""
+    route = f"ip -{family.version} route change default via {family.router_inner} dev eth0"
+    network.firewall.add_address(source, "lo")
+    network.firewall.run(f"{route} src {source}")
+    try:
+        yield
+    finally:
+        network.firewall.run(f"{route}; ip addr del {source} dev lo")
+
+
+@contextlib.contextmanager
+def kernel_npt(network, inside, outside, leaving=None):
+    """The firewall translates by NPTv6, and routes the inside to the dmz; of what leaves, only what comes from leaving,
+    if that is said."""
+    host, table = network.firewall, "npt-" + inside.split(":")[1]
+    prefixes = "--src-pfx {} --dst-pfx {}"
+    rules = (f"PREROUTING -i eth0 -d {outside} -j DNPT {prefixes.format(outside, inside)}",
+             f"POSTROUTING -o eth0 -s {leaving or inside} -j SNPT {prefixes.format(inside, outside)}")
+    with contextlib.ExitStack() as stack:
+        for rule in rules:
+            done = host.run(f"ip6tables -w -t mangle -A {rule}", check=False)
+            if done.returncode:
+                pytest.skip(f"this kernel has no NPTv6: {done.stderr.strip()}")
+            stack.callback(host.run, f"ip6tables -w -t mangle -D {rule}")
+        for where, route in ((host, f"{inside} via {V6.dmz} dev eth1"),
+                             (network.router, f"{outside} via {V6.firewall}")):
+            where.run(f"ip -6 route add {route}")
+            stack.callback(where.run, f"ip -6 route del {route}")
+        host.nft(f"table ip6 {table} {{ chain untracked {{ type filter hook prerouting priority raw;"
+                 f" ip6 daddr {outside} notrack; ip6 saddr {inside} notrack; }}; }}")
+        stack.callback(host.run, f"nft delete table ip6 {table}")
+        yield
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,15 @@
 """What test_differential.py works with: the firewall's NAT, the flows through it, what provokes errors about
 them, and the translator as a program that answers questions."""
 
-import os
 import socket
 import subprocess
 from dataclasses import dataclass, replace
 
 import flows
 from flows import DATA, NAMES, WITH_PORTS, opening
-from lab.daemon import program
 from lab.network import FAMILIES
 from lab.traffic import addresses, send_frames
+from beside import helper
 from malformed import ICMP, ICMPV6
 from tap import GROUP, Conntrack, Tap, Tuple
 
@@ -184,9 +183,8 @@ class Translator:
     """Asks a translate_one that runs for as long as this is open."""
 
     def __init__(self):
-        beside = os.path.join(os.path.dirname(program("icmpnatd")), "../tests/net/errors/translate_one")
-        self._process = subprocess.Popen([os.environ.get("TRANSLATE_ONE", beside)], text=True,
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen([helper("errors/translate_one")], text=True, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE)
 
     def close(self):
         self._process.stdin.close()

@@ -3,36 +3,23 @@
 """An address that is not globally reachable is private, whatever it is for: an error from there is counted as leaked
 without a map, and made public with one.
 
-   client ----- border ===== firewall: its errors come from 192.0.0.8 (RFC 7600) or 240.127.1.1; 2001:2::8, 5f00::8
+   client ----- border ===== firewall: its errors come from 192.0.0.8 (RFC 7600), 198.18.0.8, 240.127.1.1; 2001:2::8, 5f00::8
 """
-
-import contextlib
 
 import pytest
 
 from lab.client import udp
 from lab.daemon import MAPS, Daemon
 from lab.network import V4, V6
+from scenes import preferring
 
-SOURCES = [("192.0.0.8", V4), ("240.127.1.1", V4), ("2001:2::8", V6), ("5f00::8", V6)]
-
-
-@contextlib.contextmanager
-def numbered(network, source, family):
-    """The firewall prefers this source for what it sends outside."""
-    route = f"ip -{family.version} route change default via {family.router_inner} dev eth0"
-    network.firewall.add_address(source, "lo")
-    network.firewall.run(f"{route} src {source}")
-    try:
-        yield
-    finally:
-        network.firewall.run(f"{route}; ip addr del {source} dev lo")
+SOURCES = [("192.0.0.8", V4), ("198.18.0.8", V4), ("240.127.1.1", V4), ("2001:2::8", V6), ("5f00::8", V6)]
 
 
 @pytest.mark.parametrize("source, family", SOURCES)
 @pytest.mark.parametrize("kernel", ["auto", "never"])
 def test_without_a_map_it_is_leaked(network, source, family, kernel):
-    with numbered(network, source, family), Daemon(network, kernel=kernel) as daemon:
+    with preferring(network, source, family), Daemon(network, kernel=kernel) as daemon:
         before = daemon.rules.counted()
         udp(network.client, family.plain_rejected)
         counted = daemon.rules.counted() - before
@@ -42,6 +29,6 @@ def test_without_a_map_it_is_leaked(network, source, family, kernel):
 @pytest.mark.parametrize("source, family", SOURCES)
 @pytest.mark.parametrize("kernel", ["auto", "never"])
 def test_with_a_map_it_becomes_public(network, source, family, kernel):
-    with numbered(network, source, family):
+    with preferring(network, source, family):
         with Daemon(network, maps=[*MAPS, (source, family.public)], kernel=kernel):
             assert udp(network.client, family.plain_rejected).offender == family.public

@@ -8,7 +8,6 @@ the kernel makes of it, in both directions.
                              2001:db8:2::/48 = fd00:2::/48
 """
 
-import contextlib
 import ipaddress
 import os
 import random
@@ -21,11 +20,12 @@ from scapy.layers.inet import UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.utils import wrpcap
 
-from lab.client import Reaction, learnt_mtu, ping, tcp, traceroute, udp, wait_until
+from lab.client import learnt_mtu, ping, traceroute, udp, wait_until
 from lab.daemon import Daemon, configuration, program
 from lab.network import DMZ_MTU, ROUTER_MAC, V6
 from lab.traffic import Capture, addresses, send_frames
-from expected import EXPIRED, REFUSED, TOO_BIG, expect_one
+from expected import EXPIRED, REFUSED, TOO_BIG, expect_one, expect_tcp_refused
+from scenes import kernel_npt, preferring
 
 INSIDE, OUTSIDE = "fd00:2::/48", "2001:db8:2::/48"
 OTHER = "fd00:3::/48", "2001:db8:3::/48"
@@ -33,30 +33,6 @@ HOST, HOST_OUTSIDE = "fd00:2::20", "2001:db8:2:cf47::20"
 FIREWALL_MAC = "02:00:00:00:00:05"  # of eth1
 LENGTHS = 40, 48, 49, 56, 60, 64
 ADDRESSES = 100  # of each length
-
-
-@contextlib.contextmanager
-def kernel_npt(network, inside, outside, leaving=None):
-    """The firewall translates by NPTv6, and routes the inside to the dmz; of what leaves, only what comes from leaving,
-    if that is said."""
-    host, table = network.firewall, "npt-" + inside.split(":")[1]
-    prefixes = "--src-pfx {} --dst-pfx {}"
-    rules = (f"PREROUTING -i eth0 -d {outside} -j DNPT {prefixes.format(outside, inside)}",
-             f"POSTROUTING -o eth0 -s {leaving or inside} -j SNPT {prefixes.format(inside, outside)}")
-    with contextlib.ExitStack() as stack:
-        for rule in rules:
-            done = host.run(f"ip6tables -w -t mangle -A {rule}", check=False)
-            if done.returncode:
-                pytest.skip(f"this kernel has no NPTv6: {done.stderr.strip()}")
-            stack.callback(host.run, f"ip6tables -w -t mangle -D {rule}")
-        for where, route in ((host, f"{inside} via {V6.dmz} dev eth1"),
-                             (network.router, f"{outside} via {V6.firewall}")):
-            where.run(f"ip -6 route add {route}")
-            stack.callback(where.run, f"ip -6 route del {route}")
-        host.nft(f"table ip6 {table} {{ chain untracked {{ type filter hook prerouting priority raw;"
-                 f" ip6 daddr {outside} notrack; ip6 saddr {inside} notrack; }}; }}")
-        stack.callback(host.run, f"nft delete table ip6 {table}")
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +66,7 @@ def test_rejected(network, daemon, rejected):
 
 
 def test_rejected_tcp(network, daemon, rejected):
-    account = daemon.account()
-    assert tcp(network.client, HOST_OUTSIDE) == Reaction("refused")
-    account.expect(both=1)
+    expect_tcp_refused(network, daemon, V6, HOST_OUTSIDE)
 
 
 def test_expired(network, daemon):
@@ -104,17 +78,6 @@ def test_too_big(network, daemon):
     network.forget()
     expect_one(network, daemon, V6, TOO_BIG, lambda: udp(network.client, HOST_OUTSIDE, 1400))
     assert learnt_mtu(network.client, HOST_OUTSIDE) == DMZ_MTU
-
-
-@contextlib.contextmanager
-def answering_by(network, address):
-    """The firewall's errors come from an address behind the prefix."""
-    network.firewall.add_address(f"{address}/128", "lo")
-    network.firewall.run(f"ip -6 route replace default via {V6.router_inner} src {address}")
-    try:
-        yield
-    finally:
-        network.firewall.run(f"ip -6 route replace default via {V6.router_inner}; ip -6 addr del {address}/128 dev lo")
 
 
 def error_about(network, packet):
@@ -130,7 +93,7 @@ def test_same_bytes_as_the_kernel_makes(network, daemon):
     errors = []
     for leaving, outcome in ("fd00:3::/48", "nobody"), ("fd00:3:0:1::/64", "both"):
         with kernel_npt(network, *OTHER, leaving), network.rejecting("fd00:3::20"), \
-                answering_by(network, "fd00:3:0:9::1"):
+                preferring(network, "fd00:3:0:9::1", V6):
             account = daemon.account()
             errors.append(error_about(network, packet))
             account.expect(**{outcome: 1})

@@ -10,9 +10,9 @@ are made public, and the client's socket knows it as the answer to what it sent.
 
 import pytest
 
-from lab.client import ECHO_PORT, TIMED_OUT, Reaction, UdpFlow, tcp, traceroute, udp
+from lab.client import ECHO_PORT, TIMED_OUT, UdpFlow, traceroute, udp
 from lab.traffic import Capture, addresses, bad_checksums
-from expected import EXPIRED, REFUSED, TOO_BIG, assert_right, expect_one
+from expected import EXPIRED, REFUSED, TOO_BIG, expect_one, expect_ping_refused, expect_tcp_refused
 
 OTHER_PORT = 8080
 
@@ -60,26 +60,12 @@ def test_too_big(stateless, network, family):
 
 def test_tcp(network, daemon, family):
     network.forget()
-    account = daemon.account()
-    with Capture(network.client, "eth0") as capture:
-        assert tcp(network.client, family.stateless, timeout=5) == Reaction("refused")
-        errors = capture.errors(1)
-        account.expect(both=len(errors))
-    assert {e.source for e in errors} == {family.public}
-    assert all(any(e.quotes(packet) for packet in capture.sent) for e in errors)
-    assert bad_checksums([e.packet for e in errors]) == []
+    expect_tcp_refused(network, daemon, family, family.stateless)
 
 
 def test_ping_of_the_rejected_host(network, daemon, family):
-    """An echo request is answered by an error that quotes it, with its identifier."""
     network.forget()
-    account = daemon.account()
-    with Capture(network.client, "eth0") as capture:
-        out = network.client.run("ping", "-n", "-c1", "-W2", family.stateless, check=False).stdout
-        account.expect(both=1)
-        error, = capture.errors()
-    assert f"From {family.public} icmp_seq=1" in out
-    assert_right(error, REFUSED, family, family.public, capture.sent)
+    expect_ping_refused(network, daemon, family, family.stateless)
 
 
 def test_port_stays(network, daemon, family):

@@ -17,12 +17,12 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
 from lab.client import ping, wait_until
-from lab.daemon import Daemon, Rules, kernel_has_nft_queue, pause, paused, program, waiting
+from lab.daemon import NO_OWN_RULES, Daemon, Rules, kernel_lets_hold_rules, pause, paused, program, waiting
 from lab.flood import Flood, assert_each_once
+from lab.manager import Manager
 from lab.network import FAMILIES, ROUTER_MAC, V4
 from lab.process import guard_of, is_gone
 from lab.traffic import Capture, Error, bad_checksums, send_frames
-from test_store import Manager
 
 AUDIT = 'mode = "audit"; '
 KINDS = [(None, "never"), (None, "auto"), ("iptables", "auto"), ("own", "auto")]
@@ -42,8 +42,8 @@ def audit_daemon(network, kind=None, mode=AUDIT, maker=Daemon, **options):
     if kind != "own":
         daemon.rules = Rules(network.firewall, daemon.path, kind=kind)
         return daemon
-    if not kernel_has_nft_queue(network.firewall):
-        pytest.skip(NO_QUEUE)
+    if not kernel_lets_hold_rules(network.firewall):
+        pytest.skip(NO_OWN_RULES)
     daemon.rules = OwnRules(network.firewall, daemon.path)
     change(daemon, lambda text: text.replace('rules = "external"', 'rules = "own"'))
     return daemon

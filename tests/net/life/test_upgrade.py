@@ -135,9 +135,10 @@ def test_a_failed_exec_changes_nothing(network, daemon, own_program):
     script = f"#!/bin/sh\nexec rm {own_program}\n"
     replace(own_program, script.encode())
     done = daemon.ctl("upgrade", check=False)
-    assert done.returncode == 1 and "still" in done.stderr
+    assert done.returncode == 1 and "still the old program: icmpnatctl status tells the last error" in done.stderr
     assert udp(network.client, V4.plain_rejected).answer == "refused"
     wait_until(lambda: "the old one goes on" in daemon.log(), "the line in the log")
+    assert "the old one goes on" in " ".join(daemon.ctl("status").stdout.split())
 
 
 def first(command, program):

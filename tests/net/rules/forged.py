@@ -8,7 +8,7 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from lab.client import wait_until
 from lab.traffic import Capture, send_frames
 
-FIREWALL_MAC = "02:00:00:00:00:04"
+FIREWALL_MAC, DMZ_MAC = "02:00:00:00:00:04", "02:00:00:00:00:06"
 
 
 def _too_big(family, host):
@@ -28,7 +28,9 @@ def _last_hop(family):
 
 
 def _errors(network, family, host, capture, border):
-    """The errors of the client that a capture sees when one to a host comes in from outside."""
+    """The errors of the client that a capture sees when one to a host comes in from outside. The firewall knows its
+    neighbour: else it might ask for it first, and answer what came next before."""
+    network.firewall.run(f"ip neigh replace {family.dmz} lladdr {DMZ_MAC} dev eth1 nud reachable")
     send_frames(network.router, "fwl", FIREWALL_MAC, [_too_big(family, host), _last_hop(family)])
     wait_until(lambda: any(e.source == family.public for e in border.errors()), "the answer to what came next")
     return [error for error in capture.errors() if error.source == family.client]

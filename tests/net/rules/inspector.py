@@ -16,13 +16,20 @@ NUMBER, ACCEPT = 5, 1
 RULE = "-w -t {table} -{change} {chain} -j NFQUEUE --queue-num {number}"
 
 
-class Inspector(Netlink):
+class Holder(Netlink):
+    """It has a queue, and takes nothing from it."""
+
     def __init__(self, host, number=NUMBER):
         super().__init__(host)
         self._number = number
         for config in (attribute(1, struct.pack("!BBH", 1, 0, 0)),      # NFQA_CFG_CMD: bind
-                       attribute(2, struct.pack("!IB", 0xffff, 2))):    # NFQA_CFG_PARAMS: whole packets
+                       attribute(2, struct.pack("!IB", 0, 1))):         # NFQA_CFG_PARAMS: of packets, no byte
             self.request(QUEUE, CONFIG, REQUEST | ACK, resource=number, data=config)
+
+
+class Inspector(Holder):
+    def __init__(self, host, number=NUMBER):
+        super().__init__(host, number)
         self._end, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
@@ -43,27 +50,28 @@ class Inspector(Netlink):
 
 
 @contextlib.contextmanager
-def holding(host, number):
+def holding(host, number, holder=Inspector):
     """The other program has a queue, which no rule of its own leads to."""
-    inspector = Inspector(host, number)
+    inspector = holder(host, number)
     try:
         yield
     finally:
         inspector.close()
 
 
-def _change(host, change, chains):
+def _change(host, change, chains, kind):
     for table, chain in chains:
         rule = RULE.format(table=table, change=change, chain=chain, number=NUMBER)
-        host.run(f"iptables {rule} && ip6tables {rule}")
+        host.run(f"iptables{kind} {rule} && ip6tables{kind} {rule}")
 
 
 @contextlib.contextmanager
-def inspected(host, *chains):
-    """What passes these chains of the host, each named with its table, passes the other program."""
-    with holding(host, NUMBER):
-        _change(host, "A", chains)
+def inspected(host, *chains, kind="", holder=Inspector):
+    """What passes these chains of the host, each named with its table, passes the other program; the kind of iptables
+    is its usual one, or "-legacy"."""
+    with holding(host, NUMBER, holder):
+        _change(host, "A", chains, kind)
         try:
             yield
         finally:
-            _change(host, "D", chains)
+            _change(host, "D", chains, kind)

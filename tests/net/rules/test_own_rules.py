@@ -7,12 +7,16 @@ follow the interfaces, and they end with the daemon, however it ends.
 """
 
 import contextlib
+import os
+import re
 import time
+from pathlib import Path
 
 import pytest
 
 from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
-from lab.daemon import Daemon, Rules, configuration, kernel_has_nft_queue, MAPS, pause, paused, waiting
+from lab.daemon import (MAPS, NO_OWN_RULES, Daemon, Rules, configuration, kernel_has_nft_queue, kernel_lets_hold_rules,
+                        own_tables, pause, paused, program, waiting)
 from lab.flood import Flood, assert_each_once
 from lab.network import V4
 from lab.process import guard_of, is_gone
@@ -20,7 +24,6 @@ from lab.traffic import Capture
 from many import Flooded, configure, hosts
 
 TABLES = ["table ip icmpnatd", "table ip6 icmpnatd"]
-NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
 
 
 class NoRules(Rules):
@@ -38,8 +41,13 @@ class Own(Daemon):
                                  kernel=self.kernel))
 
 
-def tables(network):
-    return [line for line in network.firewall.run("nft list tables").stdout.splitlines() if "icmpnatd" in line]
+def follow(daemon, command):
+    """Runs a command that the daemon has printed, word for word, where it finds the programs to be tested."""
+    return daemon.host.run(f"PATH={os.path.dirname(program('icmpnatd'))}:$PATH\n{command}", check=False)
+
+
+def remove_others(daemon):
+    follow(daemon, f"icmpnatd -c {daemon.path} --print-rules=none | sh")
 
 
 def refusal(network, family=V4):
@@ -52,16 +60,16 @@ def translated(family):
 
 @pytest.fixture(scope="module")
 def capable(network):
-    return kernel_has_nft_queue(network.firewall)
+    return kernel_lets_hold_rules(network.firewall)
 
 
 @pytest.fixture
 def own(network, capable):
     if not capable:
-        pytest.skip(NO_QUEUE)
+        pytest.skip(NO_OWN_RULES)
     with Own(network) as daemon:
         yield daemon
-    assert tables(network) == []
+    assert own_tables(network.firewall) == []
 
 
 @pytest.fixture
@@ -99,17 +107,17 @@ def delete(network, file):
 def test_nobody_disarms_them(network, own, firewall_file, family, change):
     assert refusal(network, family) == translated(family)
     change(network, firewall_file)
-    assert tables(network) == TABLES
+    assert own_tables(network.firewall) == TABLES
     assert refusal(network, family) == translated(family)
 
 
 def test_a_killed_daemon_leaves_none(network, capable):
     if not capable:
-        pytest.skip(NO_QUEUE)
+        pytest.skip(NO_OWN_RULES)
     with Own(network) as daemon:
-        assert tables(network) == TABLES
+        assert own_tables(network.firewall) == TABLES
         daemon.kill()
-        wait_until(lambda: tables(network) == [], "the kernel to remove the tables")
+        wait_until(lambda: own_tables(network.firewall) == [], "the kernel to remove the tables")
         assert refusal(network) == TIMED_OUT
         assert ping(network.client, V4.public)
 
@@ -156,7 +164,7 @@ def test_one_that_is_refused_drops_nothing_that_waits(network, own):
 def test_one_that_leaves_other_rules_alone_drops_nothing_that_waits(network, capable):
     """Those that somebody has loaded are of a kind with fewer chains."""
     if not capable:
-        pytest.skip(NO_QUEUE)
+        pytest.skip(NO_OWN_RULES)
     with Daemon(network) as daemon:
         daemon.rules.unload()
         daemon.rules.kind = "direct"
@@ -182,7 +190,7 @@ def test_their_end_loses_nothing(network, own, end):
             for _ in range(5):
                 time.sleep(0.2)
                 end(own)
-                wait_until(lambda: is_gone(guard) and tables(network) == [], "the tables to go")
+                wait_until(lambda: is_gone(guard) and own_tables(network.firewall) == [], "the tables to go")
                 own.process = None
                 time.sleep(0.1)
                 own.start()
@@ -206,9 +214,9 @@ def test_a_reload_changes_them_without_a_gap(network, own):
 
 
 def test_a_reload_changes_many_maps_without_a_gap(network, own):
-    """Ten thousand and the firewall's own, in one transaction under load: each error leaves once, with one of the two
+    """Thousands and the firewall's own, in one transaction under load: each error leaves once, with one of the two
     public sources, whether the kernel gave it or the daemon had to read the error."""
-    pairs = list(hosts(10000))
+    pairs = list(hosts(int(os.environ.get("MAPS", "10000"))))
     configure(own, pairs, rules="own")
     own.ctl("reload")
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
@@ -229,7 +237,7 @@ def test_an_upgrade_keeps_them(network, own):
         with Flood(network, 500) as flood:
             for _ in range(5):
                 own.ctl("upgrade")
-                assert tables(network) == TABLES
+                assert own_tables(network.firewall) == TABLES
         assert_each_once(border, flood)
         assert {error.source for error in border.errors(flood.sent)} == {V4.public}, own.log()
     own.outside = '"eth0", "eth1"'
@@ -238,7 +246,7 @@ def test_an_upgrade_keeps_them(network, own):
     assert 'oifname "eth1"' in network.firewall.run("nft list chain ip icmpnatd postrouting").stdout
     assert refusal(network) == translated(V4)
     own.kill()
-    wait_until(lambda: tables(network) == [], "the kernel to remove the tables")
+    wait_until(lambda: own_tables(network.firewall) == [], "the kernel to remove the tables")
 
 
 @contextlib.contextmanager
@@ -262,7 +270,7 @@ def expect(daemon, **outcomes):
 def test_they_heed_ipsec_policies(network, capable):
     """While there are any, nothing is changed in place, for it would not be asked for them."""
     if not capable:
-        pytest.skip(NO_QUEUE)
+        pytest.skip(NO_OWN_RULES)
     with Own(network, kernel="auto") as daemon:
         expect(daemon, nobody=1)
         with policy(network):
@@ -285,7 +293,7 @@ def test_external_rules_do_not_follow_ipsec_policies(network):
 def test_a_reload_that_is_refused_keeps_them(network, own):
     own.write("outside = [")
     assert own.ctl("reload", check=False).returncode != 0
-    assert tables(network) == TABLES
+    assert own_tables(network.firewall) == TABLES
     assert refusal(network) == translated(V4)
 
 
@@ -307,30 +315,57 @@ def test_the_default_leaves_other_rules_alone(network, capable):
     try:
         with Own(network, rules="auto") as daemon:
             assert daemon.request("status")[0].count(["rules", "external"]) == 1
-            assert "--print-rules" in daemon.log()
             network.firewall.nft(plain)
+            command = re.search(r" by (icmpnatd .*?)(, or set rules = \"own\"|)$", daemon.log(), re.M)[1]
+            assert follow(daemon, command).returncode == 0
+            assert refusal(network) == translated(V4)
     finally:
-        network.firewall.run("nft delete table ip icmpnatd")
+        remove_others(daemon)
 
 
 def test_own_rules_replace_others(network, capable):
     if not capable:
-        pytest.skip(NO_QUEUE)
+        pytest.skip(NO_OWN_RULES)
     network.firewall.nft("table ip icmpnatd { chain c { type filter hook input priority 0; }; }")
     with Own(network):
         assert "chain c {" not in network.firewall.run("nft list table ip icmpnatd").stdout
         assert refusal(network) == translated(V4)
 
 
-def test_a_kernel_that_cannot_is_refused(network, capable):
+@pytest.fixture(scope="module")
+def lack(network):
+    """What this kernel lacks, and how other rules are loaded instead."""
+    if kernel_has_nft_queue(network.firewall):
+        return "tables with an owner need Linux 5.12 and nft 0.9.9", "--print-rules | nft -f -"
+    return "nft of this kernel cannot queue: it has no module nft_queue", "--print-rules=mixed | sh"
+
+
+def test_a_kernel_that_cannot_is_refused(network, capable, lack):
     if capable:
-        pytest.skip("this kernel's nft can queue")
+        pytest.skip("this kernel lacks nothing")
+    what, instead = lack
     network.firewall.nft("table inet fwfilter { chain forward { }; }")  # at which nft would guess
     try:
         with Own(network, rules="external") as daemon:
             assert refusal_of_own_rules(daemon) == (
-                "icmpnatd: no capture rules of our own (nft of this kernel cannot queue: it has no module nft_queue): set "
-                f'rules = "external", and load others by icmpnatd -c {daemon.path} --print-rules=mixed | sh')
-        assert tables(network) == []
+                f'icmpnatd: no capture rules of our own ({what}): set rules = "external", and load others by '
+                f"icmpnatd -c {daemon.path} {instead}")
+            command = daemon.log().rpartition(" load others by ")[2]
+        assert own_tables(network.firewall) == []
+        with Own(network, rules="external") as daemon:
+            assert follow(daemon, command).returncode == 0
+            assert refusal(network) == translated(V4)
     finally:
+        remove_others(daemon)
         network.firewall.run("nft delete table inet fwfilter")
+
+
+def test_the_lines_in_question(network):
+    """What is printed where rules cannot be loaded, shows which of them: here, what queues."""
+    source = (Path(__file__).parents[3] / "src/rules/own.c").read_text()
+    command, = re.findall(r'the lines in question: (.*)"', source)
+    daemon = Own(network)
+    done = follow(daemon, command % daemon.path)
+    queues = kernel_has_nft_queue(network.firewall)
+    assert (done.returncode == 0) == queues, done
+    assert queues or re.search(r"queue flags bypass to 0\n\s+\^", done.stderr), done

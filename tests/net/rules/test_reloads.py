@@ -12,13 +12,13 @@ same time, the kernel may leave its part to the daemon for a moment.
 import pytest
 
 from lab.client import udp
-from lab.daemon import Daemon, kernel_has_nft_queue
+from lab.daemon import NO_OWN_RULES, Daemon, kernel_lets_hold_rules
 from lab.flood import Flood, assert_each_once
 from lab.network import FAMILIES, V4
 from lab.traffic import Capture
 from many import Flooded, configure
 from peers import a_customer
-from test_own_rules import NO_QUEUE, Own
+from test_own_rules import Own
 
 # As firewalld has it: one transaction in which its table goes and comes.
 FIREWALLD = """
@@ -119,8 +119,8 @@ def nft_of_everything(site):
 @pytest.fixture(params=["external", "own"])
 def site(network, tmp_path, request):
     own = request.param == "own"
-    if own and not kernel_has_nft_queue(network.firewall):
-        pytest.skip(NO_QUEUE)
+    if own and not kernel_lets_hold_rules(network.firewall):
+        pytest.skip(NO_OWN_RULES)
     with Own(network) if own else Daemon(network, kernel="auto") as daemon:
         if own:
             configure(daemon, [], rules="own")

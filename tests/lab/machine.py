@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 the icmpnatd authors
 """A machine that boots this system's own systemd, in namespaces, on a copy-on-write view of this
-system's root. What was built is installed into it with "make install"; nothing that happens in it
-reaches the host, and it is gone when the test process is."""
+system's root, or of another one. What was built is installed into it with "make install"; nothing that
+happens in it reaches the host, and it is gone when the test process is."""
 
 import contextlib
 import json
@@ -17,13 +17,14 @@ import time
 
 NAMESPACES = ["--mount", "--ipc", "--uts", "--pid", "--net", "--cgroup", "--fork", "--kill-child"]
 
-# $1: where to put the root, $2: the console's terminal. The first process of the new namespaces becomes systemd.
+# $1: where to put the root, $2: the console's terminal, $3: the root to be seen. The first process of the new namespaces
+# becomes systemd.
 BOOT = """
 set -e
 root=$1/root
 mount --make-rprivate /
 mkdir "$root" "$1/work"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$root"
+mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
@@ -53,6 +54,13 @@ MASKED = ["systemd-udevd.service", "systemd-udev-trigger.service", "systemd-modu
           "systemd-sysctl.service", "systemd-update-utmp.service", "systemd-logind.service", "timers.target"]
 
 
+def can_hold_rules():
+    """Whether a daemon in such a machine can hold its rules itself."""
+    rules = "table ip probe { flags owner; chain c { type filter hook output priority 0; queue num 0; }; }"
+    return subprocess.run(["unshare", "-n", "nft", "-c", "-f", "-"], input=rules, text=True,
+                          capture_output=True).returncode == 0
+
+
 class Unavailable(Exception):
     """Why no machine can be booted here."""
 
@@ -60,8 +68,9 @@ class Unavailable(Exception):
 class Machine:
     """Boots at once; run() runs a command in it; close() ends it."""
 
-    def __init__(self, install):
-        """install(directory) puts files where the machine's root will show them."""
+    def __init__(self, install, root="/"):
+        """install(directory) puts files where the machine's root, a view of root, will show them."""
+        self.root = root
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="icmpnatd-machine-", dir="/var/tmp"))
         self.cgroup = None
         upper = self.directory / "upper"
@@ -89,7 +98,7 @@ class Machine:
         self.cgroup.mkdir()
         enter = f'echo $$ >"{self.cgroup}/cgroup.procs" && exec unshare "$@"'
         return subprocess.Popen(["sh", "-c", enter, "sh", *NAMESPACES, "sh", "-c", BOOT, "sh",
-                                 self.directory, os.ttyname(self.console_end)],
+                                 self.directory, os.ttyname(self.console_end), self.root],
                                 stdin=subprocess.DEVNULL)
 
     def _wait(self, seconds=60):
@@ -107,9 +116,9 @@ class Machine:
             time.sleep(0.1)
         raise Unavailable("systemd did not come up: " + self.console()[-2000:])
 
-    def run(self, *command, check=True):
+    def run(self, *command, check=True, timeout=300):
         done = subprocess.run(["nsenter", "-t", str(self.pid), "-a", "-r", "-w", *command],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=timeout)
         if check and done.returncode != 0:
             raise RuntimeError(f"{command}: {done.stdout}{done.stderr}\n{self.console()[-3000:]}")
         return done
