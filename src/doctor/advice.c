@@ -10,11 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "doctor/run.h"
-
 #define RULE_MAX      256
 #define TYPES_MAX     128
-#define WORD_MAX      160 /* bytes of a chain's name as a word for a shell */
+#define WORD_MAX      160 /* bytes of the name of a table or chain as a word for a shell */
 #define UFW_CHAIN_MAX 32
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -37,7 +35,7 @@ static bool write_rule(char rule[RULE_MAX], const struct way *way, const struct 
 static void advise_nft(struct advice *advice, const struct way *way, const struct drop *drop)
 {
 	const struct rules_family *f = way->family;
-	char rule[RULE_MAX], command[ADVICE_TRIAL_MAX], word[WORD_MAX];
+	char rule[RULE_MAX], command[ADVICE_TRIAL_MAX], table[WORD_MAX], chain[WORD_MAX];
 	const bool is_output = write_rule(rule, way, drop);
 
 	if (!is_output)
@@ -45,9 +43,10 @@ static void advise_nft(struct advice *advice, const struct way *way, const struc
 	snprintf(command, sizeof(command), "insert rule %s %s %s %s", drop->family, drop->table, drop->base,
 		rule);
 	snprintf(advice->trial, sizeof(advice->trial), "nft ");
-	run_quote(advice->trial + 4, sizeof(advice->trial) - 4, command);
-	run_quote(word, sizeof(word), drop->chain);
-	snprintf(advice->look, ADVICE_LOOK_MAX, "nft list chain %s %s %s", drop->family, drop->table, word);
+	word_quote(advice->trial + 4, sizeof(advice->trial) - 4, command);
+	word_quote(table, sizeof(table), drop->table);
+	word_quote(chain, sizeof(chain), drop->chain);
+	snprintf(advice->look, ADVICE_LOOK_MAX, "nft list chain %s %s %s", drop->family, table, chain);
 	if (is_output)
 		snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and in the file that loads this table",
 			advice->trial);
@@ -140,24 +139,26 @@ static void write_match(char match[RULE_MAX], const struct way *way)
 static void write_insertion(
 	char command[ADVICE_TRIAL_MAX], const struct way *way, const struct drop *drop, const char *chain)
 {
-	char types[TYPES_MAX], match[RULE_MAX], word[WORD_MAX];
+	char types[TYPES_MAX], match[RULE_MAX], table[WORD_MAX], word[WORD_MAX];
 
 	write_types(types, way->family);
 	write_match(match, way);
-	run_quote(word, sizeof(word), chain);
+	word_quote(table, sizeof(table), drop->table);
+	word_quote(word, sizeof(word), chain);
 	snprintf(command, ADVICE_TRIAL_MAX, "for t in %s; do %s-%s -t %s -I %s %s; done", types,
-		way->family->iptables, drop->legacy ? "legacy" : "nft", drop->table, word, match);
+		way->family->iptables, drop->legacy ? "legacy" : "nft", table, word, match);
 }
 
 /* Advice for rules of iptables that are not known to be a tool's. In POSTROUTING iptables knows no input
  * interface, by which forwarded packets could be told. */
 static void advise_iptables(struct advice *advice, const struct way *way, const struct drop *drop)
 {
-	char word[WORD_MAX];
+	char table[WORD_MAX], word[WORD_MAX];
 
-	run_quote(word, sizeof(word), drop->chain);
+	word_quote(table, sizeof(table), drop->table);
+	word_quote(word, sizeof(word), drop->chain);
 	snprintf(advice->look, ADVICE_LOOK_MAX, "%s-%s -t %s -S %s", way->family->iptables,
-		drop->legacy ? "legacy" : "nft", drop->table, word);
+		drop->legacy ? "legacy" : "nft", table, word);
 	write_insertion(advice->trial, way, drop, drop->base);
 	if (strcmp(drop->base, "OUTPUT") == 0)
 		snprintf(advice->mend, DOCTOR_MEND_MAX, "%s # and where the other rules are kept",

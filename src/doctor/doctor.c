@@ -115,9 +115,9 @@ static const char *root_of(const char *path)
 /* Writes the commands that run this again with more rights, with the same options; file: as it was given. */
 static void write_again(struct doctor *doctor, const char *file)
 {
-	char socket[DOCTOR_FILE_MAX];
+	char socket[WORD_FILE_MAX];
 
-	run_quote(socket, sizeof(socket), doctor->socket);
+	word_quote(socket, sizeof(socket), doctor->socket);
 	if (strcmp(doctor->socket, ICMPNATD_SOCKET) != 0)
 		snprintf(doctor->option, sizeof(doctor->option), " -s %s", socket);
 	snprintf(doctor->sudo, sizeof(doctor->sudo), "sudo icmpnatctl%s doctor%s%s", doctor->option,
@@ -145,7 +145,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	if (access(socket, F_OK) == 0)
 		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
-	run_quote(doctor.file, sizeof(doctor.file), doctor.path);
+	word_quote(doctor.file, sizeof(doctor.file), doctor.path);
 	write_again(&doctor, file);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor.config); i++) {
 		doctor.check = checks[i].name;

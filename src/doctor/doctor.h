@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "config/word.h"
 #include "doctor/findings.h"
 #include "doctor/holders.h"
 #include "doctor/ruleset.h"
@@ -17,7 +18,6 @@
 #include "doctor/twin.h"
 #include "rules/rules.h"
 
-#define DOCTOR_FILE_MAX 512  /* bytes of the name of a file in a command */
 #define DOCTOR_MEND_MAX 2048 /* bytes of a command that mends something */
 
 struct doctor {
@@ -26,10 +26,10 @@ struct doctor {
 	const char *check;			 /* name of the one that runs now */
 	char about[96];				 /* begins each of its sentences */
 	const char *path;			 /* of the configuration that is looked at */
-	char file[DOCTOR_FILE_MAX];		 /* the same as a word for a shell */
-	char option[DOCTOR_FILE_MAX + 8];	 /* -s, where it is not the default socket; or "" */
-	char sudo[2 * DOCTOR_FILE_MAX + 64];	 /* the command that looks again as root */
-	char nsenter[2 * DOCTOR_FILE_MAX + 256]; /* .. that looks again from outside of a container */
+	char file[WORD_FILE_MAX];		 /* the same as a word for a shell */
+	char option[WORD_FILE_MAX + 8];	 /* -s, where it is not the default socket; or "" */
+	char sudo[2 * WORD_FILE_MAX + 64];	 /* the command that looks again as root */
+	char nsenter[2 * WORD_FILE_MAX + 256]; /* .. that looks again from outside of a container */
 	struct config *config;
 	bool runs;		/* a daemon answers */
 	char *running;		/* its configuration file; NULL: it did not say */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "doctor/doctor.h"
-#include "doctor/run.h"
 
 /* A chain as nft lists it. */
 struct listed_chain {
@@ -43,16 +42,17 @@ static void say_limit(struct doctor *doctor, const struct listed_chain *chain)
 {
 	const bool foreign = ruleset_is_foreign(&doctor->ruleset, chain->family, chain->table);
 	const bool v6 = strcmp(chain->family, "ip6") == 0;
-	char mend[DOCTOR_MEND_MAX], name[sizeof(chain->name) + 32];
+	char mend[DOCTOR_MEND_MAX], name[sizeof(chain->name) + 32], table[sizeof(chain->table) + 32];
 
-	run_quote(name, sizeof(name), chain->name);
+	word_quote(table, sizeof(table), chain->table);
+	word_quote(name, sizeof(name), chain->name);
 	if (foreign)
 		snprintf(mend, sizeof(mend), "%s -t %s -S %s # double the limit, where this rule is made",
-			rules_families[v6].iptables, chain->table, name);
+			rules_families[v6].iptables, table, name);
 	else
 		snprintf(mend, sizeof(mend),
 			"nft list chain %s %s %s # double the limit, in the file that loads this table",
-			chain->family, chain->table, name);
+			chain->family, table, name);
 	doctor_say(doctor, DOCTOR_NOTE, mend,
 		"a limit in the chain %s %s %s counts each error twice that is copied: itself, and the copy",
 		chain->family, chain->table, chain->name);

@@ -59,10 +59,10 @@ static void say_mute(struct doctor *doctor)
 /* Says whether a daemon answers, and with which configuration file it runs. */
 void check_daemon(struct doctor *doctor)
 {
-	char mend[DOCTOR_MEND_MAX], other[DOCTOR_FILE_MAX];
+	char mend[DOCTOR_MEND_MAX], other[WORD_FILE_MAX];
 
 	if (doctor->running && !same_file(doctor->running, doctor->path)) {
-		run_quote(other, sizeof(other), doctor->running);
+		word_quote(other, sizeof(other), doctor->running);
 		snprintf(mend, sizeof(mend), "icmpnatctl%s doctor --config %s", doctor->option, other);
 		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", doctor->running,
 			doctor->path);

@@ -107,23 +107,6 @@ char *run_read(int file)
 	return NULL;
 }
 
-/* Writes a text as a word for a shell, as it is if that will do; cut off if the size, in bytes, is too small.
- */
-void run_quote(char *word, size_t size, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@:,+-";
-	size_t n = 0;
-
-	if (*text && text[strspn(text, plain)] == '\0') {
-		snprintf(word, size, "%s", text);
-		return;
-	}
-	word[n++] = '\'';
-	for (; *text && n + 6 < size; text++)
-		n += (size_t)snprintf(word + n, size - n, *text == '\'' ? "'\\''" : "%c", *text);
-	snprintf(word + n, size - n, "'");
-}
-
 /* Waits for the end of a program, for so many milliseconds at most, and kills it if it
  * is late. Returns its exit status; -1 if it was killed. */
 static int run_finish(const struct run *run, int patience)

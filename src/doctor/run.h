@@ -18,7 +18,6 @@ struct run {
 
 int run_start(struct run *run, const char *const arguments[], const char *input);
 char *run_read(int file);
-void run_quote(char *word, size_t size, const char *text);
 void run_kill(const struct run *run);
 int run_program(const char *const arguments[], const char *input, char **out, char **errors);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/word.h"
 #include "io/ipsec.h"
 #include "io/log.h"
 #include "rules/lack.h"
@@ -30,10 +31,11 @@ static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
 static void add_advice(char reason[OWN_RULES_REASON_MAX], const struct config *config)
 {
 	const size_t length = strlen(reason);
+	char file[WORD_FILE_MAX];
 
+	word_quote(file, sizeof(file), config->files[0]);
 	snprintf(reason + length, OWN_RULES_REASON_MAX - length,
-		"; the lines in question: icmpnatd -c %s --print-rules | unshare -n nft -c -f -",
-		config->files[0]);
+		"; the lines in question: icmpnatd -c %s --print-rules | unshare -n nft -c -f -", file);
 }
 
 /* Loads the rules, if replace in place of another program's. Returns 0; or an errno, with a reason. */
@@ -64,13 +66,16 @@ static int own_load(
  */
 static bool leave_external(const struct config *config, const struct lack *lack)
 {
+	char file[WORD_FILE_MAX];
+
+	word_quote(file, sizeof(file), config->files[0]);
 	if (config->rules == CONFIG_RULES_AUTO)
 		log_info("no capture rules of our own (%s): load others by icmpnatd -c %s %s", lack->what,
-			config->files[0], lack->instead);
+			file, lack->instead);
 	else
 		log_error("no capture rules of our own (%s): set rules = \"external\", and load others by "
 			  "icmpnatd -c %s %s",
-			lack->what, config->files[0], lack->instead);
+			lack->what, file, lack->instead);
 	return config->rules == CONFIG_RULES_AUTO;
 }
 
@@ -78,16 +83,17 @@ static bool leave_external(const struct config *config, const struct lack *lack)
  * or left, as the file says. Returns false after a message if the daemon must not run. */
 static bool take_tables(struct own_rules *own, const struct config *config)
 {
-	char reason[OWN_RULES_REASON_MAX];
+	char reason[OWN_RULES_REASON_MAX], file[WORD_FILE_MAX];
 	int error = nftables_try(own->nftables, claim, reason, OWN_RULES_REASON_MAX);
 	const bool loaded = error == EOPNOTSUPP;
 
 	if (loaded && config->rules == CONFIG_RULES_AUTO) {
+		word_quote(file, sizeof(file), config->files[0]);
 		own_rules_close(own);
 		log_info("no capture rules of our own (tables icmpnatd are loaded already): after each "
 			 "change load them by icmpnatd -c %s --print-rules | nft -f -, or set rules = "
 			 "\"own\"",
-			config->files[0]);
+			file);
 		return true;
 	}
 	if (!error || loaded)

@@ -91,7 +91,7 @@ void library_close(void *library)
 /* Opens the rules, of which the kernel refuses what the variables say. Returns whether the daemon may run. */
 static bool open_rules(enum config_rules rules, const char *trial, const char *load, const char *words)
 {
-	char name[] = "f", *files[] = {name};
+	char name[] = "a file", *files[] = {name};
 	const struct config config = {
 		.files = files, .n_files = 1, .outside = {{.name = "eth0"}}, .n_outside = 1, .rules = rules};
 	struct own_rules own = {0};
@@ -117,7 +117,7 @@ static void assert_last_error(const char *text)
 #define NOT_PERMITTED "Error: Could not process rule: Operation not permitted\ntable ip icmpnatd {\n^^^^^\n"
 #define CANNOT                                                                                               \
 	"the capture rules cannot be loaded: Could not process rule: Operation not supported; the lines in " \
-	"question: icmpnatd -c f --print-rules | unshare -n nft -c -f -"
+	"question: icmpnatd -c 'a file' --print-rules | unshare -n nft -c -f -"
 
 static void test_rules_that_are_refused_end_the_daemon(void **state)
 {
@@ -169,8 +169,9 @@ static void test_a_kernel_without_nf_tables(void **state)
 	(void)state;
 	assert_false(open_rules(
 		CONFIG_RULES_OWN, "", "", "netlink: Error: cache initialization failed: Invalid argument\n"));
-	assert_last_error("no capture rules of our own (this kernel has no nf_tables): set rules = "
-			  "\"external\", and load others by icmpnatd -c f --print-rules=iptables | sh");
+	assert_last_error(
+		"no capture rules of our own (this kernel has no nf_tables): set rules = "
+		"\"external\", and load others by icmpnatd -c 'a file' --print-rules=iptables | sh");
 }
 
 static void test_a_kernel_without_owners(void **state)
@@ -178,7 +179,7 @@ static void test_a_kernel_without_owners(void **state)
 	(void)state;
 	assert_false(open_rules(CONFIG_RULES_OWN, "owner", "owner", NOT_SUPPORTED));
 	assert_last_error("no capture rules of our own (tables with an owner need Linux 5.12 and nft "
-			  "0.9.9): set rules = \"external\", and load others by icmpnatd -c f "
+			  "0.9.9): set rules = \"external\", and load others by icmpnatd -c 'a file' "
 			  "--print-rules | nft -f -");
 }
 
