@@ -29,9 +29,14 @@ enum config_rules {
 	CONFIG_RULES_EXTERNAL,
 };
 
-/* What the rules do themselves: nothing, or all that the kernel can do in place; no file can say that there
- * are IPsec policies, for which they do nothing either. */
-enum config_kernel { CONFIG_KERNEL_NEVER, CONFIG_KERNEL_AUTO, CONFIG_KERNEL_HEEDS_POLICIES };
+/* What the rules do themselves: nothing, the outer source, or all that the kernel can do in place, in what an
+ * error quotes, too; no file can say that there are IPsec policies, for which they do nothing either. */
+enum config_kernel {
+	CONFIG_KERNEL_NEVER,
+	CONFIG_KERNEL_OUTER,
+	CONFIG_KERNEL_AUTO,
+	CONFIG_KERNEL_HEEDS_POLICIES,
+};
 
 struct config_queue {
 	uint16_t number;     /* of the first worker's queue, in this mode; the others follow */
@@ -105,6 +110,18 @@ static inline struct decide_rules config_decide_rules(const struct config *confi
 		.leaves_peers = config->leaves_peers,
 		.drop_malformed = !config->queue.malformed_pass,
 	};
+}
+
+/* Tells whether the kernel changes sources in place. */
+static inline bool config_kernel_changes_sources(const struct config *config)
+{
+	return config->kernel == CONFIG_KERNEL_OUTER || config->kernel == CONFIG_KERNEL_AUTO;
+}
+
+/* Tells whether the kernel changes what an error quotes in place, too: in audit, nothing. */
+static inline bool config_kernel_changes_quotes(const struct config *config)
+{
+	return config->kernel == CONFIG_KERNEL_AUTO && !config->audit;
 }
 
 /* Size of the text of a prefix, with its NUL: "192.168.1.0/24", "2001:db8::1". */

@@ -52,7 +52,7 @@ static const struct setting settings[] = {
 	{"", "errors", CHOICE, FIELD(forwarded), .choices = {"local", "all"}, .number = 0},
 	{"", "private_peers", CHOICE, FIELD(leaves_peers), .choices = {"auto", "leave"}, .number = 0},
 	{"", "rules", CHOICE, FIELD(rules), .choices = {"auto", "own", "external"}, .number = 0, RESTART("rules")},
-	{"", "kernel", CHOICE, FIELD(kernel), .choices = {"never", "auto"}, .number = 1},
+	{"", "kernel", CHOICE, FIELD(kernel), .choices = {"never", "outer", "auto"}, .number = 2},
 	{"control", "socket", PATH, FIELD(control.socket), .text = ICMPNATD_SOCKET, RESTART("control.socket")},
 	{"control", "group", GROUP_NAME, FIELD(control.group), .text = "icmpnatd", RESTART("control.group")},
 };

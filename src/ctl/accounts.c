@@ -18,9 +18,10 @@
 #define READINGS 20 /* until nothing moves between two */
 
 enum amount {
-	PEERS,	   /* left alone: these six the rules saw, and did not copy */
+	PEERS,	   /* left alone: these seven the rules saw, and did not copy */
 	UNTOUCHED, /* by anybody */
-	CHANGED,   /* by the kernel */
+	CHANGED,   /* by the kernel: the source alone */
+	QUOTED,	   /* .. what they quote */
 	NAMED,
 	LEAKED,
 	UNREAD,
@@ -60,6 +61,8 @@ static const struct {
 	{PEERS, "rules", "private-peer"},
 	{UNTOUCHED, "rules", "untouched"},
 	{CHANGED, "rules", "outer"},
+	{QUOTED, "rules", "both"},
+	{QUOTED, "rules", "inner"},
 	{NAMED, "rules", "named"},
 	{LEAKED, "rules", "leaked-outer"},
 	{UNREAD, "rules", "unread"},
@@ -277,11 +280,14 @@ static void print_seen(const struct account *account)
 	const uint64_t *a = account->amount;
 
 	if (account->sees) {
-		print_amount("seen by the capture rules",
-			a[PEERS] + a[UNTOUCHED] + a[CHANGED] + a[NAMED] + a[LEAKED] + a[UNREAD] + a[COPIED]);
+		print_amount("seen by the capture rules", a[PEERS] + a[UNTOUCHED] + a[CHANGED] + a[QUOTED] +
+								  a[NAMED] + a[LEAKED] + a[UNREAD] +
+								  a[COPIED]);
 		print_amount("  to private neighbours, as it was", a[PEERS]);
 		print_amount("  untouched: needed nothing", a[UNTOUCHED]);
 		print_amount("  changed by the kernel: the outer source", a[CHANGED]);
+		if (a[QUOTED] > 0)
+			print_amount("  changed by the kernel: what they quote, too", a[QUOTED]);
 		if (a[NAMED] > 0)
 			print_amount("  named this host: hop_names", a[NAMED]);
 		print_amount("  left with a private source: no map covers it", a[LEAKED]);

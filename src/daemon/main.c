@@ -16,6 +16,7 @@
 #include "daemon/explain.h"
 #include "daemon/guard.h"
 #include "daemon/daemon.h"
+#include "daemon/prove.h"
 #include "io/log.h"
 #include "rules/rules.h"
 
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
 	{"explain", required_argument, NULL, 'e'},
 	{"write", required_argument, NULL, 'w'},
 	{"interface", required_argument, NULL, 'i'},
+	{"prove", no_argument, NULL, 'p'},
 	{"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -63,6 +65,8 @@ static void print_usage(void)
 	      "stdin)\n"
 	      "  -w, --write PCAP           .. and write what would be sent to another one (- is stdout)\n"
 	      "  -i, --interface NAME       .. if they left by this outside interface (the first)\n"
+	      "  -p, --prove                try whether the kernel changes what errors quote as icmpnatd "
+	      "does\n"
 	      "  -V, --version              print the version\n"
 	      "  -h, --help                 print this\n"
 	      "\n"
@@ -105,7 +109,7 @@ static struct options parse_options(int argc, char **argv)
 	struct options options = {.path = ICMPNATD_CONFIG, .format = RULES_NFT};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:nr::e:w:i:Vh", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:nr::e:w:i:pVh", long_options, NULL)) != -1)
 		switch (option) {
 		case 'c':
 			options.path = optarg;
@@ -125,6 +129,8 @@ static struct options parse_options(int argc, char **argv)
 		case 'i':
 			options.interface = optarg;
 			break;
+		case 'p':
+			exit(prove_and_tell());
 		case 'V':
 			puts("icmpnatd " PACKAGE_VERSION);
 			exit(finish_output());

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "daemon/prove.h"
 #include "daemon/queues.h"
 #include "daemon/reload.h"
 #include "io/clock.h"
@@ -136,6 +137,28 @@ static bool open_rules(struct daemon *daemon)
 	return true;
 }
 
+/* Finds out whether the kernel may change what errors quote, if the daemon is to hold the rules for that; if
+ * it may not, with a reason. */
+static void look_at_kernel(struct daemon *daemon, char reason[PROVE_REASON_MAX])
+{
+	const struct config *config = workers_config(&daemon->workers);
+
+	if (config->rules == CONFIG_RULES_EXTERNAL || prove_is_known(reason))
+		reason[0] = '\0';
+	else
+		daemon->own_rules.no_quotes = "not proven";
+}
+
+/* Says why the kernel changes less than it might, where the daemon holds the rules: external ones never have
+ * it change more. */
+static void tell_of_kernel(const struct daemon *daemon, const char *reason)
+{
+	if (reason[0] != '\0' && own_rules_are_held(&daemon->own_rules) &&
+		config_kernel_changes_quotes(workers_config(&daemon->workers)))
+		log_info("the kernel translates sources alone (%s): the daemon translates what errors quote",
+			reason);
+}
+
 /* Tells, after a message if not, whether this process may and can do its work here. */
 static bool check_place(void)
 {
@@ -155,12 +178,20 @@ static bool check_place(void)
 
 static bool open_all(struct daemon *daemon)
 {
-	if (!check_place() || !open_descriptors(daemon) || !open_control(daemon) ||
+	char reason[PROVE_REASON_MAX];
+
+	if (!check_place())
+		return false;
+	look_at_kernel(daemon, reason); /* while no packet waits */
+	if (!open_descriptors(daemon) || !open_control(daemon) ||
 		!queues_open(&daemon->workers, &daemon->handover, daemon->counters))
 		return false;
 	take_over(daemon);
-	return shed_privileges(daemon->handover.upgraded) && workers_start(&daemon->workers) &&
-	       open_rules(daemon);
+	if (!shed_privileges(daemon->handover.upgraded) || !workers_start(&daemon->workers) ||
+		!open_rules(daemon))
+		return false;
+	tell_of_kernel(daemon, reason);
+	return true;
 }
 
 /* Ends what was handed over and is not wanted. */

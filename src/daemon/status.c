@@ -43,7 +43,8 @@ static bool add_rules(uint64_t dealt[DEALT_COUNT], struct mnl_socket *socket, bo
 		const uint64_t *packets = counters.row[i].packets;
 
 		dealt[BY_NOBODY] += packets[RULE_COUNTER_PRIVATE_PEER] + packets[RULE_COUNTER_UNTOUCHED];
-		dealt[BY_KERNEL] += packets[RULE_COUNTER_OUTER] + packets[RULE_COUNTER_NAMED];
+		dealt[BY_KERNEL] += packets[RULE_COUNTER_OUTER] + packets[RULE_COUNTER_BOTH] +
+				    packets[RULE_COUNTER_INNER] + packets[RULE_COUNTER_NAMED];
 		dealt[LET_GO] += packets[RULE_COUNTER_LEAKED_OUTER] + packets[RULE_COUNTER_UNREAD];
 	}
 	*final = !counters.present[RULE_COUNTER_COPIED];
@@ -131,12 +132,21 @@ static bool attaches_flows(const struct worker *worker)
 	return worker->queue.attaches_flows || stats_get(&worker->stats, STATS_FLOW_ATTACHED) > 0;
 }
 
-/* Prints what the kernel changes in place. */
-static const char *kernel_text(const struct config *config, const struct own_rules *rules)
+/* Prints what the kernel changes in place, and why not more of it. */
+static void print_kernel(FILE *out, const struct config *config, const struct own_rules *rules)
 {
 	if (config->kernel == CONFIG_KERNEL_NEVER)
-		return "never";
-	return rules->has_policies ? "never\t(there are IPsec policies)" : "auto";
+		fputs("kernel\tnever\n", out);
+	else if (rules->has_policies)
+		fputs("kernel\tnever\t(there are IPsec policies)\n", out);
+	else if (config->kernel == CONFIG_KERNEL_OUTER)
+		fputs("kernel\touter\n", out);
+	else if (!own_rules_are_held(rules))
+		fputs("kernel\touter\t(external rules)\n", out);
+	else if (rules->no_quotes)
+		fprintf(out, "kernel\touter\t(%s)\n", rules->no_quotes);
+	else
+		fputs("kernel\tauto\n", out);
 }
 
 static void print_program(FILE *out, const struct daemon *daemon)
@@ -159,8 +169,8 @@ static void print_configuration(FILE *out, const struct daemon *daemon)
 	if (n > 1)
 		fprintf(out, "-%u", first + n - 1);
 	fprintf(out, "\nmode\t%s\n", config->audit ? "audit\t(nothing is changed on the wire)" : "live");
-	fprintf(out, "rules\t%s\nkernel\t%s\n", own_rules_are_held(&daemon->own_rules) ? "own" : "external",
-		kernel_text(config, &daemon->own_rules));
+	fprintf(out, "rules\t%s\n", own_rules_are_held(&daemon->own_rules) ? "own" : "external");
+	print_kernel(out, config, &daemon->own_rules);
 }
 
 /* Prints the outside interfaces, and of which families errors are looked at there. */

@@ -205,6 +205,20 @@ static void try_kinds(
 	}
 }
 
+/* Tells whether the host has the rules that its daemon holds, in which the kernel may translate what errors
+ * quote: no kind that can be printed does. */
+static bool has_held(struct doctor *doctor, const char *present)
+{
+	char *complaint = NULL;
+	bool same;
+
+	if (!doctor->own_rules || !config_kernel_changes_quotes(doctor->config))
+		return false;
+	same = try_kind(doctor, RULES_TWIN, present, &complaint) == TRIAL_SAME;
+	free(complaint);
+	return same;
+}
+
 /* Tells whether rules of a kind, once loaded, leave some of those that are present in place, which then queue
  * errors a second time: each program replaces its own alone. */
 static bool leaves_some(const char *present, size_t kind)
@@ -302,6 +316,8 @@ void check_rules(struct doctor *doctor)
 	rules_heed_policies(doctor->config); /* of which the twin has none */
 	twin_enter(&doctor->twin);
 	try_kinds(doctor, present, &same, &best, &complaint);
+	if (same == N_KINDS && has_held(doctor, present))
+		same = RULES_NFT;
 	doctor->config->audit = false; /* the twin shows what would be */
 	one = *doctor->config;
 	used = same < N_KINDS ? same : best;

@@ -86,7 +86,7 @@ void check_limits(struct doctor *doctor)
 	const struct config *config = doctor->config;
 	const bool copies =
 		doctor->copies &&
-		(doctor->tees || config->kernel != CONFIG_KERNEL_AUTO || config->lookup == LOOKUP_ALWAYS ||
+		(doctor->tees || !config_kernel_changes_sources(config) || config->lookup == LOOKUP_ALWAYS ||
 			rules_strip_extensions(config) || doctor_has_inner_maps(doctor));
 
 	if (copies && look_at_tables(doctor, doctor->ruleset.nft) == 0)

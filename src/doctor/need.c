@@ -205,7 +205,7 @@ static void say_routes(struct doctor *doctor, const struct remedy *remedies, siz
 static void say_needed(struct doctor *doctor, const char *reason)
 {
 	const struct config *config = doctor->config;
-	bool in_kernel = config->kernel == CONFIG_KERNEL_AUTO;
+	bool in_kernel = config_kernel_changes_sources(config);
 
 	for (size_t i = 0; i < config->n_entries && in_kernel; i++)
 		in_kernel = !(config->entries[i].parts & ADDRMAP_NPT);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/nft_batch.h"
+
 /* Returns the line after a line; "" at the end. */
 const char *own_chains_line_after(const char *line)
 {
@@ -59,6 +61,25 @@ static bool find_chain(const char **line, struct chain *chain)
 	return false;
 }
 
+/* Tells whether a line is a rule that the daemon loads beside the text: see rules/inner.c. */
+static bool has_no_text(const char *line)
+{
+	static const char unlisted[] = "\t\t" NFT_BATCH_UNLISTED " ";
+
+	return strncmp(line, unlisted, strlen(unlisted)) == 0;
+}
+
+/* Prints a chain, but for the rules that have no text. */
+static void print_text(FILE *out, const struct chain *chain)
+{
+	fprintf(out, "%.*s ", (int)strlen("table ip6"), chain->table);
+	for (const char *line = chain->begin; line < chain->begin + chain->length;
+		line = own_chains_line_after(line))
+		if (!has_no_text(line))
+			fprintf(out, "%.*s\n", (int)strcspn(line, "\n"), line);
+	fputs("\t}\n", out);
+}
+
 /* Prints the chains of our tables, to be compared: sorted, for nft lists them in the order in which they were
  * made. */
 void own_chains_print(FILE *out, const char *listing)
@@ -76,7 +97,6 @@ void own_chains_print(FILE *out, const char *listing)
 	if (n > 0)
 		qsort(chains, n, sizeof(*chains), compare_chains);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%.*s %.*s\t}\n", (int)strlen("table ip6"), chains[i].table,
-			(int)chains[i].length, chains[i].begin);
+		print_text(out, &chains[i]);
 	free(chains);
 }

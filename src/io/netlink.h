@@ -46,12 +46,34 @@ static inline bool netlink_send(const struct mnl_socket *socket, const void *mes
 	return sent >= 0;
 }
 
-/* Sets the size of the receive buffer in bytes. Without CAP_NET_ADMIN outside of its namespace, a process
- * gets no more than the system's limit. */
+/* Sets the size of a buffer in bytes, by an option that overrides the system's limit, or else by the other
+ * one: without CAP_NET_ADMIN outside of its namespace, a process gets no more than that limit. */
+static inline void netlink_set_buffer(int fd, int force, int option, int size)
+{
+	if (setsockopt(fd, SOL_SOCKET, force, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, option, &size, sizeof(size));
+}
+
+/* Sets the size of the receive buffer in bytes. */
 static inline void netlink_set_receive_buffer(int fd, int size)
 {
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	netlink_set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, size);
+}
+
+/* Makes room for a message of so many bytes that is to be sent at once. */
+static inline void netlink_set_send_buffer(int fd, int length)
+{
+	/* The kernel counts more than the bytes. */
+	netlink_set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, 2 * length);
+}
+
+/* Takes what is left of answers that were not read to their end. */
+static inline void netlink_drain(int fd)
+{
+	char answer[4096];
+
+	while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC) > 0)
+		;
 }
 
 /* Tells whether a message lies whole in the length bytes that were received. mnl_nlmsg_ok() takes one that

@@ -68,7 +68,7 @@ static uint64_t *find_row(struct rule_counters *counters, const char interface[I
 }
 
 /* Adds the packets of the counter that has a name, if it is one of the rules'. */
-void rule_counters_add(struct rule_counters *counters, const char *name, uint64_t packets)
+static void add_named(struct rule_counters *counters, const char *name, uint64_t packets)
 {
 	const size_t length = strcspn(name, ".");
 	char interface[IF_NAMESIZE];
@@ -104,7 +104,7 @@ static int take_object(const struct nlmsghdr *message, void *context)
 		netlink_length(counter[NFTA_COUNTER_PACKETS]) != sizeof(packets))
 		return MNL_CB_OK;
 	memcpy(&packets, mnl_attr_get_payload(counter[NFTA_COUNTER_PACKETS]), sizeof(packets));
-	rule_counters_add(context, mnl_attr_get_payload(name), be64toh(packets));
+	add_named(context, mnl_attr_get_payload(name), be64toh(packets));
 	return MNL_CB_OK;
 }
 
@@ -145,15 +145,6 @@ static bool take_answer(struct mnl_socket *socket, unsigned sequence, struct rul
 	return state == MNL_CB_STOP;
 }
 
-/* Takes what is left of an answer that was not read to its end. */
-static void drain(const struct mnl_socket *socket)
-{
-	char answer[ANSWER_SIZE];
-
-	while (recv(mnl_socket_get_fd(socket), answer, sizeof(answer), 0) > 0)
-		;
-}
-
 /* Reads the counters of both families. Returns false with errno if they cannot be read: socket is NULL, or
  * this kernel has no nf_tables. Where there are no tables, there are no rows. */
 bool rule_counters_read(struct mnl_socket *socket, struct rule_counters *counters)
@@ -162,7 +153,7 @@ bool rule_counters_read(struct mnl_socket *socket, struct rule_counters *counter
 	bool read = false;
 
 	for (int i = 0; socket && i < ATTEMPTS && !read; i++) {
-		drain(socket);
+		netlink_drain(mnl_socket_get_fd(socket));
 		*counters = (struct rule_counters){.n = 0};
 		read = true;
 		for (size_t f = 0; read && f < sizeof(families); f++) {

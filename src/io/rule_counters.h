@@ -34,7 +34,6 @@ struct rule_counters {
 struct mnl_socket;
 
 struct mnl_socket *rule_counters_open(void);
-void rule_counters_add(struct rule_counters *counters, const char *name, uint64_t packets);
 bool rule_counters_read(struct mnl_socket *socket, struct rule_counters *counters);
 void rule_counters_close(struct mnl_socket *socket);
 

@@ -9,14 +9,23 @@
  */
 #include "rules/nft_error.h"
 
-#include <string.h>
-
 #define HAS_SOCKET "meta cgroup != 4294967295" /* the group of a packet's socket, whatever it is */
 
 static struct nft_error error_of(
 	FILE *out, const struct config *config, const struct rules_family *family, size_t outside)
 {
 	return (struct nft_error){out, config, &config->outside[outside], family};
+}
+
+/* Prints something for each outside interface. */
+static void for_each(FILE *out, const struct config *config, const struct rules_family *family,
+	void (*print)(const struct nft_error *))
+{
+	for (size_t i = 0; i < config->n_outside; i++) {
+		const struct nft_error error = error_of(out, config, family, i);
+
+		print(&error);
+	}
 }
 
 /* Prints the match for errors that leave by an interface. */
@@ -27,31 +36,49 @@ static void print_nft_match(const struct nft_error *error)
 }
 
 /* The bit by which a copy is told from those that other programs make (TEE to a sensor, for instance), until
- * it is queued: the first behind the ICMP checksum, which is not used, or too high for a pointer; in ICMPv6,
- * where the length of the quote stands there, one that is too high for an MTU, too. (Linux 7.2 lets nft write
- * neither flags nor length of an IPv4 header.) What ^ says is listed as it was loaded; what & says is not. */
-static const struct {
+ * it is queued: the first behind the ICMP checksum, in audit the second, neither of which is used, or both
+ * too high for a pointer; in ICMPv6, where the length of the quote stands there, two that are too high for an
+ * MTU, too. (Linux 7.2 lets nft write neither flags nor length of an IPv4 header.) What ^ says is listed as
+ * it was loaded; what & says is not.
+ *
+ * An error may be copied by the rules of one mode, and its copy find those of the other, which replace them
+ * at that moment: a copy whose error is gone leaves, one whose error has left does not. */
+struct mark {
 	const char *set, *missing, *clear;
-	const char *drop; /* of a copy that no rule has queued */
-} mark[] = {
-	{"@th,32,8 < 0x80 @th,32,8 set @th,32,8 ^ 0x80", "@th,32,8 < 0x80", "@th,32,8 set @th,32,8 ^ 0x80",
-		"icmp type 3 @th,32,8 >= 0x80 drop\n\t\ticmp type 11-12 @th,32,8 >= 0x80 drop"},
-	{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x80", "@th,40,8 set 0",
-		"meta l4proto ipv6-icmp icmpv6 type < 128 @th,40,8 0x80 drop"},
+	const char *foreign, *fate; /* the test for a copy of the other mode, and what becomes of it */
 };
+
+static const struct mark *mark_of(const struct config *config, const struct rules_family *family)
+{
+	static const struct mark live[] = {
+		{"@th,32,8 < 0x40 @th,32,8 set @th,32,8 ^ 0x80", "@th,32,8 < 0x40",
+			"@th,32,8 set @th,32,8 ^ 0x80", "@th,32,8 < 0x80", "drop"},
+		{"@th,40,8 0 @th,40,8 set 0x80", "@th,40,8 != 0x40 @th,40,8 != 0x80", "@th,40,8 set 0",
+			"@th,40,8 0x40", "drop"},
+	};
+	static const struct mark audit[] = {
+		{"@th,32,8 < 0x40 @th,32,8 set @th,32,8 ^ 0x40", "@th,32,8 < 0x40",
+			"@th,32,8 set @th,32,8 ^ 0x40", "@th,32,8 >= 0x80 @th,32,8 set @th,32,8 ^ 0x80",
+			"accept"},
+		{"@th,40,8 0 @th,40,8 set 0x40", "@th,40,8 != 0x40 @th,40,8 != 0x80", "@th,40,8 set 0",
+			"@th,40,8 0x80 @th,40,8 set 0", "accept"},
+	};
+
+	return &(config->audit ? audit : live)[family->version == 6];
+}
 
 /* Prints the chain that replaces an error by a copy, which goes to the router to which the error would have
  * gone, so that it needs no route of its own. Without a router, in IPv6, the route of the error may be one
  * for its source alone; links without neighbours (ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _IP6GRE,
  * _NONE) take any other, and each has one for all nodes. In audit, the error itself goes on. */
-static void print_copy_chain(FILE *out, const struct rules_family *family, bool audit)
+static void print_copy_chain(FILE *out, const struct config *config, const struct rules_family *family)
 {
-	const bool v6 = family->version == 6;
-	char then[64];
+	char then[64] = "drop";
 
-	snprintf(then, sizeof(then), "%s%s", audit ? mark[v6].clear : "", audit ? " accept" : "drop");
+	if (config->audit)
+		snprintf(then, sizeof(then), "%s accept", mark_of(config, family)->clear);
 	fputs("\tchain copy {\n", out);
-	if (v6)
+	if (family->version == 6)
 		fprintf(out,
 			"\t\tmeta oiftype { 512, 768, 769, 776, 778, 823, 65534 } dup to ff02::1 device oif "
 			"%s\n",
@@ -68,7 +95,7 @@ static void print_read_chain(const struct nft_error *error, bool copies)
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "read", error->outside));
 	if (copies)
 		fprintf(error->out, "\t\t%s counter name \"%s\" goto copy\n",
-			mark[error->family->version == 6].set, nft_name(name, "copied", error->outside));
+			mark_of(error->config, error->family)->set, nft_name(name, "copied", error->outside));
 	fprintf(error->out, "\t\tcounter name \"%s\"\n", nft_name(name, "unread", error->outside));
 	fputs("\t}\n", error->out);
 }
@@ -161,7 +188,7 @@ static void print_postrouting(
 
 	print_checksum_chain(out, family);
 	if (copies)
-		print_copy_chain(out, family, config->audit);
+		print_copy_chain(out, config, family);
 	for (size_t i = 0; i < config->n_outside; i++) {
 		const struct nft_error error = error_of(out, config, family, i);
 
@@ -169,6 +196,7 @@ static void print_postrouting(
 		snprintf(read, sizeof(read), "goto %s", nft_name(name, "read", error.outside));
 		print_read_chain(&error, copies);
 		nft_print_source(&error, read);
+		nft_print_inner(&error, read);
 		nft_print_peers(&error, "outside", true);
 		nft_print_sight(&error, "outside", true, source, read);
 		print_emitted_chain(&error);
@@ -191,34 +219,46 @@ static void print_hop_names(FILE *out, const struct config *config, const struct
 	print_postrouting_hook(out, config, family, false);
 }
 
+/* Prints the rule that counts what is handed over to a queue, with a test in front and the verdict behind. */
+static void print_handed_over(const struct nft_error *error, const char *test, const char *verdict)
+{
+	char name[NFT_NAME_MAX];
+
+	fprintf(error->out, "\t\t%s%scounter name \"%s\"%s%s\n", test, *test ? " " : "",
+		nft_name(name, "queued", error->outside), *verdict ? " " : "", verdict);
+}
+
 /* Prints the rule that counts what is queued and, if nft does that, queues it; with a test in front. */
 static void print_queue_rule(const struct nft_error *error, const char *test, bool queues)
 {
 	const unsigned first = error->config->queue.number, last = first + error->config->queue.workers - 1;
 	const bool audit = error->config->audit; /* then nothing passes by the queue */
-	char name[NFT_NAME_MAX];
+	char verdict[64] = "";
 
-	fprintf(error->out, "\t\t%scounter name \"%s\"", test, nft_name(name, "queued", error->outside));
 	if (queues && first == last)
-		fprintf(error->out, " queue %sto %u", audit ? "" : "flags bypass ", first);
+		snprintf(verdict, sizeof(verdict), "queue %sto %u", audit ? "" : "flags bypass ", first);
 	else if (queues)
-		fprintf(error->out, " queue flags %sfanout to %u-%u", audit ? "" : "bypass,", first, last);
-	fputc('\n', error->out);
+		snprintf(verdict, sizeof(verdict), "queue flags %sfanout to %u-%u", audit ? "" : "bypass,",
+			first, last);
+	print_handed_over(error, test, verdict);
 }
 
 /* Prints the chain for copies that leave by one interface. Until they are queued they become what the error
  * was. */
 static void print_copies_chain(const struct nft_error *error, bool queues)
 {
-	const bool v6 = error->family->version == 6;
+	const struct mark *mark = mark_of(error->config, error->family);
 	char name[NFT_NAME_MAX];
 
-	fprintf(error->out, "\tchain %s {\n\t\t%s return\n\t\t%s\n", nft_name(name, "queue", error->outside),
-		mark[v6].missing, mark[v6].clear);
-	if (!v6) /* clears the bit that dup sets, where the kernel lets it: don't fragment */
+	fprintf(error->out, "\tchain %s {\n\t\t%s return\n", nft_name(name, "queue", error->outside),
+		mark->missing);
+	if (error->family->version ==
+		4) /* clears the bit that dup sets, where the kernel lets it: don't fragment */
 		fputs("\t\tip frag-off set ip frag-off & 0xbfff\n"
 		      "\t\tip checksum 0xffff ip checksum set 0\n",
 			error->out);
+	print_handed_over(error, mark->foreign, mark->fate);
+	fprintf(error->out, "\t\t%s\n", mark->clear);
 	print_queue_rule(error, "", queues);
 	fputs("\t}\n", error->out);
 }
@@ -230,8 +270,8 @@ static void print_direct_chains(const struct nft_error *error)
 	char name[NFT_NAME_MAX], queue[NFT_NAME_MAX + 8];
 
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, "queue", error->outside));
-	print_queue_rule(error, "ct state related ct status confirmed ", true);
-	print_queue_rule(error, "ct state { invalid, untracked } ", true);
+	print_queue_rule(error, "ct state related ct status confirmed", true);
+	print_queue_rule(error, "ct state { invalid, untracked }", true);
 	fputs("\t}\n", error->out);
 	snprintf(queue, sizeof(queue), "goto %s", name);
 	nft_print_peers(error, "direct", false);
@@ -264,40 +304,60 @@ static void print_output(FILE *out, const struct config *config, const struct ru
 		fprintf(out, "goto %s\n", nft_name(name, kind->copies ? "queue" : "direct", error.outside));
 	}
 	if (config->audit) /* while an interface is taken out of the rules, for instance */
-		fprintf(out, "\t\t%s\n", mark[family->version == 6].drop);
+		fputs(family->version == 4
+				? "\t\ticmp type 3 @th,32,8 >= 0x40 @th,32,8 < 0x80 drop\n"
+				  "\t\ticmp type 11-12 @th,32,8 >= 0x40 @th,32,8 < 0x80 drop\n"
+				: "\t\tmeta l4proto ipv6-icmp icmpv6 type < 128 @th,40,8 0x40 drop\n",
+			out);
 	fputs("\t}\n", out);
 }
 
 /* Prints the counters, which have names so that they stay when the rules are replaced. */
 static void print_counters(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
-	const char *const names[] = {
-		"private-peer", "untouched", "outer", "named", "leaked-outer", "unread", "queued", "copied"};
-	const size_t n_names = sizeof(names) / sizeof(names[0]) - !kind->copies;
+	const struct {
+		const char *name;
+		bool is_needed;
+	} counters[] = {
+		{"private-peer", true},
+		{"untouched", true},
+		{"outer", true},
+		{"both", config_kernel_changes_quotes(config)},
+		{"inner", config_kernel_changes_quotes(config)},
+		{"named", true},
+		{"leaked-outer", true},
+		{"unread", true},
+		{"queued", true},
+		{"copied", kind->copies},
+	};
 	char name[NFT_NAME_MAX];
 
 	for (size_t i = 0; i < config->n_outside; i++)
-		for (size_t n = 0; n < n_names; n++)
-			fprintf(out, "\tcounter %s { }\n", nft_name(name, names[n], &config->outside[i]));
+		for (size_t n = 0; n < sizeof(counters) / sizeof(counters[0]); n++)
+			if (counters[n].is_needed)
+				fprintf(out, "\tcounter %s { }\n",
+					nft_name(name, counters[n].name, &config->outside[i]));
 }
 
 /* Prints the head of a table, which replaces what is in it, in one transaction with what follows. The
  * chains stay: when one with a hook goes, the kernel drops all that is queued (nfqnl_nf_hook_drop), whichever
  * chain queued it. */
-static void print_table_head(FILE *out, const struct rules_family *family, const struct rules_kind *kind)
+static void print_table_head(FILE *out, const struct config *config, const struct rules_family *family,
+	const struct rules_kind *kind)
 {
-	const char *table = family->table;
+	const char *table = family->table, *flags = kind->loader ? "" : "\tflags owner;\n";
 
-	fprintf(out, "table %s icmpnatd {%s}\nflush table %s icmpnatd\ntable %s icmpnatd {\n", table,
-		kind->name ? "" : " flags owner; ", table, table);
-	if (!kind->name)
-		fputs("\tflags owner;\n", out);
+	fprintf(out, "table %s icmpnatd {\n%s", table, flags);
+	for_each(out, config, family, nft_print_inner_map);
+	fprintf(out, "}\nflush table %s icmpnatd\n", table);
+	for_each(out, config, family, nft_print_inner_flush);
+	fprintf(out, "table %s icmpnatd {\n%s", table, flags);
 }
 
 static void nft_print(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
 	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++) {
-		print_table_head(out, f, kind);
+		print_table_head(out, config, f, kind);
 		if (rules_are_needed(config, f)) {
 			print_counters(out, config, kind);
 			print_postrouting(out, config, f, kind->copies);
@@ -307,6 +367,7 @@ static void nft_print(FILE *out, const struct config *config, const struct rules
 			print_hop_names(out, config, f);
 		}
 		fputs("}\n", out);
+		for_each(out, config, f, nft_print_inner_elements);
 	}
 }
 

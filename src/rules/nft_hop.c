@@ -50,6 +50,14 @@ void nft_print_hop_named(const struct nft_error *error)
 	fprintf(error->out, "counter name \"%s\" accept\n", nft_name(counter, "named", error->outside));
 }
 
+/* Prints the rule for errors about connections that the kernel's NAT translates, if it is asked for them
+ * anyway: a statement read. */
+void nft_print_hop_unsure(const struct nft_error *error, const char *read)
+{
+	if (hop_name_of(error))
+		fprintf(error->out, "\t\tct status snat,dnat %s\n", read);
+}
+
 /* Prints the chain for what is emitted in a family of which no error is looked at otherwise. */
 void nft_print_hop_chain(const struct nft_error *error, const char *chain)
 {

@@ -8,13 +8,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/word.h"
 #include "io/ipsec.h"
 #include "io/log.h"
+#include "rules/inner.h"
 #include "rules/lack.h"
 #include "rules/rules.h"
 
@@ -38,26 +38,37 @@ static void add_advice(char reason[OWN_RULES_REASON_MAX], const struct config *c
 		"; the lines in question: icmpnatd -c %s --print-rules | unshare -n nft -c -f -", file);
 }
 
-/* Loads the rules, if replace in place of another program's. Returns 0; or an errno, with a reason. */
+/* Loads the rules that change what errors quote. Returns whether they are in force; else the kernel is not
+ * asked again, and the daemon reads those errors. */
+static bool load_with_quotes(struct own_rules *own, const struct config *config, const char *before)
+{
+	char reason[OWN_RULES_REASON_MAX];
+
+	if (inner_load(own->nftables, config, RULES_OWN, before, reason, sizeof(reason)) == 0)
+		return true;
+	own->no_quotes = "refused";
+	log_warning("the kernel does not take the rules that translate what errors quote: %s; the daemon "
+		    "translates it",
+		reason);
+	return false;
+}
+
+/* Loads the rules, if replace in place of another program's: with all that this kernel is known to do.
+ * Returns 0; or an errno, with a reason. */
 static int own_load(
 	struct own_rules *own, const struct config *config, bool replace, char reason[OWN_RULES_REASON_MAX])
 {
-	char *script = NULL;
-	size_t length;
-	FILE *out = open_memstream(&script, &length);
-	int error = ENOMEM;
+	const char *before = replace ? removal : "";
+	struct config known = *config;
+	int error;
 
-	snprintf(reason, OWN_RULES_REASON_MAX, "%s", strerror(error));
-	if (out) {
-		fputs(replace ? removal : "", out);
-		rules_print(out, config, RULES_OWN);
-		if (fclose(out) == 0) {
-			error = nftables_load(own->nftables, script, reason, OWN_RULES_REASON_MAX / 2);
-			if (error)
-				add_advice(reason, config);
-		}
-	}
-	free(script);
+	rules_heed_policies(&known);
+	if (!own->no_quotes && config_kernel_changes_quotes(&known) && load_with_quotes(own, &known, before))
+		return 0;
+	known = rules_without_quotes(&known);
+	error = inner_load(own->nftables, &known, RULES_OWN, before, reason, OWN_RULES_REASON_MAX / 2);
+	if (error)
+		add_advice(reason, config);
 	return error;
 }
 

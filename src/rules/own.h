@@ -16,6 +16,7 @@
 struct own_rules {
 	struct nftables *nftables; /* NULL: the rules are external */
 	bool has_policies;	   /* of IPsec, when they were last looked at */
+	const char *no_quotes;	   /* why the kernel is not to change what errors quote; NULL: it may */
 };
 
 bool own_rules_open(struct own_rules *own, const struct config *config, int inherited);

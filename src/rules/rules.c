@@ -25,6 +25,8 @@ const struct rules_kind rules_kinds[RULES_FORMATS] = {
 		IPTABLES},
 	[RULES_NONE] = {"none", "sh", ": removes any of them", NULL, NULL},
 	[RULES_OWN] = {NULL, NULL, NULL, NFT, NFT},
+	[RULES_TRIAL] = {NULL, NULL, NULL, NFT, NULL},
+	[RULES_TWIN] = {NULL, "nft -f -", NULL, NFT, NFT},
 };
 
 static const char loss[] =
@@ -159,6 +161,16 @@ bool rules_heed_policies(struct config *config)
 	return has;
 }
 
+/* Returns a configuration with what the kernel can do by text alone: the rest is the daemon's to load. */
+struct config rules_without_quotes(const struct config *config)
+{
+	struct config without = *config;
+
+	if (without.kernel == CONFIG_KERNEL_AUTO)
+		without.kernel = CONFIG_KERNEL_OUTER;
+	return without;
+}
+
 /* Prints the rules, with comments for people if the kind has a name; rules_can() must hold. RULES_NONE
  * needs no configuration. The caller looks at ferror(out). */
 void rules_print(FILE *out, const struct config *config, enum rules_format format)
@@ -167,11 +179,11 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
 	struct config heeding;
 	bool heeds;
 
-	if (!kind->queues) {
+	if (!kind->copies && !kind->queues) {
 		print_removal(out);
 		return;
 	}
-	heeding = *config;
+	heeding = kind->name ? rules_without_quotes(config) : *config;
 	heeds = rules_heed_policies(&heeding);
 	if (kind->queues == IPTABLES) {
 		print_script(out, &heeding, kind, heeds);
@@ -186,13 +198,14 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
  */
 static char *text_of(const struct config *config)
 {
+	const struct config printed = rules_without_quotes(config);
 	char *text = NULL;
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
 	if (!out)
 		return NULL;
-	rules_print(out, config, RULES_OWN);
+	rules_print(out, &printed, RULES_OWN);
 	if (fclose(out) == 0)
 		return text;
 	free(text);

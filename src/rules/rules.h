@@ -18,15 +18,18 @@ enum rules_format {
 	RULES_DIRECT,
 	RULES_IPTABLES,
 	RULES_IPTABLES_DIRECT,
-	RULES_NONE, /* removes the rules of any other kind */
-	RULES_OWN,  /* tables that belong to the daemon, which loads them by libnftables */
+	RULES_NONE,  /* removes the rules of any other kind */
+	RULES_OWN,   /* tables that belong to the daemon, which loads them by libnftables */
+	RULES_TRIAL, /* the same, but nothing is queued: to see what the kernel does by itself */
+	RULES_TWIN,  /* the same as the daemon's own, but nobody's: to be compared with them */
 	RULES_FORMATS
 };
 
 struct rules_kind {
-	const char *name;		    /* for --print-rules; NULL: RULES_OWN */
-	const char *loader;		    /* command that reads the rules from its standard input */
-	const char *sentence;		    /* for icmpnatd --help */
+	const char *name;     /* for --print-rules; NULL: of RULES_OWN and those behind it */
+	const char *loader;   /* command that reads the rules from its standard input; NULL: who loads
+				       them by libnftables holds them */
+	const char *sentence; /* for icmpnatd --help */
 	const struct rules_program *copies; /* NULL: errors about new flows leave as they are */
 	const struct rules_program *queues; /* NULL: this kind removes the rules of the others */
 };
@@ -60,6 +63,7 @@ bool rules_are_needed(const struct config *config, const struct rules_family *fa
 bool rules_name_hops(const struct config *config, const struct rules_family *family);
 bool rules_can(enum rules_format format, const struct config *config);
 bool rules_format_parse(enum rules_format *format, const char *text);
+struct config rules_without_quotes(const struct config *config);
 bool rules_differ(const struct config *a, const struct config *b);
 bool rules_heed_policies(struct config *config);
 void rules_print(FILE *out, const struct config *config, enum rules_format format);

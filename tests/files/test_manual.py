@@ -365,3 +365,14 @@ def test_who_may_what_is_what_is_tested():
     assert rows[0][1:] == [f"Sy {who}" for who in table["PEOPLE"]]
     assert rows[1:] == [[f"Li {request}", *("yes" if who in may else "no" for who in table["PEOPLE"])]
                         for request, may in table["REQUESTS"].items()]
+
+
+def test_sums_that_the_kernel_mends_are_those_of_the_rules():
+    """For each kind of quoted packet, the manual names the place that src/rules/nft_inner.c has."""
+    rules = source("src/rules/nft_inner.c")
+    page = source("man/icmpnatd-rules.7")
+    for version in "4", "6":
+        kinds, = re.findall(rf"kinds_v{version}\[\] = {{(.*?)^}};", rules, re.S | re.M)
+        sums = {int(place) for place in re.findall(r'{"\w+", (\d+),', kinds)} - {0}
+        row, = re.findall(rf"^\.It IPv{version} Ta sum of .*$", page, re.M)
+        assert {int(place) for place in re.findall(r"B@(\d+)", row)} - {18} == sums

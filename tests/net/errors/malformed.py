@@ -176,7 +176,7 @@ class Generator:
             icmp += self._bytes(self._random.randrange(200))
 
     def _outer4(self, icmp, number):
-        icmp[4] &= 0x7f  # as in all that the kernel emits: what has no room for the rules' mark is not copied
+        icmp[4] &= 0x3f  # as in all that the kernel emits: what has no room for the rules' marks is not copied
         if not self._chance(5):
             put_sum(icmp, 2)
         else:

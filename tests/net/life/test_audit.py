@@ -10,6 +10,7 @@ whatever happens to the daemon, each error is there once.
 import contextlib
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -25,8 +26,7 @@ from lab.process import guard_of, is_gone
 from lab.traffic import Capture, Error, bad_checksums, send_frames
 
 AUDIT = 'mode = "audit"; '
-KINDS = [(None, "never"), (None, "auto"), ("iptables", "auto"), ("own", "auto")]
-NO_QUEUE = "this kernel's nft has no queue: the rules cannot be the daemon's own"
+KINDS = [(None, "never"), (None, "auto"), ("iptables", "auto"), ("own", "outer")]
 OF_ERRORS = {"outcome", "type", "rules", "flow"}
 TOO_LARGE = 1400
 
@@ -115,6 +115,19 @@ def test_the_wire_is_as_without(network, kind, kernel):
     assert live["verdict", "rewritten"] > 0 and live["verdict", "dropped"] == 0
     assert {k: n for k, n in audited.items() if k[0] == "verdict"} == {
         ("verdict", "dropped"): live["verdict", "rewritten"] + live["verdict", "accepted"]}
+
+
+def test_what_the_kernel_would_translate_is_read(network):
+    """And counted by its outcome, as the kernel would count it."""
+    def outcomes(mode):
+        with audit_daemon(network, "own", mode=mode, kernel="auto") as daemon:
+            _, seen, _ = counted(network, daemon)
+        return seen, {name: seen["outcome", name] + seen["rules", name] for name in ("outer", "both", "inner")}
+    audited, of_audit = outcomes(AUDIT)
+    live, of_live = outcomes("")
+    assert of_audit == of_live
+    assert live["rules", "both"] == audited["outcome", "both"] > 0
+    assert live["queue", "received"] < audited["queue", "received"]
 
 
 def test_kinds_without_copies_are_refused(network):
@@ -258,6 +271,27 @@ def test_a_restart_changes_it(network, first, kind):
                 see_more()
             assert_each_once(border, flood)
             assert border.errors(flood.sent)[-1].source == (V4.public if first else V4.firewall)
+
+
+def printed(network, mode):
+    """The rules of a mode, with what a queue does while nobody reads it in place of the queue."""
+    daemon = audit_daemon(network, mode=mode)
+    rules = network.firewall.run(program("icmpnatd"), "--config", daemon.path, "--print-rules=nft").stdout
+    return re.sub(r"queue (flags bypass )?to \d+", lambda queue: "accept" if queue[1] else "drop", rules)
+
+
+@pytest.mark.parametrize("first", [AUDIT, ""], ids=["going live", "going back"])
+def test_copies_that_find_the_rules_of_the_other_mode(network, first):
+    """These come when a copy was made, before it is in output: each error leaves once."""
+    before = re.sub(r"(table ip6?) icmpnatd", r"\1 before", printed(network, first))
+    after = printed(network, "" if first else AUDIT)
+    bare = on_the_wire(network)
+    network.firewall.nft(before + "flush chain ip before output\nflush chain ip6 before output\n")
+    network.firewall.nft(after + "flush chain ip icmpnatd postrouting\nflush chain ip6 icmpnatd postrouting\n")
+    try:
+        assert on_the_wire(network) == bare
+    finally:
+        network.firewall.nft("\n".join(f"delete table {ip} {name}" for ip in ("ip", "ip6") for name in ("before", "icmpnatd")))
 
 
 # --- what is said of it

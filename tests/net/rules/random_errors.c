@@ -8,9 +8,10 @@
  *   out: KIND WHY HEX HEX    the error as it is emitted, and as the core would let it leave
  *
  * A kind is what the rules must do: "peer" (nothing: it is not for outsiders), "no-rules" (nothing: no map is
- * about its family), "read" (leave it to the daemon), "may" (either that or the core's bytes), or the core's
- * outcome, if the source is all that may change. The why of an error that is read is what makes it so, else
- * it says how the error was made special.
+ * about its family), "read" (leave it to the daemon), "may" (either that or the core's bytes; "may-" with an
+ * outcome where what is quoted changes), or the core's outcome. With rules = "own" and kernel = "auto", what
+ * is quoted may change, else the source alone. The why of an error that is read is what makes it so, else it
+ * says how the error was made special, or what it quotes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,10 +30,12 @@ struct error {
 	uint8_t bytes[GENERATOR_ROOM];
 	size_t length, icmp;
 	const char *special;
+	struct layout layout; /* as it was built */
 };
 
 static const struct config *config;
 static const struct config_outside *outside;
+static bool changes_quotes; /* the rules do */
 
 static struct address random_address(void)
 {
@@ -180,11 +183,37 @@ static struct address outer_source(int version)
 	return (uint32_t)a.lo || a.hi ? a : public_address(version);
 }
 
+/* An address that the interface's maps of the inner part change; any, if there is none. */
+static struct address translated_address(int version)
+{
+	const uint8_t index = (uint8_t)(outside - config->outside);
+
+	for (int attempt = 0; attempt < 64 && config->n_entries; attempt++) {
+		const struct addrmap_entry *entry =
+			&config->entries[random_below((uint32_t)config->n_entries)];
+
+		if (address_is_v4(entry->private.base) == (version == 4) &&
+			addrmap_holds(entry, ADDRMAP_INNER, index) && !config_map_is_identity(entry))
+			return address_in(entry->private);
+	}
+	return mapped_address(version);
+}
+
+/* Where the rules change what is quoted, that is mostly a packet of which one end is mapped, and the other is
+ * not. */
 static struct ends random_ends(int version)
 {
+	struct address ends[] = {inner_address(version), inner_address(version)};
+
+	if (changes_quotes && random_below(4)) {
+		const uint32_t mapped = random_below(2);
+
+		ends[mapped] = translated_address(version);
+		ends[!mapped] = public_address(version);
+	}
 	return (struct ends){ip_of(version, outer_source(version)), ip_of(version, destination(version)),
-		ip_of(version, inner_address(version)), ip_of(version, inner_address(version)),
-		(uint16_t)random_below(65536), (uint16_t)random_below(65536)};
+		ip_of(version, ends[0]), ip_of(version, ends[1]), (uint16_t)random_below(65536),
+		(uint16_t)random_below(65536)};
 }
 
 /* Every other shape is plain: no options, headers or extensions. The number of the error stands where nothing
@@ -281,13 +310,14 @@ static void make_zero(struct error *error, uint16_t sum)
 		sum_header(error->bytes);
 }
 
-/* Makes the quoted header one that does not add up: its sum, or its total length. */
+/* Makes the quoted header one that does not add up: its total length, or its sum, which the kernel has
+ * verified before it quotes it, and nft cannot. */
 static void break_quote(struct error *error, const struct layout *layout)
 {
 	uint8_t *inner = error->bytes + layout->inner;
 
 	error->special = "broken";
-	if (random_below(2)) {
+	if (random_below(2) && !changes_quotes) {
 		put16(inner + 10, add16(get16(inner + 10), (uint16_t)(1 + random_below(65534))));
 	} else {
 		put16(inner + 2, random_below(20));
@@ -300,13 +330,13 @@ static void build(struct error *error, int version, uint32_t number)
 {
 	const struct shape shape = shape_of(version, number);
 	const struct ends ends = random_ends(version);
-	struct layout layout;
+	const struct layout *layout = &error->layout;
 
 	*error = (struct error){.version = version, .special = "-"};
-	error->length = generator_build(error->bytes, &layout, &shape, &ends);
-	error->icmp = layout.icmp;
-	if (version == 4 && layout.quote_end >= layout.inner + 20 && random_below(16) == 0)
-		break_quote(error, &layout);
+	error->length = generator_build(error->bytes, &error->layout, &shape, &ends);
+	error->icmp = layout->icmp;
+	if (version == 4 && layout->quote_end >= layout->inner + 20 && random_below(16) == 0)
+		break_quote(error, layout);
 	if (error->icmp <= (version == 4 ? 20 : 40) && random_below(16) == 0)
 		extend_outer(error);
 	if (version == 4) {
@@ -328,6 +358,17 @@ static bool strips(void)
 	return config->extensions == EXTENSION_STRIP || config->extensions == EXTENSION_STRIP_PRIVATE;
 }
 
+/* Returns the outcome of an error in which addresses have changed or not: the outer source, quoted ones. */
+static enum outcome outcome_by_bytes(const struct error *error, const uint8_t *answer)
+{
+	const size_t header = error->version == 4 ? 20 : 40, quoted = error->icmp + 8;
+	const bool outer = memcmp(answer, error->bytes, header) != 0;
+
+	if (memcmp(answer + quoted, error->bytes + quoted, header) != 0)
+		return outer ? OUTCOME_BOTH : OUTCOME_INNER;
+	return outer ? OUTCOME_OUTER : OUTCOME_ALREADY_RIGHT;
+}
+
 /* Lets the core decide as the daemon would that finds no flow; or where all that matters is an extension that
  * is not announced, as the rules do, which do not see it. */
 static void decide(struct decision *d, const struct error *error, uint8_t *bytes)
@@ -340,7 +381,43 @@ static void decide(struct decision *d, const struct error *error, uint8_t *bytes
 	decide_begin(d, &rules, bytes, error->length);
 	decide_finish(d, NULL, bytes);
 	if (!sees && d->outcome == OUTCOME_LEAKED_EXTENSION)
-		d->outcome = d->modified ? OUTCOME_OUTER : OUTCOME_ALREADY_RIGHT;
+		d->outcome = outcome_by_bytes(error, bytes);
+}
+
+/* Makes a sum in the quote, or that of ICMP, one that is zero before or after the translation, as either
+ * zero. Numbers that mean nothing make up for it. */
+static void make_quote_special(struct error *error)
+{
+	const struct layout *layout = &error->layout;
+	uint8_t answer[GENERATOR_ROOM], *inner = error->bytes + layout->inner;
+	const uint16_t zero = random_below(2) ? 0xffff : 0;
+	struct decision d;
+
+	decide(&d, error, answer);
+	if (!layout->sum || layout->sum_size != 2 || layout->sum + 4 > layout->quote_end ||
+		error->icmp != layout->icmp)
+		return;
+	switch (random_below(error->version == 4 ? 4 : 3)) {
+	case 0:
+		error->special = "sum-zero-before";
+		put16(error->bytes + layout->sum, zero);
+		break;
+	case 1:
+		error->special = "sum-zero-after";
+		put16(error->bytes + layout->sum,
+			add16(get16(error->bytes + layout->sum), (uint16_t)~get16(answer + layout->sum)));
+		break;
+	case 2:
+		error->special = "icmp-zero";
+		put16(error->bytes + layout->transport,
+			add16(get16(error->bytes + layout->transport), get16(answer + error->icmp + 2)));
+		break;
+	default:
+		error->special = "header-zero";
+		put16(inner + 4, add16(get16(inner + 4), get16(answer + layout->inner + 10)));
+		sum_header(inner);
+	}
+	generator_sum_icmp(error->bytes, layout);
 }
 
 /* Now and then, makes a sum that is zero before or after the translation; in ICMPv6 perhaps the other zero.
@@ -432,7 +509,69 @@ static bool has_npt_source(const struct error *error, bool *alone)
 	return true;
 }
 
-/* Tells why the rules must leave an error to the daemon; NULL: the kernel must do what is to be done. */
+/* Returns an address of a quoted header, the destination or the source. */
+static struct address quoted_address(const struct error *error, bool destination)
+{
+	const uint8_t *inner = error->bytes + error->icmp + 8;
+
+	return error->version == 4 ? address_from_v4(inner + (destination ? 16 : 12))
+				   : address_from_v6(inner + (destination ? 24 : 8));
+}
+
+/* Tells whether the high bits of an address, which the rules look at, are those of some range. */
+static bool is_near(struct address a, struct address first, struct address last, int version)
+{
+	if (version == 4)
+		return (uint32_t)a.lo >> 24 >= (uint32_t)first.lo >> 24 &&
+		       (uint32_t)a.lo >> 24 <= (uint32_t)last.lo >> 24;
+	return last.hi >> 32 >= 0x20010200 && first.hi >> 32 <= 0x3fffffff;
+}
+
+/* Tells whether an address needs nothing, and a coarse look tells. */
+static bool is_common(struct address a, int version)
+{
+	if (version == 6 && (a.hi >> 32 < 0x20010200 || a.hi >> 32 > 0x3fffffff))
+		return false;
+	for (const struct address_range *r = address_ranges(4); version == 4 && r->name; r++)
+		if (is_near(a, r->first, r->last, version))
+			return false;
+	for (size_t i = 0; i < config->n_entries; i++) {
+		const struct addrmap_entry *entry = &config->entries[i];
+
+		if (address_is_v4(entry->private.base) == (version == 4) && !config_map_is_identity(entry) &&
+			is_near(a, entry->private.base, prefix_last(entry->private), version))
+			return false;
+	}
+	return true;
+}
+
+/* Returns what is quoted, of which the kernel must make one end public, while the other one needs nothing;
+ * NULL if the daemon may. */
+static const char *what_is_changed(const struct error *error)
+{
+	static const struct {
+		int protocol;
+		const char *name;
+	} names[] = {
+		{6, "tcp"}, {17, "udp"}, {50, "esp"}, {51, "ah"}, {132, "sctp"}, {1, "icmp"}, {58, "icmp6"}};
+	const uint8_t *inner = error->bytes + error->icmp + 8;
+
+	for (int end = 0; changes_quotes && end < 2; end++) {
+		const uint32_t map = addrmap_find(&outside->maps[ADDRMAP_INNER], quoted_address(error, end));
+
+		if (map == ADDRMAP_NONE || config->entries[map].parts & ADDRMAP_NPT ||
+			!is_mapped(ADDRMAP_INNER, quoted_address(error, end)) ||
+			!is_common(quoted_address(error, !end), error->version))
+			continue;
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (names[i].protocol == inner[error->version == 4 ? 9 : 6])
+				return names[i].name;
+	}
+	return NULL;
+}
+
+/* Tells why the rules must leave an error to the daemon; NULL: the kernel must do what is to be done, or may,
+ * if the inner part of a map is about it. */
 static const char *why_read(const struct error *error)
 {
 	const char *why = why_inner(error);
@@ -448,13 +587,15 @@ static const char *why_read(const struct error *error)
 		return "long";
 	if (has_npt_source(error, &alone) && !alone)
 		return "npt";
+	if (changes_quotes && why && strcmp(why, "inner-mapped") == 0)
+		why = NULL;
 	return why ? why : why_quote(error);
 }
 
-/* Tells whether the rules may leave the map of a source to the daemon. */
-static bool are_many_prefixes(int version)
+/* Tells whether the rules may leave the map of a source, or of a quoted address, to the daemon. */
+static bool are_many_prefixes(enum addrmap_part part, int version)
 {
-	const struct addrmap *table = &outside->maps[ADDRMAP_OUTER];
+	const struct addrmap *table = &outside->maps[part];
 	unsigned n = 0;
 
 	for (size_t i = 0; i < table->n_ranges; i++)
@@ -513,6 +654,31 @@ static const char *outcome_of(const struct error *error, const struct decision *
 	return names[address_is_private(source) ? OUTCOME_LEAKED_OUTER : OUTCOME_ALREADY_RIGHT];
 }
 
+/* Returns what the rules must do with an error of which the quote may change in the kernel; in *why, what is
+ * quoted. */
+static const char *kind_of_quoted(
+	const struct error *error, const struct decision *d, const char *outcome, const char **why)
+{
+	static const char *const kinds[][2] = {
+		{"both", "may-both"}, {"inner", "may-inner"}, {"leaked-outer", "may-leaked-outer"}};
+	const char *what = what_is_changed(error);
+	const bool may = !what || config->forwarded ||
+			 !is_common(d->error.outer.destination, error->version) ||
+			 are_many_prefixes(ADDRMAP_OUTER, error->version) ||
+			 are_many_prefixes(ADDRMAP_INNER, error->version);
+
+	*why = !what ? "other" : error->special[0] != '-' ? error->special : what;
+	if (outcome_fate(d->outcome) == FATE_MALFORMED) {
+		*why = "malformed";
+		return "read";
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i][0], outcome) == 0)
+			return kinds[i][may];
+	*why = outcome;
+	return "read";
+}
+
 /* Returns what the rules must do, and in *why the reason. */
 static const char *kind_of(const struct error *error, const struct decision *d, const char **why)
 {
@@ -527,8 +693,10 @@ static const char *kind_of(const struct error *error, const struct decision *d, 
 	if (!read && strcmp(outcome, "outer") == 0 && config->kernel == CONFIG_KERNEL_NEVER)
 		read = "never";
 	*why = read ? read : *why;
-	if (!read && strcmp(outcome, "outer") == 0 && are_many_prefixes(error->version))
+	if (!read && strcmp(outcome, "outer") == 0 && are_many_prefixes(ADDRMAP_OUTER, error->version))
 		return "may";
+	if (!read && why_inner(error) && strcmp(why_inner(error), "inner-mapped") == 0)
+		return kind_of_quoted(error, d, outcome, why);
 	return read ? "read" : outcome;
 }
 
@@ -540,7 +708,10 @@ static void print_one(uint32_t number)
 	const char *kind, *why;
 
 	build(&error, number % 2 ? 4 : 6, number);
-	make_special(&error);
+	if (changes_quotes && random_below(4) == 0)
+		make_quote_special(&error);
+	else
+		make_special(&error);
 	decide(&d, &error, answer);
 	kind = kind_of(&error, &d, &why);
 	printf("%s %s", kind, why);
@@ -557,6 +728,7 @@ int main(int argc, char **argv)
 	if (!loaded)
 		return 2;
 	config = loaded;
+	changes_quotes = config->rules == CONFIG_RULES_OWN && config_kernel_changes_quotes(config);
 	for (size_t i = 0; i < config->n_outside; i++)
 		if (strcmp(config->outside[i].name, argv[2]) == 0)
 			outside = &config->outside[i];

@@ -19,6 +19,8 @@ class RandomMaps:
     """One configuration: text of the file, and of the table of maps. What is wanted now and then goes by its number
     in a run, so that a run has enough of everything."""
 
+    private = PRIVATE
+
     def __init__(self, random, number):
         self._random, self._number, self._taken, self._blocks = random, number, set(), {4: [], 6: []}
         self.outside = ["eth0", *random.sample(INTERFACES, number % 4)]
@@ -28,14 +30,14 @@ class RandomMaps:
         self.kernel = {5: "never"}.get(number % 12, "auto")
         self.hop_names = ""
         self.errors = {2: "all", 7: "all"}.get(number % 12, "local")
-        self.mode = "live"
+        self.mode, self.rules = "live", "external"
         self.table = "".join(line + "\n" for line in self._lines())
 
     def settings(self, table):
         names = ", ".join(f'"{name}"' for name in self.outside)
         return (f'outside = [ {names} ];\nmaps_file = "{table}";\nlookup = "{self.lookup}";\n'
                 f'extensions = "{self.extensions}";\nkernel = "{self.kernel}";\nerrors = "{self.errors}";\n{self.hop_names}'
-                f'private_peers = "{self.private_peers}";\nmode = "{self.mode}";\nrules = "external";\n')
+                f'private_peers = "{self.private_peers}";\nmode = "{self.mode}";\nrules = "{self.rules}";\n')
 
     def _lines(self):
         """Mostly a few maps of each kind; now and then many of one kind, or of one family only."""
@@ -49,7 +51,7 @@ class RandomMaps:
         versions = {8: (4,), 11: (6,)}.get(pick, (4, 6))
         for _ in range(count):
             yield from self._map(self._random.choice(versions), self._random.choice(kinds))
-        if pick in (2, 10):
+        if pick in (2, 10) and self.private is PRIVATE:
             yield from self._everything(self._random.choice(versions))
         if pick == 11:
             for _ in range(20):
@@ -71,7 +73,7 @@ class RandomMaps:
         known = self._blocks[version]
         if known and self._random.randrange(3) == 0:
             return self._within(self._random.choice(known))
-        return self._within(ipaddress.ip_network(self._random.choice(PRIVATE[version])))
+        return self._within(ipaddress.ip_network(self._random.choice(self.private[version])))
 
     def _within(self, block, length=None):
         """A prefix of any length, or of this one, in a larger one."""
@@ -106,7 +108,7 @@ class RandomMaps:
 
     def _alone(self):
         """NPTv6 with exceptions around a single address."""
-        block = self._within(ipaddress.ip_network(PRIVATE[6][0]), 64)
+        block = self._within(ipaddress.ip_network(self.private[6][0]), 64)
         if (block, "") not in self._taken:
             self._taken.add((block, ""))
             first, third = (f"{block.network_address + number}" for number in (0, 2))
@@ -123,3 +125,8 @@ class RandomMaps:
             public = PUBLIC[version]
             yield f"{ALL[version]} {self._public(version, 32 if version == 4 else 128)}"
             yield f"{public} {public} part outer"
+
+
+class OrdinaryMaps(RandomMaps):
+    """What is mapped is not what quoted packets' other ends are."""
+    private = {4: PRIVATE[4][:-1], 6: PRIVATE[6][:2]}
