@@ -33,7 +33,7 @@ static const struct {
 } obstacles[] = {
 	{TWIN_NAMESPACE, EPERM, "CAP_SYS_ADMIN is missing", PRIVILEGE},
 	{TWIN_NAMESPACE, ENOSPC, "there are as many network namespaces as the kernel allows",
-		"sysctl user.max_net_namespaces"},
+		"sysctl user.max_net_namespaces # with -w and a greater number it allows more"},
 	{TWIN_NAMESPACE, EINVAL, "this kernel has no network namespaces", NULL},
 	{TWIN_TUN, ENOENT, "there is no /dev/net/tun", "modprobe tun"},
 	{TWIN_TUN, ENODEV, "the kernel's module tun is missing", "modprobe tun"},
@@ -81,7 +81,7 @@ static bool copy_network(struct doctor *doctor, bool *whole)
 {
 	struct route_refusals refused;
 
-	if (twin_make(&doctor->twin) < 0) {
+	if (twin_make(&doctor->twin, &doctor->lost) < 0) {
 		say_obstacle(doctor, errno);
 		return false;
 	}
@@ -283,7 +283,8 @@ static void say_rules(struct doctor *doctor, size_t same, size_t best, const cha
 {
 	char mend[DOCTOR_MEND_MAX] = RESTART;
 
-	if (!doctor->runs && doctor->config->rules != CONFIG_RULES_EXTERNAL && (doctor->mute || !*present))
+	if (!doctor->runs && doctor->config->rules != CONFIG_RULES_EXTERNAL && best == RULES_NFT &&
+		(doctor->mute || !*present))
 		strcpy(mend, doctor->mute ? RESTART : "systemctl start icmpnatd"); /* it brings its own */
 	else if (!doctor->own_rules && best < N_KINDS)
 		write_load(mend, doctor, present, best);

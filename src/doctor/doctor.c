@@ -3,6 +3,7 @@
 /*
  * The table of checks, in the order in which they run.
  */
+#define _GNU_SOURCE
 #include "doctor/doctor.h"
 
 #include <errno.h>
@@ -16,13 +17,20 @@
 #include "doctor/route.h"
 #include "doctor/run.h"
 
-/* Completes a command that mends something: what it sets with ip or sysctl lasts until the next boot. */
-static void write_mend(char out[DOCTOR_MEND_MAX], const char *mend)
-{
-	const bool network =
-		strncmp(mend, "ip ", 3) == 0 && (strstr(mend, " add ") || strstr(mend, " replace "));
+#define CLIENT "icmpnatctl"
 
-	snprintf(out, DOCTOR_MEND_MAX, "%s", mend);
+/* Completes a command that mends something: the client asks the daemon that this one asks, and what is set
+ * with ip or sysctl lasts until the next boot. */
+static void write_mend(const struct doctor *doctor, char out[DOCTOR_MEND_MAX], const char *mend)
+{
+	const size_t length = strcspn(mend, "#"); /* what stands behind that is no command */
+	const bool network = strncmp(mend, "ip ", 3) == 0 &&
+			     (memmem(mend, length, " add ", 5) || memmem(mend, length, " replace ", 9));
+	const char *client = strstr(mend, CLIENT " "), *rest = client ? client + strlen(CLIENT) : mend;
+	const bool asks = client && strncmp(rest, " -s ", 4) != 0;
+
+	snprintf(out, DOCTOR_MEND_MAX, "%.*s%s%s", (int)(rest - mend), mend, asks ? doctor->option : "",
+		rest);
 	if (network || strncmp(mend, "sysctl -w ", 10) == 0)
 		snprintf(out, DOCTOR_MEND_MAX,
 			"%s%s lasts until the next boot: put it where the system keeps such things, too",
@@ -40,7 +48,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *mend
 	vsnprintf(sentence + begin, sizeof(sentence) - begin, format, arguments);
 	va_end(arguments);
 	if (mend)
-		write_mend(whole, mend);
+		write_mend(doctor, whole, mend);
 	findings_add(&doctor->findings, state, doctor->check, sentence, whole);
 }
 
@@ -120,10 +128,10 @@ static void write_again(struct doctor *doctor, const char *file)
 	word_quote(socket, sizeof(socket), doctor->socket);
 	if (strcmp(doctor->socket, ICMPNATD_SOCKET) != 0)
 		snprintf(doctor->option, sizeof(doctor->option), " -s %s", socket);
-	snprintf(doctor->sudo, sizeof(doctor->sudo), "sudo icmpnatctl%s doctor%s%s", doctor->option,
+	snprintf(doctor->sudo, sizeof(doctor->sudo), "sudo " CLIENT " doctor%s%s",
 		file ? " --config " : "", file ? doctor->file : "");
 	snprintf(doctor->nsenter, sizeof(doctor->nsenter),
-		"nsenter -t PID -n icmpnatctl -s %s%s doctor --config %s%s "
+		"nsenter -t PID -n " CLIENT " -s %s%s doctor --config %s%s "
 		"# on the host, with the PID of a process of this container",
 		root_of(doctor->socket), socket, root_of(doctor->path), doctor->file);
 }
@@ -132,6 +140,24 @@ static void write_again(struct doctor *doctor, const char *file)
 const char *doctor_privileged(const struct doctor *doctor)
 {
 	return geteuid() == 0 ? doctor->nsenter : doctor->sudo;
+}
+
+/* Runs all checks, or those before the one that loses the way between the host and its twin. */
+static void run_checks(struct doctor *doctor)
+{
+	if (setjmp(doctor->lost) == 0) {
+		for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor->config);
+			i++) {
+			doctor->check = checks[i].name;
+			checks[i].run(doctor);
+		}
+		return;
+	}
+	doctor->about[0] = '\0';
+	doctor_say(doctor, DOCTOR_UNKNOWN, doctor_privileged(doctor),
+		"from here on nothing was looked at: the network namespace of this host, or of its twin, "
+		"cannot be entered: %s",
+		strerror(errno));
 }
 
 /* Looks at everything, and prints what is found. socket is the daemon's; file the configuration to be
@@ -147,10 +173,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
 	word_quote(doctor.file, sizeof(doctor.file), doctor.path);
 	write_again(&doctor, file);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && (i == 0 || doctor.config); i++) {
-		doctor.check = checks[i].name;
-		checks[i].run(&doctor);
-	}
+	run_checks(&doctor);
 	result = findings_tell(&doctor.findings, output);
 	findings_free(&doctor.findings);
 	twin_end(&doctor.twin);

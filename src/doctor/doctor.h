@@ -7,6 +7,7 @@
 #ifndef DOCTOR_DOCTOR_H
 #define DOCTOR_DOCTOR_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 
 #include "config/config.h"
@@ -23,12 +24,12 @@
 struct doctor {
 	const char *socket; /* of the daemon */
 	struct findings findings;
-	const char *check;			 /* name of the one that runs now */
-	char about[96];				 /* begins each of its sentences */
-	const char *path;			 /* of the configuration that is looked at */
-	char file[WORD_FILE_MAX];		 /* the same as a word for a shell */
-	char option[WORD_FILE_MAX + 8];	 /* -s, where it is not the default socket; or "" */
-	char sudo[2 * WORD_FILE_MAX + 64];	 /* the command that looks again as root */
+	const char *check;		       /* name of the one that runs now */
+	char about[96];			       /* begins each of its sentences */
+	const char *path;		       /* of the configuration that is looked at */
+	char file[WORD_FILE_MAX];	       /* the same as a word for a shell */
+	char option[WORD_FILE_MAX + 8];	       /* -s, where it is not the default socket; or "" */
+	char sudo[2 * WORD_FILE_MAX + 64];     /* the command that looks again as root */
 	char nsenter[2 * WORD_FILE_MAX + 256]; /* .. that looks again from outside of a container */
 	struct config *config;
 	bool runs;		/* a daemon answers */
@@ -41,6 +42,7 @@ struct doctor {
 	struct holders holders; /* of the host's queues */
 	struct mnl_socket *routes;
 	struct twin twin;
+	jmp_buf lost;	   /* .. and where to go on if it cannot be entered, or left */
 	bool has_settings; /* the twin has those of the host */
 	bool has_twin;	   /* it has the host's rules and routes, and ours if has_rules */
 	bool is_whole;	   /* .. all of them, and the host's settings */

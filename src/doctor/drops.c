@@ -13,9 +13,11 @@
 #include "doctor/advice.h"
 #include "doctor/run.h"
 #include "doctor/tally.h"
+#include "io/clock.h"
 
-#define DROPS_MAX 8  /* chains, one after the other */
-#define SENDS_MAX 20 /* until the trace says something */
+#define DROPS_MAX 8	/* chains, one after the other */
+#define SENDS_MAX 20	/* until the trace names another chain, once it says something */
+#define START_MAX 10000 /* ms: until it says something; the host may be busy */
 
 /* nft monitor trace, as it tells the way of the errors. */
 struct trace {
@@ -34,7 +36,7 @@ static bool trace_start(struct trace *trace)
 
 	snprintf(mark, sizeof(mark),
 		"table inet icmpnatd_trace { chain output {\n"
-		"type filter hook output priority -450;\n"
+		"type filter hook output priority -2147483648;\n"
 		"%s type { %s } meta nftrace set 1\n%s type { %s } meta nftrace set 1\n}\n}\n",
 		v4->icmp, v4->types, v6->icmp, v6->types);
 	*trace = (struct trace){.read = 0};
@@ -109,13 +111,15 @@ static bool trace_find_drop(struct trace *trace)
 /* What became of an error that a chain had dropped, or of the first one. */
 enum next { NEXT_LEFT, NEXT_DROP, NEXT_NOTHING };
 
-/* Sends the probe until the error leaves, or the trace names another chain that drops it: when the monitor
- * begins to listen cannot be seen otherwise, and it tells late. Rules of iptables' older kind are asked
- * first. */
+/* Sends the probe until the error leaves, or the trace names another chain that drops it. When the monitor
+ * begins to listen cannot be seen otherwise, and it tells late: what is sent before its first line does not
+ * count for a while. Rules of iptables' older kind are asked first. */
 static enum next find_next(
 	struct way *way, struct trace *trace, const struct probe *probe, struct sight *sight)
 {
-	for (int i = 0; i < SENDS_MAX; i++) {
+	const int64_t end = clock_milliseconds() + START_MAX;
+
+	for (int i = 0; i < SENDS_MAX;) {
 		struct tally tally;
 		struct drop drop;
 		bool dropped;
@@ -131,6 +135,8 @@ static enum next find_next(
 		}
 		if (trace_find_drop(trace))
 			return NEXT_DROP;
+		if (trace->read || clock_milliseconds() > end)
+			i++;
 	}
 	return NEXT_NOTHING;
 }

@@ -58,8 +58,15 @@ static void say_copy_route(const struct way *way)
 		way->interface);
 }
 
+static void say_elsewhere(const struct way *way, const struct sight *sight)
+{
+	doctor_say(way->doctor, DOCTOR_NOTE, address_is_v4(way->client) ? "ip rule" : "ip -6 rule",
+		"an error about %s flow leaves by %s", way->flow, way_name_of(way, sight->left_by));
+}
+
 /* Provokes an error about a new flow, and says what becomes of it: a router's, about a packet that may make
- * no further hop; or, where routes depend on the source, a host's, about a port without a listener. */
+ * no further hop; or a host's, about a port without a listener, where routes depend on the source, or this
+ * host is no router. */
 static void check_way_new(struct way *way)
 {
 	struct probe probe = {way->client, way->other, 40001, 33434, 1};
@@ -74,11 +81,10 @@ static void check_way_new(struct way *way)
 		return;
 	}
 	prober_send(&way->prober, way->index, &probe, &sight);
-	if (way_goes_elsewhere(way, &sight) && !way->leads && way->has_own)
+	if (way->has_own && (!sight.made || (way_goes_elsewhere(way, &sight) && !way->leads)))
 		probe = (struct probe){way->client, way->own, 40001, 33434, 64};
 	else if (!sight.queued && way_goes_elsewhere(way, &sight)) {
-		doctor_say(way->doctor, DOCTOR_NOTE, address_is_v4(way->client) ? "ip rule" : "ip -6 rule",
-			"an error about %s flow leaves by %s", way->flow, way_name_of(way, sight.left_by));
+		say_elsewhere(way, &sight);
 		return;
 	}
 	judge_ask(way, &probe, &sight);
@@ -120,7 +126,11 @@ static void check_way_established(struct way *way)
 			way->flow);
 	} else if (by_way) {
 		prober_send(&way->prober, way->index, &answer, &sight);
-		judge_say(way, &answer, &sight);
+		if (!sight.queued && way_goes_elsewhere(way, &sight) &&
+			!doctor_is_outside(way->doctor, sight.left_by))
+			say_elsewhere(way, &sight);
+		else
+			judge_say(way, &answer, &sight);
 	}
 }
 

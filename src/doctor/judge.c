@@ -41,7 +41,8 @@ static bool has_strayed(const struct way *way, const struct sight *sight)
 		       sight->error.outer.source);
 }
 
-static bool is_right(const struct way *way, const struct sight *sight)
+/* Tells whether nothing is wrong with an error. */
+bool judge_is_right(const struct way *way, const struct sight *sight)
 {
 	return sight->left_by && !has_strayed(way, sight) && !address_is_private(sight->error.outer.source) &&
 	       sight->right_quote;
@@ -52,11 +53,11 @@ static bool is_right(const struct way *way, const struct sight *sight)
 bool judge_ask(struct way *way, struct probe *probe, struct sight *sight)
 {
 	prober_send(&way->prober, way->index, probe, sight);
-	for (unsigned i = 1; i < WAY_CLIENTS && is_right(way, sight); i++) {
+	for (unsigned i = 1; i < WAY_CLIENTS && judge_is_right(way, sight); i++) {
 		probe->source.lo++;
 		prober_send(&way->prober, way->index, probe, sight);
 	}
-	return is_right(way, sight);
+	return judge_is_right(way, sight);
 }
 
 /* Writes what keeps packets from an address on an interface, one of those that a multipath route leads to;
@@ -108,8 +109,7 @@ static void say_private(const struct way *way, const struct sight *sight, const 
 	if (!sight->queued &&
 		has_map(way->doctor->config, interface, SIDE_PRIVATE, sight->error.outer.source)) {
 		doctor_say(way->doctor, DOCTOR_PROBLEM,
-			"nft list ruleset; iptables-save; ip6tables-save # what queues or accepts before "
-			"ours",
+			"nft list ruleset; " RULESET_SAVE " # what queues or accepts before ours",
 			"an error about %s flow leaves by %s from %s: it does not come to the capture rules",
 			way->flow, interface, source);
 		return;
@@ -169,8 +169,8 @@ static void say_other_queues(const struct way *way)
 	const struct holder *holder = holders_find(&way->doctor->holders, queue->gate.number);
 
 	doctor_say(way->doctor, DOCTOR_PROBLEM,
-		"nft list ruleset | grep -w queue; { iptables-save; ip6tables-save; } | grep NFQUEUE "
-		"# what OUTPUT and POSTROUTING queue must not be ICMP errors",
+		"nft list ruleset | grep -w queue; " RULESET_SAVE
+		" | grep NFQUEUE # what OUTPUT and POSTROUTING queue must not be ICMP errors",
 		"an error about %s flow is lost before it is queued for icmpnatd, and no chain of nft says "
 		"so: on its way to another queue the kernel loses each error about a new flow, and queue %u "
 		"is held "

@@ -8,6 +8,7 @@
 
 #include "doctor/way.h"
 
+bool judge_is_right(const struct way *way, const struct sight *sight);
 bool judge_ask(struct way *way, struct probe *probe, struct sight *sight);
 void judge_say(struct way *way, const struct probe *probe, struct sight *sight);
 

@@ -15,11 +15,14 @@
 #include "io/flow.h"
 #include "io/rewrite.h"
 
-/* Tells whether two paths lead to the same file. */
+/* Tells whether two paths lead to the same file; b may be as another process sees it: /proc/PID/root/.. */
 static bool same_file(const char *a, const char *b)
 {
 	struct stat file_a, file_b;
+	int root = 0;
 
+	if (sscanf(b, "/proc/%*u/root%n", &root) == 0 && root && strcmp(a, b + root) == 0)
+		return true;
 	return stat(a, &file_a) == 0 && stat(b, &file_b) == 0 && file_a.st_dev == file_b.st_dev &&
 	       file_a.st_ino == file_b.st_ino;
 }
@@ -41,12 +44,15 @@ static void say_audit(struct doctor *doctor)
 /* Says what no answer of the daemon means: a process that hangs, or has another socket, holds our queue. */
 static void say_mute(struct doctor *doctor)
 {
-	const struct holder *holder;
+	const struct config_queue *queue = &doctor->config->queue;
+	const struct holder *holder = NULL;
 
 	holders_read(&doctor->holders);
-	holder = holders_find(&doctor->holders, doctor->config->queue.number);
-	if (holder && strncmp(holder->name, "icmpnatd", 8) == 0)
-		doctor->mute = holder->process;
+	for (unsigned i = 0; i < queue->workers && !doctor->mute; i++) {
+		holder = holders_find(&doctor->holders, queue->number + i);
+		if (holder && strncmp(holder->name, "icmpnatd", 8) == 0)
+			doctor->mute = holder->process;
+	}
 	if (doctor->mute)
 		doctor_say(doctor, DOCTOR_PROBLEM, LOG_OR_RESTART,
 			"icmpnatd does not answer on %s, but its process %u lives and holds queue %u",
@@ -63,7 +69,7 @@ void check_daemon(struct doctor *doctor)
 
 	if (doctor->running && !same_file(doctor->running, doctor->path)) {
 		word_quote(other, sizeof(other), doctor->running);
-		snprintf(mend, sizeof(mend), "icmpnatctl%s doctor --config %s", doctor->option, other);
+		snprintf(mend, sizeof(mend), "icmpnatctl doctor --config %s", other);
 		doctor_say(doctor, DOCTOR_NOTE, mend, "the daemon runs with %s, not with %s", doctor->running,
 			doctor->path);
 	}

@@ -148,7 +148,8 @@ static void say_missing(const struct outlook *outlook, const char *name)
 		doctor_say(outlook->doctor, DOCTOR_PROBLEM, mend,
 			"%s is but another name of %s, by which no rule knows it", name, other->name);
 	} else {
-		snprintf(mend, sizeof(mend), "ip link show %s", name);
+		snprintf(mend, sizeof(mend), "ip -br link # is it another one? Then correct outside in %s",
+			outlook->doctor->file);
 		doctor_say(
 			outlook->doctor, DOCTOR_PROBLEM, mend, "the outside interface %s is missing", name);
 	}

@@ -214,7 +214,8 @@ static void prober_look(struct prober *prober, const struct probe *probe, struct
 		read_link(prober, i, probe, sight);
 }
 
-static void write_probe(const struct prober *prober, unsigned interface, const struct probe *probe)
+/* Lets a datagram come in by an interface, past the queues of others. */
+void prober_write(struct prober *prober, unsigned interface, const struct probe *probe)
 {
 	uint8_t bytes[PROBE_MAX];
 	const size_t length = put_probe(bytes, probe);
@@ -225,6 +226,7 @@ static void write_probe(const struct prober *prober, unsigned interface, const s
 		if (prober->twin->links[i].interface == interface &&
 			write(prober->twin->ends[i].fd, bytes, length) < 0)
 			return; /* a link that is down: nothing will be seen */
+	serve_others(prober);
 }
 
 /* Watches for the error about a probe for a while, whatever else leaves meanwhile. */
@@ -249,7 +251,7 @@ void prober_send(struct prober *prober, unsigned interface, const struct probe *
 	*sight = (struct sight){.made = false};
 	prober_look(prober, probe, sight); /* what is left of the last one */
 	*sight = (struct sight){.meant_for = interface};
-	write_probe(prober, interface, probe);
+	prober_write(prober, interface, probe);
 	prober_watch(prober, probe, sight);
 	sight->made = host_counters_read_made(&prober->counters, list) != made;
 }
@@ -330,8 +332,7 @@ bool prober_be_opened(struct prober *prober, struct address client, const struct
 		opened = read_opening(prober, client, answer, interface);
 	}
 	if (opened) {
-		write_probe(prober, *interface, answer);
-		serve_others(prober);
+		prober_write(prober, *interface, answer);
 		opened = poll(&socket, 1, PATIENCE) > 0;
 	}
 	close(socket.fd);

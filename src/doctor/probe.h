@@ -46,6 +46,7 @@ struct sight {
 int prober_open(
 	struct prober *prober, struct config *config, const struct twin *twin, const struct holders *holders);
 void prober_close(struct prober *prober);
+void prober_write(struct prober *prober, unsigned interface, const struct probe *probe);
 void prober_send(struct prober *prober, unsigned interface, const struct probe *probe, struct sight *sight);
 bool prober_be_opened(struct prober *prober, struct address client, const struct address *from,
 	struct probe *answer, unsigned *interface);

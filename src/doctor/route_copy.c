@@ -72,6 +72,23 @@ static bool prepare_route(struct nlmsghdr *message, const struct twin *twin)
 	return true;
 }
 
+/* Lets the twin have an address at once: the kernel would look for another owner first, if only by a task
+ * that runs a moment later, and until then refuses routes with it as their source. */
+static void prepare_address(struct nlmsghdr *message, const struct twin *twin)
+{
+	struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
+	const struct nlattr *found[IFA_FLAGS + 1];
+	uint32_t flags;
+
+	translate_index(twin, &address->ifa_index);
+	address->ifa_flags |= IFA_F_NODAD;
+	netlink_find_in(message, sizeof(*address), found, IFA_FLAGS + 1);
+	if (!found[IFA_FLAGS]) /* which count more */
+		return;
+	flags = mnl_attr_get_u32(found[IFA_FLAGS]) | IFA_F_NODAD;
+	memcpy(mnl_attr_get_payload(found[IFA_FLAGS]), &flags, sizeof(flags));
+}
+
 /* Makes an object fit to be sent to the twin. Returns false if it is not to be copied. */
 static bool prepare_object(struct nlmsghdr *message, const struct twin *twin)
 {
@@ -81,7 +98,7 @@ static bool prepare_object(struct nlmsghdr *message, const struct twin *twin)
 		return false;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND;
 	if (message->nlmsg_type == RTM_NEWADDR)
-		translate_index(twin, &((struct ifaddrmsg *)mnl_nlmsg_get_payload(message))->ifa_index);
+		prepare_address(message, twin);
 	return message->nlmsg_type != RTM_NEWROUTE || prepare_route(message, twin);
 }
 

@@ -30,6 +30,10 @@ struct ruleset_counts {
 
 #define RULESET_NAME_MAX 160
 
+/* The command that lists what iptables has loaded, of either kind. (One for a table that is not there would
+ * make it.) */
+#define RULESET_SAVE "for p in iptables ip6tables; do $p-save; $p-legacy-save; done"
+
 /* Is told of rules that were refused, or could not be read: "table FAMILY NAME", "the rules of
  * PROGRAM", or the program that lists them; and what was said about them, or NULL. */
 typedef void ruleset_refused(void *context, const char *rules, char *complaint);

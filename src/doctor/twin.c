@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "doctor/twin.h"
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -23,23 +22,23 @@
 #include "doctor/route.h"
 #include "doctor/vrf.h"
 
-/* Ends the program if that fails: what it did next would be done in the wrong place. */
-static void enter(int namespace, const char *whose)
+/* Gives up with errno if that fails: what was done next would be done in the wrong place. */
+static void enter(const struct twin *twin, int namespace)
 {
 	if (setns(namespace, CLONE_NEWNET) < 0)
-		err(EXIT_FAILURE, "the network namespace of %s cannot be entered", whose);
+		longjmp(*twin->lost, 1);
 }
 
 /* Enters the twin: what is opened or started from here on belongs to it. */
 void twin_enter(const struct twin *twin)
 {
-	enter(twin->there, "this host's twin");
+	enter(twin, twin->there);
 }
 
 /* Returns to the host. */
 void twin_leave(const struct twin *twin)
 {
-	enter(twin->home, "this host");
+	enter(twin, twin->home);
 }
 
 /* Fills in the host's interfaces. Returns 0 or -1 with errno. */
@@ -167,13 +166,15 @@ static int make_links(struct twin *twin)
 	return rename_spares(twin) < 0 || make_devices(twin) < 0 ? -1 : fill_vrfs(twin);
 }
 
-/* Makes the twin with its interfaces, which are down; the caller stays at home. Returns 0; -1 with errno,
- * step and failed, and a twin to be ended all the same. */
-int twin_make(struct twin *twin)
+/* Makes the twin with its interfaces, which are down; the caller stays at home. lost is where to go on if the
+ * way between the two is lost later on. Returns 0; -1 with errno, step and failed, and a twin to be ended all
+ * the same. */
+int twin_make(struct twin *twin, jmp_buf *lost)
 {
 	int result = -1, error;
 
-	*twin = (struct twin){.there = -1, .step = TWIN_NAMESPACE, .failed = "this network namespace"};
+	*twin = (struct twin){
+		.there = -1, .step = TWIN_NAMESPACE, .failed = "this network namespace", .lost = lost};
 	twin->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	/* Entering where one is shows whether one could return. */
 	if (twin->home < 0 || read_links(twin) < 0 || setns(twin->home, CLONE_NEWNET) < 0 ||

@@ -9,6 +9,7 @@
 #define DOCTOR_TWIN_H
 
 #include <poll.h>
+#include <setjmp.h>
 #include <stddef.h>
 
 #include "doctor/links.h"
@@ -33,9 +34,10 @@ struct twin {
 	size_t n_links;
 	enum twin_step step; /* at which twin_make() failed .. */
 	const char *failed;  /* .. and what there is no twin of */
+	jmp_buf *lost;	     /* where to go on, with errno, if a namespace cannot be entered */
 };
 
-int twin_make(struct twin *twin);
+int twin_make(struct twin *twin, jmp_buf *lost);
 void twin_raise(const struct twin *twin);
 void twin_enter(const struct twin *twin);
 void twin_leave(const struct twin *twin);

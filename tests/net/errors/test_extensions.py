@@ -8,6 +8,7 @@ neither index nor name. The kernel emits such errors from Linux 6.19 on; elsewhe
 """
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -15,12 +16,13 @@ import struct
 import subprocess
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from flows import with_objects
 from lab.client import udp
-from lab.daemon import Daemon
+from lab.daemon import Daemon, program
 from lab.network import V4, V6
 from lab.traffic import Capture, bad_checksums, header_length
 from expected import EXPIRED
@@ -176,6 +178,22 @@ def test_other_policies(network, family, extended, policy, outcome, expected):
         parts = told(error)
         assert int(parts.pop("index")) > 0
         assert parts == {f"ipv{family.version}": getattr(family, expected[0]), "name": expected[1], "mtu": str(MTU)}
+
+
+def test_the_doctor_says_what_lets_it_leak(network, family):
+    """What it tells to write keeps the next one from that."""
+    network.forget()
+    with Emitter(network), Daemon(network, more='extensions = "pass";\n') as daemon:
+        expired_hop(network, family, daemon, "leaked_extension")
+        findings = json.loads(daemon.ctl("doctor", "--json", check=False).stdout)
+        finding, = [f for f in findings if "errors left with a private address in their extension" in f["sentence"]]
+        file, setting, command = re.fullmatch(r'editor (\S+) # (extensions = ".+"); then (.+)', finding["mend"]).groups()
+        path = Path(file)
+        path.write_text(path.read_text().replace('extensions = "pass"', setting))
+        daemon.host.run(f"PATH={os.path.dirname(program('icmpnatctl'))}:$PATH\n{command}")
+        network.forget()
+        error, _ = expired_hop(network, family, daemon, "outer")
+    assert told(error) == {f"ipv{family.version}": family.public, "mtu": str(MTU)}
 
 
 @pytest.mark.parametrize("address", ["10.9.9.9", "fd99::9"])

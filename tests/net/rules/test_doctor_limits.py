@@ -6,24 +6,20 @@ says so. Zones that are set there do no harm.
    kernel -- error --> output: limit, zone --> postrouting -- copy --> output: limit, zone --> queue --> icmpnatd
 """
 
-import contextlib
+import json
 
 from lab.client import udp
 from lab.daemon import configuration
 from lab.network import FAMILIES, V4
+from patient import examination
 
 TABLE = "table inet site {{ chain out {{ type filter hook output priority {priority}; {rules} }}; }}"
 LIMIT = "icmp type destination-unreachable limit rate over 1000/second drop;"
 TWO = "icmp type destination-unreachable limit rate over 1/hour burst 2 packets drop;"
 
 
-@contextlib.contextmanager
 def site(patient, rules, priority="filter"):
-    patient.host.nft(TABLE.format(priority=priority, rules=rules))
-    try:
-        yield
-    finally:
-        patient.host.run("nft delete table inet site")
+    return patient.has_table("inet site", TABLE.format(priority=priority, rules=rules))
 
 
 def test_limit(network, patient):
@@ -37,6 +33,24 @@ def test_limit(network, patient):
         assert [udp(network.client, V4.stateless).answer for _ in range(2)] == ["refused", "timed out"]
     with site(patient, TWO.replace("burst 2", "burst 4")):
         assert [udp(network.client, V4.stateless).answer for _ in range(2)] == ["refused", "refused"]
+
+
+def test_odd_name(patient):
+    """What a shell would take for more than a name is quoted, even where nft itself cannot read it."""
+    chain = {"family": "inet", "table": "a;b", "name": "out", "type": "filter", "hook": "output", "prio": 0}
+    rule = {"family": "inet", "table": "a;b", "chain": "out", "expr": [
+        {"match": {"op": "==", "left": {"payload": {"protocol": "icmp", "field": "type"}}, "right": "time-exceeded"}},
+        {"limit": {"rate": 1000, "per": "second", "inv": True}}, {"drop": None}]}
+    table = {"table": {"family": "inet", "name": "a;b"}}
+    nft = "nft", "-j", "-f", "-"
+    added = [{"add": one} for one in (table, {"chain": chain}, {"rule": rule})]
+    patient.host.run(*nft, input=json.dumps({"nftables": added}))
+    try:
+        found = examination(patient.daemon.ctl("doctor", "--json", check=False))
+        finding, = [f for f in found if f["check"] == "limits" and f["state"] != "ok"]
+        assert finding["mend"].startswith("nft list chain inet 'a;b' out #"), finding
+    finally:
+        patient.host.run(*nft, input=json.dumps({"nftables": [{"delete": table}]}))
 
 
 def test_limit_of_iptables(patient):

@@ -16,7 +16,7 @@ import pytest
 from lab.client import udp
 from lab.daemon import kernel_has_nft_queue, program
 from lab.network import V4, Host
-from patient import examination
+from patient import confined, examination
 
 
 @contextlib.contextmanager
@@ -26,13 +26,6 @@ def changed(host, there, back):
         yield
     finally:
         host.run(back)
-
-
-def confined(patient, prefix, before="true"):
-    """What is found within a program that takes something away, after a command in a mount namespace of its own."""
-    return examination(patient.host.run(
-        "unshare", "--mount", "sh", "-ec", f'{before}; exec "$@"', "sh", *prefix, program("icmpnatctl"), "-s",
-        patient.daemon.socket, "doctor", "--config", patient.daemon.path, "--json", check=False))
 
 
 def expect_unseen(findings, check, *words):
@@ -81,6 +74,14 @@ def test_no_twin_shows_where_rules_lead(patient):
         found = [f for f in confined(patient, without("sys_admin")) if f["check"] == "addresses"]
     assert {f["state"] for f in found} == {"unknown"}, found
     assert any("1.2.3.1 is routed away by eth0" in f["sentence"] for f in found), found
+
+
+def test_no_way_back(patient):
+    """The twin is there, and cannot be left, as strace has it: what was found before is told all the same."""
+    findings = confined(patient, ["env", "ASAN_OPTIONS=detect_leaks=0", "strace", "-qq", "-o", "/dev/null", "-e",
+                                  "inject=setns:error=ENOMEM:when=2+"])
+    expect_unseen(findings, "twin", "network namespace of this host", "cannot be entered: Cannot allocate memory")
+    assert {"config", "daemon", "queue"} <= {f["check"] for f in findings} and tried(findings) == 0
 
 
 def test_settings_are_read_only(patient):
@@ -141,6 +142,17 @@ def test_a_route_that_the_kernel_takes_no_more(patient):
         expect_unseen(findings, "twin", "1 of this host's addresses, routes and policy rules",
                       "route to 198.51.100.0/24 (Network is unreachable)")
         assert tried(findings) == 2
+
+
+def test_route_from_an_address(patient):
+    """The kernel takes an address of IPv6 for a source once a task of its own has run, which waits here: the doctor has
+    the processor, and goes before it."""
+    first = ["taskset", "-c", str(min(os.sched_getaffinity(0))), "chrt", "--fifo", "1"]
+    if patient.host.run(*first, "true", check=False).returncode:
+        pytest.skip("no program may go before others here")
+    with changed(patient.host, "ip -6 route add 2001:db8:f::/64 via fd42::fe src 2001:db8:1::1",
+                 "ip -6 route del 2001:db8:f::/64"):
+        assert {f["state"] for f in confined(patient, first)} == {"ok"}
 
 
 ODD = """
@@ -220,7 +232,7 @@ def policy(patient):
 def test_ipsec_for_public_addresses(patient, policy, selector, rest, to):
     policy(selector, rest)
     found = expect_unseen(patient.examine(), "ipsec", "IPsec policy", f" to {to}:")
-    assert found["mend"] == "ip xfrm policy list dir out"
+    assert found["mend"] == "ip xfrm policy list dir out" and f" dst {to} " in patient.run(found["mend"]).stdout
 
 
 def test_ipsec_for_others(patient, policy):

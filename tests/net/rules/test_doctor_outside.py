@@ -11,6 +11,7 @@ the name of the one that is meant; what leads out is none, however it stands on 
 """
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 from lab.client import wait_until
 from lab.daemon import program
 from lab.network import Host
-from patient import examination
+from patient import examination, look
 
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]  # what it then cannot do takes no time
 LINKS = """
@@ -85,8 +86,23 @@ def findings(host, tmp_path):
         path.write_text("outside = [ " + ", ".join(f'"{name}"' for name in outside) + f" ];\n{more}\n")
         done = host.run(*UNPRIVILEGED, program("icmpnatctl"), "-s", "/nowhere", "doctor", "--json", "-c", str(path),
                         check=False)
-        return [f for f in examination(done) if f["check"] == check]
+        return [f for f in look(host.run, examination(done)) if f["check"] == check]
     return examine
+
+
+def corrected(finding, *outside):
+    """The outside interfaces, when they have been edited as it says."""
+    edit = r'editor \S+ # outside: {}; then icmpnatctl -s /nowhere reload'
+    if other := re.fullmatch(edit.format('"(.+)" in place of "(.+)"'), finding["mend"]):
+        return [other[1] if name == other[2] else name for name in outside]
+    one_less = re.fullmatch(edit.format('without "(.+)"'), finding["mend"])
+    return [name for name in outside if name != one_less[1]]
+
+
+def assert_mended(findings, finding, *outside):
+    """With all of them as it says, no complaint is left."""
+    found = findings("interfaces", *corrected(finding, *outside))
+    assert found and {f["state"] for f in found} == {"ok"}, found
 
 
 def assert_meant(finding, outside, meant, *words):
@@ -107,13 +123,14 @@ def test_interfaces_that_lead_out(findings):
 def test_port_of_a_bridge(findings):
     finding, = findings("interfaces", "up0")
     assert_meant(finding, "up0", "br0", "is a port of the bridge")
+    assert_mended(findings, finding, "up0")
 
 
 def test_port_beside_its_bridge(findings):
     """One too many does no harm."""
     port, bridge = findings("interfaces", "up0", "br0")
     assert (port["state"], bridge["state"]) == ("note", "ok")
-    assert 'without "up0"' in port["mend"]
+    assert_mended(findings, port, "up0", "br0")
 
 
 def test_below_ppp(host, findings):
@@ -123,20 +140,26 @@ def test_below_ppp(host, findings):
     try:
         finding, = findings("interfaces", "up2")
         assert_meant(finding, "up2", "ppp0", "leads to its own network only")
-        assert [f["state"] for f in findings("interfaces", "ppp0")] == ["ok"]
+        assert_mended(findings, finding, "up2")
         assert [f["state"] for f in findings("interfaces", "up2", "up4")] == ["ok"] * 2
     finally:
         host.run("ip route del 9.9.9.9 dev ppp0")
 
 
-def test_no_route(findings):
+def test_no_route(host, findings):
     """Up, and without any route; what is down, or has no carrier, is so for a reason that is known."""
     finding, = findings("interfaces", "up1")
     assert_meant(finding, "up1", "up4", "has no route; the default route has")
+    assert_mended(findings, finding, "up1")
     _, idle, down, unplugged = findings("interfaces", "up4", "up1", "up5", "up6")
     assert idle["state"] == "problem" and "no route leads out by up1, of IPv4 or IPv6" == idle["sentence"]
     assert (down["state"], down["sentence"]) == ("note", "up5 is down")
     assert unplugged["state"] == "note" and "up6 has no carrier" in unplugged["sentence"]
+    host.run(down["mend"])
+    try:
+        assert "is down" not in findings("interfaces", "up5")[0]["sentence"]
+    finally:
+        host.run("ip link set up5 down")
 
 
 def test_route_that_names_no_interface(host, findings):
@@ -164,7 +187,7 @@ def test_strict_reverse_path_of_a_vlan(host, findings):
 def test_other_name(findings):
     finding, = findings("interfaces", "provider")
     assert finding["state"] == "problem" and finding["sentence"].startswith("provider is but another name of up4")
-    assert '"up4" in place of "provider"' in finding["mend"]
+    assert_mended(findings, finding, "provider")
 
 
 @pytest.mark.parametrize("commands, outside, meant, words", [
@@ -176,8 +199,7 @@ def test_below(host, findings, commands, outside, meant, words):
     try:
         finding, = findings("interfaces", outside)
         assert_meant(finding, outside, meant, words)
-        finding, = findings("interfaces", meant)
-        assert finding["state"] == "ok", finding
+        assert_mended(findings, finding, outside)
     finally:
         host.run(f"ip link del {meant}")
 
@@ -257,6 +279,7 @@ def test_route_with_more(host, findings, route, mend):
     try:
         finding, = findings("need", "up4", more=f"maps = ( {maps} );")
         assert finding["state"] == "note" and finding["mend"].startswith(mend), finding
+        assert ("lasts until the next boot" in finding["mend"]) == (" replace " in mend), finding
         host.run(finding["mend"])
     finally:
         host.run(f"{ip} route replace default {back}")
@@ -265,6 +288,9 @@ def test_route_with_more(host, findings, route, mend):
 def test_no_maps(findings):
     finding, = findings("need", "up4")
     assert (finding["state"], finding["sentence"]) == ("note", "there is no map: icmpnatd changes nothing")
+    entry = finding["mend"].partition(" # maps: ")[2].replace("...", "10.4.0.2", 1).replace("...", "192.0.2.1")
+    finding, = findings("need", "up4", more=f"maps = ( {entry} );")
+    assert "there is no map" not in finding["sentence"]
 
 
 def test_nothing_is_left_behind(tmp_path):

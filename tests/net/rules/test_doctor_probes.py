@@ -8,6 +8,7 @@
 
 import contextlib
 
+import pytest
 
 from lab.daemon import MAPS, configuration
 from lab.network import FAMILIES, V4, V6
@@ -69,8 +70,8 @@ def test_ports_and_prefixes_are_seen_in_the_quote(patient, undo):
 
 
 def test_no_stateless_nat(patient, undo):
-    """Maps hold for the inner part by default, whether or not there is such NAT. Where nothing answers, nothing is
-    lost."""
+    """Maps hold for the inner part by default, whether or not there is such NAT. That there is none is seen where
+    nothing answers, too."""
     patient.reconfigure(configuration([(f.firewall, f.public) for f in FAMILIES], control=patient.daemon.socket))
     patient.host.nft("table inet mute { chain in { type filter hook input priority filter;"
                      f" ip6 daddr {V6.public} udp dport 33434 drop; }}; }}")
@@ -78,9 +79,20 @@ def test_no_stateless_nat(patient, undo):
     try:
         said = [f for f in patient.examine() if f["check"] == "stateless"]
         assert [f["state"] for f in said] == ["ok", "ok"]
-        assert "IPv4: no rule translates" in said[0]["sentence"] and "IPv6: nothing that comes in" in said[1]["sentence"]
+        assert all("no rule translates" in f["sentence"] for f in said), said
     finally:
         patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+def test_no_router(patient):
+    """A host that forwards nothing answers for its own ports. Behind it no map can be looked at, nor need be."""
+    forwarding = dict.fromkeys(("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"), 0)
+    patient.host.sysctl(forwarding)
+    try:
+        found = patient.complaints()
+        assert {(f["check"], f["state"]) for f in found} <= {("stateless", "note")}, found
+    finally:
+        patient.host.sysctl(dict.fromkeys(forwarding, 1))
 
 
 def test_mirror(patient, undo):
@@ -109,6 +121,10 @@ def test_translated_before_it_is_routed(patient, undo):
         link, gateway = [f for f in found if f is not half]
         assert "1.2.7.9 is on the link of eth0" in link["sentence"] and link["state"] == "note"
         assert "1.2.8.0/24 is not routed here" in gateway["sentence"]
+        undo("ip address del 1.2.7.9 dev lo; ip route del unreachable 1.2.8.0/24")
+        for finding in link, gateway:
+            patient.follow(finding)
+        assert [f for f in patient.complaints() if f["check"] == "addresses"] == [half]
     finally:
         patient.reconfigure(configuration(control=patient.daemon.socket))
 
@@ -155,17 +171,18 @@ def test_one_address_for_all_next_hops(patient, undo):
         assert len([f for f in findings if f["check"] == "established-flow"]) == 2 * len(FAMILIES)  # each way
 
 
-def test_another_program_holds_a_queue(patient):
+@pytest.mark.parametrize("kind", ["", "-legacy"])
+def test_another_program_holds_a_queue(patient, kind):
     """The kernel loses errors about new flows on their way to it, whoever else they are for. In IPv4 the rules leave
     these out, and all is well."""
     leave_out = "-w -{} OUTPUT -p icmp -m conntrack --ctstate RELATED -j ACCEPT"
-    patient.host.run(f"iptables {leave_out.format('I')}")
+    patient.host.run(f"iptables{kind} {leave_out.format('I')}")
     try:
-        with inspected(patient.host, ("filter", "OUTPUT")):
+        with inspected(patient.host, ("filter", "OUTPUT"), kind=kind):
             found, = patient.expect("new-flow", "eth0, IPv6: ", "lost before it is queued", "queue 5 is held (python3, ")
             assert "-A OUTPUT -j NFQUEUE --queue-num 5" in patient.host.run(found["mend"]).stdout
     finally:
-        patient.host.run(f"iptables {leave_out.format('D')}")
+        patient.host.run(f"iptables{kind} {leave_out.format('D')}")
 
 
 def test_another_program_gets_what_comes_in(patient):

@@ -11,6 +11,7 @@ import pytest
 from lab.client import udp
 from lab.daemon import MAPS, configuration
 from lab.network import FAMILIES, V4, V6
+from scenes import preferring
 
 DEFAULT = "ip route replace default via 192.168.42.254; ip -6 route replace default via fd42::fe"
 
@@ -29,6 +30,27 @@ def test_newest_address(patient, undo):
         assert patient.complaints() == []
     finally:
         patient.reconfigure(undo_maps)
+
+
+@pytest.mark.parametrize("source, family", [("192.0.0.8", V4), ("198.18.0.8", V4), ("240.127.1.1", V4), ("2001:2::8", V6)])
+def test_address_that_is_not_globally_reachable(network, patient, source, family):
+    """It is private, though no RFC 1918 says so: errors from there need a map."""
+    with preferring(network, source, family):
+        found = patient.complaints()
+        assert "new-flow" in {f["check"] for f in found}, found
+        assert all(f["state"] == "problem" and f"from {source}, which no map covers" in f["sentence"] for f in found), found
+        patient.reconfigure(configuration([*MAPS, (source, family.public)], control=patient.daemon.socket))
+        try:
+            assert patient.complaints() == []
+        finally:
+            patient.reconfigure(configuration(control=patient.daemon.socket))
+
+
+@pytest.mark.parametrize("source, family", [("192.0.0.9", V4), ("198.20.0.8", V4), ("223.255.255.8", V4), ("2001:1::1", V6)])
+def test_address_beside_those(network, patient, source, family):
+    """Outside routers let errors from there pass."""
+    with preferring(network, source, family):
+        assert patient.complaints() == []
 
 
 def test_routes_do_it(network, patient, undo):
@@ -62,15 +84,8 @@ def test_public_prefix_not_routed_here(patient, undo):
 @pytest.fixture(scope="module")
 def iptables(patient):
     """Rules of iptables, whose copies need a route of their own."""
-    rules = patient.daemon.rules
-    kind = rules.kind
-    rules.unload()
-    rules.kind = "iptables"
-    rules.load()
-    yield
-    rules.unload()
-    rules.kind = kind
-    rules.load()
+    with patient.has_rules("iptables"):
+        yield
 
 
 def test_route_of_a_table(patient, undo, iptables):
