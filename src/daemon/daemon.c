@@ -56,6 +56,26 @@ static bool do_on_signal(struct daemon *daemon, bool (*what)(struct daemon *, FI
 	return good;
 }
 
+/* Tells whether packets may wait for the next program. They may not if we hold the rules and the file now
+ * wants external ones: nobody else can load these before ours go, and with ours the kernel drops what waits.
+ */
+static bool can_keep(const struct daemon *daemon)
+{
+	struct config_errors errors = {0};
+	struct config *config;
+	bool external;
+
+	if (!notify_is_heard() || !own_rules_are_held(&daemon->own_rules))
+		return notify_is_heard();
+	notify_send("WATCHDOG=1"); /* a million maps take seconds */
+	config = config_load(daemon->program.path, &errors);
+	external = config && config->rules == CONFIG_RULES_EXTERNAL;
+	config_free(config);
+	if (external)
+		log_info("the file now says rules = \"external\": our own rules go");
+	return !external;
+}
+
 static void take_signals(struct daemon *daemon)
 {
 	struct signalfd_siginfo info;
@@ -67,7 +87,7 @@ static void take_signals(struct daemon *daemon)
 			daemon->stop = true;
 		else if (!do_on_signal(daemon, daemon_upgrade))
 			log_error("there was no upgrade: this program goes on; the lines before say why");
-		daemon->keep |= info.ssi_signo == SIGUSR1 && notify_is_heard();
+		daemon->keep |= info.ssi_signo == SIGUSR1 && can_keep(daemon);
 	}
 }
 

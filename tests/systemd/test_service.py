@@ -358,6 +358,43 @@ def has_chain(machine):
     return "ICMPNATD" in machine.run("iptables", "-t", "mangle", "-S", "OUTPUT").stdout
 
 
+def test_rules_that_the_daemon_holds_are_in_the_way_of_others(machine):
+    """A stand-in holds the table, for which no kernel needs a queue."""
+    need_owners(machine)
+    with machine.start("nft", "--interactive") as holder:
+        holder.stdin.write("add table ip icmpnatd { flags owner; }\n")
+        holder.stdin.flush()
+        wait_until(lambda: has_rules(machine), "the table")
+        assert machine.run("systemctl", "start", RULES_UNIT, check=False).returncode != 0
+        machine.run("journalctl", "--sync")
+        invocation = machine.show(RULES_UNIT, "InvocationID")["InvocationID"]
+        said = machine.run("journalctl", "-o", "cat", "_TRANSPORT=stdout", "_SYSTEMD_INVOCATION_ID=" + invocation).stdout
+        holder.stdin.close()
+    machine.run("systemctl", "reset-failed", RULES_UNIT)
+    assert said.splitlines() == ["the daemon still holds its own tables: with rules = \"external\" in its file, "
+                                 "restart icmpnatd first"]
+
+
+def test_a_restart_makes_own_rules_external(machine, service):
+    """And no second one is needed."""
+    if not can_hold_rules():
+        pytest.skip(NO_OWN_RULES)
+    write(machine, 'rules = "external";' + CONFIG)
+    machine.put(f"etc/systemd/system/{RULES_UNIT}.d/test.conf", "")
+    machine.run("systemctl", "daemon-reload")
+    try:
+        assert machine.run("systemctl", "enable", "--now", RULES_UNIT, check=False).returncode != 0
+        machine.run("systemctl", "restart", UNIT)
+        assert machine.show(RULES_UNIT, "ActiveState")["ActiveState"] == "active"
+        assert "flags owner" not in machine.run("nft", "list", "table", "ip", "icmpnatd").stdout
+        machine.run("icmpnatctl", "status")
+    finally:
+        machine.run("systemctl", "disable", "--now", RULES_UNIT)
+        write(machine, CONFIG)
+    machine.run("systemctl", "restart", UNIT)
+    assert "flags owner" in machine.run("nft", "list", "table", "ip", "icmpnatd").stdout
+
+
 @pytest.mark.parametrize("verb", ["restart", "reload"])
 def test_external_rules_come_back_after_a_change_of_the_firewall(machine, external, verb):
     assert has_rules(machine) and has_chain(machine)

@@ -17,7 +17,7 @@ import time
 import pytest
 
 from lab.client import ping, udp, wait_until
-from lab.daemon import pause, paused, waiting
+from lab.daemon import NO_OWN_RULES, kernel_lets_hold_rules, own_tables, pause, paused, waiting
 from lab.flood import Flood, assert_each_once
 from lab.manager import Manager
 from lab.network import V4
@@ -141,6 +141,29 @@ def test_another_queue(network, daemon):
     assert udp(network.client, V4.plain_rejected).offender == V4.public
     account.expect(outer=1)
     assert daemon.stats()["queue", "missed"] == 0
+
+
+def test_rules_that_become_external(network):
+    """Those that the daemon held go with it: they would keep others from being loaded."""
+    if not kernel_lets_hold_rules(network.firewall):
+        pytest.skip(NO_OWN_RULES)
+    with contextlib.closing(Manager(network)) as manager, Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with open(manager.path) as file:
+            external = file.read()
+        manager.write(external.replace('rules = "external"', 'rules = "own"'))
+        manager.start()
+        with Flood(network, 1000) as flood:
+            wait_until(lambda: flood.sent > 200, "the flood")
+            assert own_tables(network.firewall)
+            manager.write(external)
+            manager.park()
+            assert manager.store == {} and own_tables(network.firewall) == []
+            manager.rules.load()
+            manager.start()
+        assert_each_once(border, flood)
+        assert udp(network.client, V4.plain_rejected).offender == V4.public
+        manager.stop()
+        manager.rules.unload()
 
 
 def test_a_start_that_fails(network, daemon):
