@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
-static const capng_type_t sets[] = {
-	CAPNG_EFFECTIVE, CAPNG_PERMITTED, CAPNG_INHERITABLE, CAPNG_BOUNDING_SET, CAPNG_AMBIENT};
+/* Without the bounding set: who may still give that up has CAP_SETPCAP in these. */
+static const capng_type_t sets[] = {CAPNG_EFFECTIVE, CAPNG_PERMITTED, CAPNG_INHERITABLE, CAPNG_AMBIENT};
 
 /* Tells whether the process has the capability that the packet path needs. */
 bool privilege_suffices(void)

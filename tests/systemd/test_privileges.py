@@ -128,6 +128,16 @@ def test_and_after_an_upgrade(start):
     running.ctl("reload")
 
 
+def test_an_upgrade_with_a_bounding_set_that_cannot_be_given_up():
+    """That takes CAP_SETPCAP, which a daemon that was started as another user has never had."""
+    with reachable_directory() as directory:
+        running = Running(directory, OWN_USER[:OWN_USER.index("--bounding-set")])
+        try:
+            assert "has taken over" in running.ctl("upgrade")
+        finally:
+            running.stop()
+
+
 @pytest.mark.parametrize("upgraded", [False, True], ids=["started", "upgraded"])
 def test_what_must_no_longer_work(start, intruder, upgraded):
     running = start(intruder)

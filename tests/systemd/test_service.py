@@ -403,3 +403,11 @@ def test_external_rules_come_back_after_a_change_of_the_firewall(machine, extern
     wait_until(lambda: has_rules(machine) and has_chain(machine), "the rules to be back")
     machine.run("systemctl", "stop", UNIT)
     wait_until(lambda: not has_rules(machine) and not has_chain(machine), "the rules to be gone")
+
+
+def test_iptables_alone_can_load_them(machine, external):
+    """The unit may do as much as that takes: its lock, its older sockets."""
+    machine.put(f"etc/systemd/system/{RULES_UNIT}.d/test.conf", "[Service]\nEnvironment=KIND=iptables\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", RULES_UNIT)
+    assert has_chain(machine)
