@@ -18,7 +18,7 @@ from scapy.utils import wrpcap, wrpcapng
 DAEMON = os.environ.get("ICMPNATD", "")
 pytestmark = pytest.mark.skipif(
     not DAEMON or "without libpcap" in subprocess.run(
-        [DAEMON, "-c", "etc/icmpnatd.conf", "--explain", "/dev/null"], capture_output=True, text=True).stderr,
+        [DAEMON, "-c", "etc/examples/ipv6.conf", "--explain", "/dev/null"], capture_output=True, text=True).stderr,
     reason="ICMPNATD does not name a daemon that is built with libpcap")
 CONFIG = """outside = [ "eth0", "eth1" ];
 maps = ( { private = "192.168.42.1"; public = "1.2.3.1"; },

@@ -1322,7 +1322,6 @@ static void samples_load(void **state)
 	DIR *samples;
 
 	(void)state;
-	load_sample("etc/icmpnatd.conf");
 	snprintf(path, sizeof(path), "%s/etc/examples", source_directory);
 	samples = opendir(path);
 	assert_non_null(samples);
