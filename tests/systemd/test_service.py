@@ -8,7 +8,6 @@ Needs root, and in ICMPNATD_BUILD a build directory configured for /usr, /etc an
 
 import json
 import os
-import shutil
 import subprocess
 import time
 
@@ -41,9 +40,6 @@ table inet site { chain input { type filter hook input priority filter; }; }
 def install(root):
     subprocess.run(["make", "-s", "-C", os.environ["ICMPNATD_BUILD"], "install", f"DESTDIR={root}"], check=True,
                    stdout=subprocess.DEVNULL)
-    if (root / "lib").exists():  # a link to usr/lib on this system, which it must not hide
-        shutil.copytree(root / "lib", root / "usr/lib", dirs_exist_ok=True)
-        shutil.rmtree(root / "lib")
     (root / "etc/icmpnatd/icmpnatd.conf").write_text(CONFIG)
     drop_in = root / "etc/systemd/system" / (UNIT + ".d")
     drop_in.mkdir()

@@ -30,7 +30,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static char source_directory[PATH_MAX], directory[] = "/tmp/icmpnatd-test-XXXXXX";
+static char source_directory[PATH_MAX], directory[PATH_MAX];
 
 /* No memory can be set aside for libconfig, which must then not be called: it does not look at what malloc()
  * gives. */
@@ -1374,9 +1374,10 @@ static void many_maps_load_fast(void **state)
 
 static int enter_directory(void **state)
 {
-	const char *srcdir = getenv("srcdir");
+	const char *srcdir = getenv("srcdir"), *temporary = getenv("TMPDIR");
 
 	(void)state;
+	snprintf(directory, sizeof(directory), "%s/icmpnatd-test-XXXXXX", temporary ? temporary : "/tmp");
 	return realpath(srcdir ? srcdir : ".", source_directory) && mkdtemp(directory) &&
 			       chdir(directory) == 0
 		       ? 0
