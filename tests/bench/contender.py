@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 the icmpnatd authors
 """A replacement for icmpnatd in Python, to be measured: a netlink loop that gives each IPv4 packet another outer
-source, by itself or with scapy. Usage: contender.py plain|scapy QUEUE LENGTH PUBLIC"""
+source, by itself or with scapy; or an error that quotes a UDP datagram another destination in there, too.
+Usage: contender.py plain|scapy|quotes=ADDRESS QUEUE LENGTH PUBLIC"""
 
 import socket
 import struct
@@ -44,6 +45,15 @@ def attributes(data):
     return found
 
 
+def folded(total):
+    total = (total & 0xffff) + (total >> 16)
+    return (total & 0xffff) + (total >> 16)
+
+
+def words(data):
+    return sum(struct.unpack(f"!{len(data) // 2}H", data))
+
+
 def plain(public):
     source = socket.inet_aton(public)
 
@@ -52,11 +62,25 @@ def plain(public):
         header = bytearray(packet[:size])
         header[10:12] = b"\0\0"
         header[12:16] = source
-        total = sum(struct.unpack(f"!{size // 2}H", header))
-        total = (total & 0xffff) + (total >> 16)
-        total = (total & 0xffff) + (total >> 16)
-        struct.pack_into("!H", header, 10, ~total & 0xffff)
+        struct.pack_into("!H", header, 10, ~folded(words(header)) & 0xffff)
         return header + packet[size:]
+    return rewrite
+
+
+def quotes(public, host):
+    """The quoted header has no options, and its datagram a sum. What changes there cancels out in the sum of ICMP, but for
+    one of the two sums, as in RFC 1624, equation 3."""
+    outer, destination = plain(public), socket.inet_aton(host)
+
+    def rewrite(packet):
+        error = outer(packet)
+        change = words(b"\xff\xff\xff\xff") - words(error[44:48]) + words(destination)
+        error[44:48] = destination
+        for at in 38, 54, 22:  # of the quoted header, of UDP, of ICMP
+            delta = 0x1fffe - change % 0xffff if at == 22 else change
+            before = struct.unpack_from("!H", error, at)[0]
+            struct.pack_into("!H", error, at, ~folded((~before & 0xffff) + delta) & 0xffff)
+        return error
     return rewrite
 
 
@@ -72,7 +96,8 @@ def scapy(public):
 
 
 def main(kind, queue, length, public):
-    rewrite = {"plain": plain, "scapy": scapy}[kind](public)
+    kind, _, host = kind.partition("=")
+    rewrite = {"plain": plain, "scapy": scapy, "quotes": quotes}[kind](*filter(None, (public, host)))
     queue = int(queue)
     netlink = open_queue(queue, int(length))
     while True:

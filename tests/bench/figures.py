@@ -23,7 +23,8 @@ from lab.traffic import SO_RCVBUFFORCE
 
 from .report import Column, Figure, Target
 from .stage import (BASELINE, CPUS, DAEMONS, EXAMPLE, EXPIRED, FLOOR, FLOOR6, FORWARDED, HERE, ICMPNATD, LONG, LOOKUPS, NFT,
-                    PYTHON, REJECTED, REWRITE, SCAPY, on_cpu, processor_ns, resident_mib, status)
+                    PYTHON, REJECTED, REWRITE, SCAPY, STATELESS, STATELESS_DAEMONS,
+                    STATELESS_PYTHON, on_cpu, processor_ns, resident_mib, status)
 
 NOTHING = "table ip bench {{ }}"
 SO_TIMESTAMPNS, PACKET_OUTGOING = 35, 4
@@ -189,6 +190,54 @@ def in_place(stage, effort):
             Target(f"in place: {version}, whole error / as it is",
                    figure.ratios("whole", f"{version}, in place", f"{version}, as it is"), at_most=1.2),
             Target(f"in place: {version}, added by the queue / in place", [(queue - base) / (place - base)], at_least=8)]
+    return figure, targets
+
+
+@contextlib.contextmanager
+def quoting(stage, rules, family):
+    """What is done with errors about the statelessly NATed host; gives the daemon's process, if there is one."""
+    if rules in ("queued", "Python"):
+        with stage.running(STATELESS_DAEMONS[family] if rules == "queued" else STATELESS_PYTHON, LONG) as process:
+            yield process
+    elif rules == "in place":
+        with stage.held():
+            yield None
+    else:
+        stage.capture(None)
+        yield None
+
+
+def quotes(stage, effort):
+    """What an error costs that quotes a private address, and how many of a flood of them are lost."""
+    figure = Figure("An error about a statelessly NATed host, per error; and a flood of them", {
+        "whole": Column("emitter and daemon, ns"), "lost": Column("of a flood, lost or left private, %", True, digits=2),
+        "rate": Column("provoked a second", True)})
+    count, rate, most = effort(50000, 10000), 50000, effort(200000, 30000)
+    kinds = [(family, rules) for family in (V4, V6) for rules in ("", "in place", "queued")]
+    for family, rules in effort.each([*kinds, (V4, "Python")]):
+        with quoting(stage, rules, family) as process:
+            stage.flood(100, kind=STATELESS, family=family)
+            stage.settle()
+            with stage.arriving() as arrived:
+                before = processor_ns(process) if process else 0
+                flood = stage.flood(count, rate, STATELESS, family)
+                stage.settle()
+                daemon = (processor_ns(process) - before) / count if process else 0
+            assert (arrived.rewritten if rules else arrived.untouched) == count, (
+                rules, arrived, stage.firewall.run("nft list ruleset; ip -s neigh; ip -s link; nstat -az | grep -i icmp").stdout)
+            with stage.arriving() as arrived:
+                most_at_once = stage.flood(most, kind=STATELESS, family=family)
+                stage.settle()
+            right = arrived.rewritten if rules else arrived.untouched
+            figure.add(f"IPv{family.version}, {rules or 'as it is'}", whole=flood.processor + daemon,
+                       lost=100 * (most - right) / most, rate=most_at_once.rate)
+    targets = []
+    for version in "IPv4", "IPv6":
+        targets += [
+            Target(f"quotes: {version}, whole error in place / as it is",
+                   figure.ratios("whole", f"{version}, in place", f"{version}, as it is"), at_most=1.35),
+            Target(f"quotes: {version}, flood in place, lost or left private, %",
+                   figure.rows[f"{version}, in place"]["lost"], at_most=0, each=True)]
     return figure, targets
 
 
@@ -378,5 +427,5 @@ def maps(_, effort):
         for what, goal in (("elapsed, s", 1.5), ("resident, MiB", 110))]
 
 
-FIGURES = {f.__name__: f for f in (drain, live, in_place, latency, rate, hog, workers, idle, lookup,
+FIGURES = {f.__name__: f for f in (drain, live, in_place, quotes, latency, rate, hog, workers, idle, lookup,
                                    instructions, maps)}

@@ -15,7 +15,8 @@ from .stage import Stage
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/bench/run", description="Measures icmpnatd and what "
                                      "one might take in its place. BASELINE=PROGRAM adds another build of icmpnatd. "
-                                     "See doc/performance.md.")
+                                     "See doc/performance.md.", epilog="tests/bench/run --plot measures nothing, "
+                                     "and draws doc/performance-*.svg from the tables in there.")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help="of: " + ", ".join(FIGURES))
     parser.add_argument("--quick", action="store_true", help="small numbers, few rounds: for development")
     parser.add_argument("--rounds", type=int, help="default: 15, quick: 3")

@@ -21,6 +21,7 @@ from lab.process import resident
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPUS = sorted(os.sched_getaffinity(0))
 EXPIRED, REJECTED, FORWARDED = "TTL exceeded", "REJECT", "forwarded"
+STATELESS = "TTL exceeded behind stateless NAT"
 LONG, DEFAULT = 65536, 8192  # lengths of a queue
 SINK = """
 table netdev bench {{
@@ -62,6 +63,7 @@ class Contender:
     slow: bool = False   # thousands of packets a second, not hundreds of thousands
     rewrites: bool = True
     program: str = ""    # of icmpnatd, if it is not the one that was built
+    stateless: bool = False  # has a map for the statelessly NATed host
 
 
 PROGRAM = "{build}/tests/bench/contender"
@@ -76,6 +78,8 @@ DAEMONS = [Contender(f"icmpnatd{', IPv6' if f is V6 else ''}{f', {n:,} maps' if 
            for f in (V4, V6) for n in (1, 1000, 100000)]
 # Another build of icmpnatd, to be compared in the same rounds: BASELINE names the program.
 BASELINE = [Contender("another build", maps=1, program=os.environ["BASELINE"])] if "BASELINE" in os.environ else []
+STATELESS_PYTHON = Contender("Python, stateless NAT", command=(HERE + "/contender.py", "quotes=" + V4.stateless))
+STATELESS_DAEMONS = {f: Contender(f"icmpnatd, stateless NAT, IPv{f.version}", f, 1, stateless=True) for f in (V4, V6)}
 LOOKUPS = Contender("icmpnatd, lookups always", maps=1, options='lookup = "always";\n')
 
 
@@ -179,6 +183,21 @@ class Stage:
             self.firewall.nft("table ip bench; delete table ip bench")
 
     @contextlib.contextmanager
+    def held(self):
+        """The tables that a daemon holds with kernel = "auto", and no daemon."""
+        self.capture(None)
+        path = "/run/held.conf"
+        with open(path, "w") as file:
+            file.write(configuration(control="/run/none", rules="own", kernel="auto"))
+        holder = self.firewall.start([self.build + "/tests/net/rules/hold_inner", path], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, text=True)
+        assert holder.stdout.readline() == "ready\n"
+        try:
+            yield
+        finally:
+            holder.communicate()
+
+    @contextlib.contextmanager
     def running(self, contender, length=DEFAULT, workers=1):
         """The contender's process, ready, on the last processor unless it has several workers."""
         self.capture(workers)
@@ -214,7 +233,8 @@ class Stage:
             if many:
                 with open(daemon.directory + "/maps", "w") as table:
                     table.writelines(f"{a} {b}\n" for a, b in filler(family, contender.maps - 1))
-            daemon.write(configuration([(family.firewall, family.public)], f"length = {length}; workers = {workers};",
+            hosts = [(family.stateless_inside, family.stateless)] * contender.stateless
+            daemon.write(configuration([(family.firewall, family.public), *hosts], f"length = {length}; workers = {workers};",
                                        daemon.socket) + many * 'maps_file = "maps";\n' + contender.options)
             self._daemons[key] = daemon
         return self._daemons[key]
@@ -252,7 +272,8 @@ class Stage:
 
     def flood(self, count, rate=0, kind=EXPIRED, family=V4, cpu=CPUS[0]):
         """Provokes so many errors, or has so many datagrams forwarded; as fast as one processor can if no rate is given."""
-        target = {EXPIRED: (family.plain, 1), REJECTED: (family.plain_rejected, 64), FORWARDED: (family.plain, 64)}[kind]
+        target = {EXPIRED: (family.plain, 1), REJECTED: (family.plain_rejected, 64), FORWARDED: (family.plain, 64),
+                  STATELESS: (family.stateless, 1)}[kind]
         command = [f"{self.build}/tests/bench/flood", family.router, *target, count, rate]
         flood = self.router.start([str(word) for word in command], stdout=subprocess.PIPE, text=True,
                                   preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))

@@ -7,6 +7,8 @@ import xml.etree.ElementTree
 
 import pytest
 
+from bench.plot import PICTURES, data
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted((TOP / "doc").glob("*.md"))]
 PAGES = {path.name.removesuffix(".in"): path for path in sorted((TOP / "man").glob("icmpnat*"))
@@ -38,10 +40,19 @@ def test_sections_that_are_named_exist():
         assert f"\n.Sh {section}\n" in PAGES[f"{name}.{number}"].read_text(), (name, section)
 
 
-def test_the_drawing_has_text_that_can_be_read():
-    """At the 800 pixels that the README asks for."""
-    path = TOP / "doc/how-it-works.svg"
+@pytest.mark.parametrize("path", (TOP / "doc").glob("*.svg"), ids=lambda path: path.name)
+def test_a_drawing_has_text_that_can_be_read(path):
+    """At the 800 pixels that the documents ask for."""
     drawing = xml.etree.ElementTree.parse(path).getroot()
     assert drawing.get("viewBox").split()[2] == drawing.get("width") == "800"
     sizes = re.findall(r"font(?:-size)?: (?:\d+ )?(\d+)px", path.read_text())
     assert sizes and min(map(int, sizes)) >= 13
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_a_diagram_shows_what_the_table_says(picture):
+    """tests/bench/run --plot draws it again."""
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", (TOP / f"doc/performance-{picture.name}.svg").read_text())
+    for row, cells in data(picture).items():
+        assert row in texts
+        assert f"{sum(median for median, *_ in cells):,.0f}" in [text.removesuffix(" (cut)") for text in texts], row
