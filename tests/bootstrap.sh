@@ -7,6 +7,8 @@
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libmnl-dev libnetfilter-queue-dev
 	libnetfilter-conntrack-dev libnftables-dev libconfig-dev libcap-ng-dev libseccomp-dev"
 NET_PACKAGES="iproute2 nftables iptables ethtool iputils-ping procps python3 python3-scapy tcpdump tshark traceroute util-linux conntrack"
+# Of the tests that run the programs, whether they are built here or installed.
+RUN_PACKAGES="python3-pytest systemd socat conntrack iputils-tracepath bash-completion strace wireguard-tools"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -19,6 +19,8 @@
 #include "daemon/new_file.h"
 #include "io/library.h"
 
+LIBRARY_NOTE(LIBPCAP, "explain", "Captures for icmpnatd --explain", "suggested")
+
 #define PCAP_FUNCTIONS(F)                                                                                    \
 	F(pcap_fopen_offline_with_tstamp_precision)                                                          \
 	F(pcap_close)                                                                                        \

@@ -23,6 +23,7 @@
 
 #ifdef LIBNFTABLES
 #include <nftables/libnftables.h>
+LIBRARY_NOTE(LIBNFTABLES, "own-rules", "Capture rules that the daemon holds itself", "recommended")
 #else /* as in that header; never called, because nftables_open() fails */
 #define LIBNFTABLES	""
 #define NFT_CTX_DEFAULT 0

@@ -3,7 +3,7 @@
 """A running icmpnatd is refused whatever it does not need. An object that is loaded into the daemon tries it when the
 daemon accepts its first client. Not with sanitizers, which need more.
 
-Needs root, a C compiler, and in ICMPNATD_BUILD a build directory without sanitizers.
+Needs root, a C compiler, and in ICMPNATD_BUILD a build directory without sanitizers, or / for what is installed.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ import pytest
 from lab.reachable import reachable_directory
 
 BUILD = pathlib.Path(os.environ.get("ICMPNATD_BUILD", "/nowhere"))
-DAEMON, CTL = BUILD / "src/icmpnatd", BUILD / "src/icmpnatctl"
+PROGRAMS = BUILD / ("src" if BUILD != pathlib.Path("/") else "usr/sbin")
+DAEMON, CTL = PROGRAMS / "icmpnatd", PROGRAMS / "icmpnatctl"
 HERE = pathlib.Path(__file__).parent
 NET_ADMIN = f"{1 << 12:016x}"
 OWN_USER = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--inh-caps", "-all,+net_admin",

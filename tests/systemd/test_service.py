@@ -3,7 +3,7 @@
 """Under a real systemd the unit, as installed, starts with its own user and one capability, reloads, comes back when
 it is killed, and leaves nothing behind.
 
-Needs root, and in ICMPNATD_BUILD a build directory configured for /usr, /etc and /run.
+Needs root, and in ICMPNATD_BUILD a build directory configured for /usr, /etc and /run, or / for what is installed.
 """
 
 import json
@@ -38,8 +38,10 @@ table inet site { chain input { type filter hook input priority filter; }; }
 
 
 def install(root):
-    subprocess.run(["make", "-s", "-C", os.environ["ICMPNATD_BUILD"], "install", f"DESTDIR={root}"], check=True,
-                   stdout=subprocess.DEVNULL)
+    if os.environ["ICMPNATD_BUILD"] != "/":
+        subprocess.run(["make", "-s", "-C", os.environ["ICMPNATD_BUILD"], "install", f"DESTDIR={root}"], check=True,
+                       stdout=subprocess.DEVNULL)
+    (root / "etc/icmpnatd").mkdir(exist_ok=True)
     (root / "etc/icmpnatd/icmpnatd.conf").write_text(CONFIG)
     drop_in = root / "etc/systemd/system" / (UNIT + ".d")
     drop_in.mkdir()
