@@ -5,6 +5,7 @@ an independent decoder thinks of their checksums. Shares no code with the daemon
 
 import functools
 import ipaddress
+import os
 import select
 import socket
 import struct
@@ -17,6 +18,8 @@ ERROR_TYPES = {4: (3, 11, 12), 6: (1, 2, 3, 4)}
 ICMP_PROTOCOL = {4: 1, 6: 58}
 TSHARK_SUMS = ("ip", "icmp", "icmpv6", "udp", "tcp")
 SO_RCVBUFFORCE = 33
+# From Linux 7.2 on no rule of nft clears the bit that dup sets: don't fragment.
+COPIES_MAY_BE_FRAGMENTED = [int(number) for number in os.uname().release.split(".")[:2]] < [7, 2]
 
 
 def header_length(packet):

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 the icmpnatd authors
 """A plain NFQUEUE rule in OUTPUT loses every error about a new flow, which is why errors are copied before they are
-queued. The rule counts the error; neither the daemon nor the client ever sees it, and none of the queue's own counters
-moves. Do not simplify the capture rules to what these tests load.
+queued (not on Linux 5.10, where copies cost time alone). The rule counts the error; neither the daemon nor the client
+ever sees it, and none of the queue's own counters moves. Do not simplify the capture rules to what these tests load.
 
    firewall:  REJECT etc. -> OUTPUT: count, queue -> daemon -> client
                              1                      0         0        new flow
                              1                      1         1        established flow
 """
+
+import os
 
 import pytest
 
@@ -15,6 +17,7 @@ from lab.client import ANSWERED, TIMED_OUT, UdpFlow, answering, ping, udp
 from lab.daemon import Daemon, kernel_has_nft_queue
 from lab.traffic import Capture, bad_checksums
 
+LOSES_NONE = os.uname().release.startswith("5.10.")
 TYPES = {"ip": "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
          "ip6": "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }"}
 NUMBERS = {"ip": (3, 11, 12), "ip6": (1, 2, 3, 4)}
@@ -70,6 +73,8 @@ def daemon(network):
 
 def lost(network, daemon, family, action):
     """The error of an action is counted by the rule, and by nobody else."""
+    if LOSES_NONE:
+        pytest.skip("Linux 5.10 loses no error")
     account, before = daemon.account(), daemon.rules.count()
     with Capture(network.client, "eth0") as capture:
         assert action(0.2) == TIMED_OUT

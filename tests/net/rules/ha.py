@@ -47,9 +47,11 @@ link add {0} type bridge
 link set fw1 master {0} up
 link set fw2 master {0} up
 """
-# A program finds the examples where they would be, and /run is its firewall's.
+# A program finds the examples where they would be, beside what keepalived 2.3 looks for there; and /run is its firewall's.
 MOUNTS = """
-mount --bind "$1" /etc/keepalived
+mkdir -p "$0/keepalived"
+cp -R /etc/keepalived/. "$1/." "$0/keepalived"
+mount --bind "$0/keepalived" /etc/keepalived
 mount --bind "$1" /etc/conntrackd
 mount --bind "$0" /run
 shift
