@@ -10,7 +10,7 @@ import pytest
 from bench.plot import PICTURES, data
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = [TOP / "README.md", *sorted((TOP / "doc").glob("*.md"))]
+DOCUMENTS = [*sorted(TOP.glob("*.md")), *sorted((TOP / "doc").glob("*.md"))]
 PAGES = {path.name.removesuffix(".in"): path for path in sorted((TOP / "man").glob("icmpnat*"))
          if not path.with_name(path.name + ".in").exists()}  # not what is made of it in the same directory
 
