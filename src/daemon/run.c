@@ -225,8 +225,10 @@ static void close_all(struct daemon *daemon)
 {
 	end_service(daemon);
 	workers_close(&daemon->workers);
-	if (!daemon->keep)
+	if (!daemon->keep) {
 		end_rest(daemon);
+		own_rules_remove(&daemon->own_rules);
+	}
 	own_rules_close(&daemon->own_rules);
 	guard_dismiss(&daemon->guard);
 	control_close(daemon->control);

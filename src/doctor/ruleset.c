@@ -181,11 +181,12 @@ static bool begins_foreign(const struct ruleset *ruleset, const char *line)
 }
 
 /* Tells whether a line is one that the twin cannot have, and that changes nothing there: of an owner, with
- * whom the table would vanish, and of offloading, which its interfaces cannot. */
+ * whom the table would vanish, or who is gone, and of offloading, which its interfaces cannot. */
 static bool is_left_out(const char *line)
 {
 	line += strspn(line, "\t");
-	return strncmp(line, "flags owner", 11) == 0 || strncmp(line, "flags offload", 13) == 0;
+	return strncmp(line, "flags owner", 11) == 0 || strncmp(line, "flags persist", 13) == 0 ||
+	       strncmp(line, "flags offload", 13) == 0;
 }
 
 /* Returns the text of the table that begins at *line, on the heap, or NULL; *line moves behind it. */

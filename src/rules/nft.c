@@ -8,6 +8,7 @@
  * has another. So nothing here makes the kernel track connections.
  */
 #include "rules/nft_error.h"
+#include "rules/orphans.h"
 
 #define HAS_SOCKET "meta cgroup != 4294967295" /* the group of a packet's socket, whatever it is */
 
@@ -345,7 +346,7 @@ static void print_counters(FILE *out, const struct config *config, const struct 
 static void print_table_head(FILE *out, const struct config *config, const struct rules_family *family,
 	const struct rules_kind *kind)
 {
-	const char *table = family->table, *flags = kind->loader ? "" : "\tflags owner;\n";
+	const char *table = family->table, *flags = rules_flags(kind);
 
 	fprintf(out, "table %s icmpnatd {\n%s", table, flags);
 	for_each(out, config, family, nft_print_inner_map);
@@ -356,6 +357,8 @@ static void print_table_head(FILE *out, const struct config *config, const struc
 
 static void nft_print(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
+	if (kind->name && orphans_exist())
+		orphans_print_removal(out);
 	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++) {
 		print_table_head(out, config, f, kind);
 		if (rules_are_needed(config, f)) {
@@ -387,7 +390,10 @@ static void nft_remove(FILE *out)
 {
 	fputs("if command -v nft >/dev/null; then\n", out);
 	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++)
-		fprintf(out, "\tnft 'table %s icmpnatd; delete table %s icmpnatd'\n", f->table, f->table);
+		fprintf(out,
+			"\tnft 'table %s icmpnatd; delete table %s icmpnatd' 2>/dev/null ||\n"
+			"\t\tnft 'delete table %s icmpnatd'\n",
+			f->table, f->table, f->table);
 	fputs("fi\n", out);
 }
 

@@ -18,10 +18,6 @@
 #include "rules/lack.h"
 #include "rules/rules.h"
 
-/* Is tried before the rules are loaded, and refused if another program has these tables: of the rules the
- * kernel would register chains before it refuses all, and drop what is queued when they go. */
-static const char claim[] = "table ip icmpnatd { flags owner; }\ntable ip6 icmpnatd { flags owner; }\n";
-
 /* Removes the tables, if there are any: the kernel gives no owner to one that exists. */
 static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
 			      "table ip6 icmpnatd\ndelete table ip6 icmpnatd\n";
@@ -44,7 +40,7 @@ static bool load_with_quotes(struct own_rules *own, const struct config *config,
 {
 	char reason[OWN_RULES_REASON_MAX];
 
-	if (inner_load(own->nftables, config, RULES_OWN, before, reason, sizeof(reason)) == 0)
+	if (inner_load(own->nftables, config, own->format, before, reason, sizeof(reason)) == 0)
 		return true;
 	own->no_quotes = "refused";
 	log_warning("the kernel does not take the rules that translate what errors quote: %s; the daemon "
@@ -66,7 +62,7 @@ static int own_load(
 	if (!own->no_quotes && config_kernel_changes_quotes(&known) && load_with_quotes(own, &known, before))
 		return 0;
 	known = rules_without_quotes(&known);
-	error = inner_load(own->nftables, &known, RULES_OWN, before, reason, OWN_RULES_REASON_MAX / 2);
+	error = inner_load(own->nftables, &known, own->format, before, reason, OWN_RULES_REASON_MAX / 2);
 	if (error)
 		add_advice(reason, config);
 	return error;
@@ -90,12 +86,35 @@ static bool leave_external(const struct config *config, const struct lack *lack)
 	return config->rules == CONFIG_RULES_AUTO;
 }
 
+/* Asks whether tables of a name could be ours, and finds out how: such that stay when this process is killed,
+ * and go on with what the kernel does; or, where the kernel or nft has none, such that go with it. Those of a
+ * killed daemon, and those that were handed over, become what they were. Returns as nftables_try(). */
+static int claim(struct own_rules *own, const char *name, char reason[OWN_RULES_REASON_MAX])
+{
+	static const enum rules_format formats[] = {RULES_KEPT, RULES_OWN};
+	char script[128];
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		const char *flags = rules_flags(&rules_kinds[formats[i]]);
+
+		own->format = formats[i];
+		snprintf(script, sizeof(script), "table ip %s {\n%s}\ntable ip6 %s {\n%s}\n", name, flags,
+			name, flags);
+		error = nftables_try(own->nftables, script, reason, OWN_RULES_REASON_MAX);
+		if (!error)
+			break;
+	}
+	return error;
+}
+
 /* Loads the rules where the kernel can. Tables that somebody else has loaded and does not hold are replaced
  * or left, as the file says. Returns false after a message if the daemon must not run. */
 static bool take_tables(struct own_rules *own, const struct config *config)
 {
 	char reason[OWN_RULES_REASON_MAX], file[WORD_FILE_MAX];
-	int error = nftables_try(own->nftables, claim, reason, OWN_RULES_REASON_MAX);
+	int error =
+		claim(own, "icmpnatd", reason); /* before any chain, for which the kernel drops what waits */
 	const bool loaded = error == EOPNOTSUPP;
 
 	if (loaded && config->rules == CONFIG_RULES_AUTO) {
@@ -107,7 +126,9 @@ static bool take_tables(struct own_rules *own, const struct config *config)
 			file);
 		return true;
 	}
-	if (!error || loaded)
+	if (loaded)
+		error = claim(own, "icmpnatd-probe", reason);
+	if (!error)
 		error = own_load(own, config, loaded, reason);
 	if (!error)
 		return true;
@@ -127,14 +148,16 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 	struct lack lack = {.instead = "--print-rules | nft -f -"};
 
 	own->has_policies = ipsec_has_policies();
-	if (config->rules == CONFIG_RULES_EXTERNAL) {
-		if (inherited >= 0)
-			close(inherited);
+	if (config->rules == CONFIG_RULES_EXTERNAL && inherited < 0)
 		return true;
-	}
 	own->nftables = nftables_open(lack.what, sizeof(lack.what));
 	if (inherited >= 0 && own->nftables)
 		nftables_adopt(own->nftables, inherited);
+	if (config->rules == CONFIG_RULES_EXTERNAL) {
+		own_rules_remove(own);
+		own_rules_close(own);
+		return true;
+	}
 	if (!own->nftables || lack_find(&lack, own->nftables)) {
 		own_rules_close(own);
 		return leave_external(config, &lack);
@@ -181,6 +204,16 @@ bool own_rules_are_held(const struct own_rules *own)
 }
 
 /* Removes the rules, if they are our own. */
+void own_rules_remove(struct own_rules *own)
+{
+	char reason[OWN_RULES_REASON_MAX];
+
+	if (own->nftables)
+		nftables_load(own->nftables, "delete table ip icmpnatd\ndelete table ip6 icmpnatd\n", reason,
+			sizeof(reason));
+}
+
+/* Gives them up: the kernel removes them when nobody else has their socket, unless it keeps them. */
 void own_rules_close(struct own_rules *own)
 {
 	nftables_close(own->nftables);

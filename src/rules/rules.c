@@ -25,6 +25,7 @@ const struct rules_kind rules_kinds[RULES_FORMATS] = {
 		IPTABLES},
 	[RULES_NONE] = {"none", "sh", ": removes any of them", NULL, NULL},
 	[RULES_OWN] = {NULL, NULL, NULL, NFT, NFT},
+	[RULES_KEPT] = {NULL, NULL, NULL, NFT, NFT},
 	[RULES_TRIAL] = {NULL, NULL, NULL, NFT, NULL},
 	[RULES_TWIN] = {NULL, "nft -f -", NULL, NFT, NFT},
 };
@@ -137,6 +138,15 @@ bool rules_name_hops(const struct config *config, const struct rules_family *fam
 bool rules_can(enum rules_format format, const struct config *config)
 {
 	return !config->audit || rules_kinds[format].copies;
+}
+
+/* Returns the line of flags of nft's tables in a kind: that who loads them holds them, and whether they stay
+ * when it ends without a word (Linux 6.9, nft 1.1); "" if nobody holds them. */
+const char *rules_flags(const struct rules_kind *kind)
+{
+	if (kind->loader)
+		return "";
+	return kind == &rules_kinds[RULES_KEPT] ? "\tflags owner, persist;\n" : "\tflags owner;\n";
 }
 
 /* Finds the kind of rules that has a name. Returns false if there is none. */

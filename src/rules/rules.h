@@ -20,6 +20,7 @@ enum rules_format {
 	RULES_IPTABLES_DIRECT,
 	RULES_NONE,  /* removes the rules of any other kind */
 	RULES_OWN,   /* tables that belong to the daemon, which loads them by libnftables */
+	RULES_KEPT,  /* the same, which the kernel keeps when the daemon is killed */
 	RULES_TRIAL, /* the same, but nothing is queued: to see what the kernel does by itself */
 	RULES_TWIN,  /* the same as the daemon's own, but nobody's: to be compared with them */
 	RULES_FORMATS
@@ -62,6 +63,7 @@ bool rules_strip_extensions(const struct config *config);
 bool rules_are_needed(const struct config *config, const struct rules_family *family);
 bool rules_name_hops(const struct config *config, const struct rules_family *family);
 bool rules_can(enum rules_format format, const struct config *config);
+const char *rules_flags(const struct rules_kind *kind);
 bool rules_format_parse(enum rules_format *format, const char *text);
 struct config rules_without_quotes(const struct config *config);
 bool rules_differ(const struct config *a, const struct config *b);

@@ -89,6 +89,11 @@ def kernel_lets_hold_rules(host):
     return kernel_gives_owners(host) and kernel_has_nft_queue(host)
 
 
+def kernel_keeps_tables(host):
+    """Whether tables of a killed daemon stay: from Linux 6.9 on, if nft has the word for it, from 1.1 on."""
+    return host.run("nft", "-c", "table ip probe { flags owner, persist; }", check=False).returncode == 0
+
+
 def own_tables(host, nft="nft"):
     """The tables that are icmpnatd's, as a program nft lists them."""
     return [line for line in host.run(f"{nft} list tables").stdout.splitlines() if "icmpnatd" in line]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 the icmpnatd authors
 """With rules = "own" the daemon holds the capture rules: no other program's change of the rules removes them, they
-follow the interfaces, and they end with the daemon, however it ends.
+follow the interfaces, and they end with the daemon. What becomes of them when it is killed, is in test_kept_rules.py.
 
    client ===== border ===== firewall       nft flush ruleset, nft -f, delete, SIGKILL, reload
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from lab.client import TIMED_OUT, Reaction, ping, udp, wait_until
-from lab.daemon import (MAPS, NO_OWN_RULES, Daemon, Rules, configuration, kernel_has_nft_queue, kernel_lets_hold_rules,
-                        own_tables, pause, paused, program, waiting)
+from lab.daemon import (MAPS, NO_OWN_RULES, Daemon, Rules, configuration, kernel_has_nft_queue, kernel_keeps_tables,
+                        kernel_lets_hold_rules, own_tables, pause, paused, program, waiting)
 from lab.flood import Flood, assert_each_once
 from lab.network import V4
 from lab.process import guard_of, is_gone
@@ -111,15 +111,27 @@ def test_nobody_disarms_them(network, own, firewall_file, family, change):
     assert refusal(network, family) == translated(family)
 
 
-def test_a_killed_daemon_leaves_none(network, capable):
+def wait_for_their_end(host, killed):
+    """Of the daemon's tables when it has ended: a socket goes, or the kernel keeps them."""
+    if killed and kernel_keeps_tables(host):
+        wait_until(lambda: "owner" not in host.run("nft list table ip icmpnatd").stdout, "the tables to be nobody's")
+    else:
+        wait_until(lambda: own_tables(host) == [], "the tables to go")
+
+
+def test_a_killed_daemon_harms_nothing(network, capable):
+    """What it would have translated leaves as the kernel makes it."""
     if not capable:
         pytest.skip(NO_OWN_RULES)
-    with Own(network) as daemon:
-        assert own_tables(network.firewall) == TABLES
-        daemon.kill()
-        wait_until(lambda: own_tables(network.firewall) == [], "the kernel to remove the tables")
-        assert refusal(network) == TIMED_OUT
-        assert ping(network.client, V4.public)
+    try:
+        with Own(network) as daemon:
+            assert own_tables(network.firewall) == TABLES
+            daemon.kill()
+            wait_for_their_end(network.firewall, killed=True)
+            assert refusal(network) == TIMED_OUT
+            assert ping(network.client, V4.public)
+    finally:
+        remove_others(daemon)
 
 
 def refusal_of_own_rules(daemon):
@@ -183,14 +195,15 @@ def kill(own):
 @pytest.mark.parametrize("end", [Daemon.stop, kill], ids=["stop", "kill"])
 def test_their_end_loses_nothing(network, own, end):
     """They go when nothing is queued any more: with a chain the kernel drops what is queued. Errors that come
-    while tables are taken away may be copies that are not translated, but each is there once."""
+    while tables are taken away, or are nobody's, may be copies that are not translated, but each is there once."""
     guard = guard_of(own.process)
     with Capture(network.router, "fwl", buffer=256 << 20) as border:
         with Flood(network, 1000) as flood:
             for _ in range(5):
                 time.sleep(0.2)
                 end(own)
-                wait_until(lambda: is_gone(guard) and own_tables(network.firewall) == [], "the tables to go")
+                wait_until(lambda: is_gone(guard), "the guard to end")
+                wait_for_their_end(network.firewall, killed=end is kill)
                 own.process = None
                 time.sleep(0.1)
                 own.start()
@@ -245,8 +258,8 @@ def test_an_upgrade_keeps_them(network, own):
     own.ctl("reload")
     assert 'oifname "eth1"' in network.firewall.run("nft list chain ip icmpnatd postrouting").stdout
     assert refusal(network) == translated(V4)
-    own.kill()
-    wait_until(lambda: own_tables(network.firewall) == [], "the kernel to remove the tables")
+    own.stop()
+    assert own_tables(network.firewall) == []
 
 
 @contextlib.contextmanager

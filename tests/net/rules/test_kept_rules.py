@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 the icmpnatd authors
+"""The kernel keeps the tables of a daemon that was killed (Linux 6.9, nft 1.1): what it does by itself goes on, and the
+next daemon takes them over. Nobody holds them meanwhile: they are as harmless as external rules, and as easily replaced.
+
+   client ===== border ===== firewall       SIGKILL, and no service manager
+"""
+
+import json
+import re
+
+import pytest
+
+from lab.client import wait_until
+from lab.daemon import NO_OWN_RULES, kernel_keeps_tables, kernel_lets_hold_rules, own_tables
+from lab.flood import Flood, assert_each_once
+from lab.network import V4
+from lab.process import guard_of, is_gone
+from lab.traffic import Capture
+from test_inner_daemon import Counted, expect_translated
+from test_own_rules import TABLES, Own, follow, refusal, remove_others, translated
+
+
+def holder(host):
+    """What nft says of whose the tables are: "owner", "persist", both or nothing."""
+    line = re.search(r"^\tflags (.*)$", host.run("nft list table ip icmpnatd").stdout, re.M)
+    return set(re.split(r",\s*", line[1])) if line else set()
+
+
+@pytest.fixture
+def killed(network):
+    """A daemon that was killed, with its guard gone, too."""
+    if not kernel_lets_hold_rules(network.firewall):
+        pytest.skip(NO_OWN_RULES)
+    if not kernel_keeps_tables(network.firewall):
+        pytest.skip("this kernel, or this nft, keeps no tables of a killed program (before Linux 6.9, nft 1.1)")
+    daemon = Own(network, kernel="auto")
+    daemon.start()
+    assert holder(network.firewall) == {"owner", "persist"}
+    guard = guard_of(daemon.process)
+    daemon.kill()
+    wait_until(lambda: is_gone(guard) and holder(network.firewall) == {"persist"}, "the tables to be nobody's")
+    yield daemon
+    if daemon.process:
+        daemon.stop()
+    remove_others(daemon)
+    assert own_tables(network.firewall) == []
+
+
+def test_the_kernel_goes_on(network, killed):
+    """Sources, and what errors quote."""
+    assert refusal(network) == translated(V4)
+    expect_translated(network, Counted(killed))
+
+
+@pytest.mark.parametrize("setting", ["own", "auto"])
+def test_the_next_one_takes_them_over(network, killed, setting):
+    """The default, too: it leaves alone what others have loaded, and these are no others'."""
+    killed.setting = setting
+    killed.configure()
+    counted = killed.rules.counted()
+    killed.start()
+    assert holder(network.firewall) == {"owner", "persist"}
+    assert killed.request("status")[0].count(["rules", "own"]) == 1
+    expect_translated(network, Counted(killed))
+    assert all(killed.rules.counted()[name] >= n for name, n in counted.items())
+    killed.stop()
+    assert own_tables(network.firewall) == []
+
+
+def test_the_next_one_takes_over_without_a_gap(network, killed):
+    with Capture(network.router, "fwl", buffer=256 << 20) as border:
+        with Flood(network, 1000) as flood:
+            wait_until(lambda: flood.sent > 500, "the flood")
+            killed.start()
+            before = flood.sent
+            wait_until(lambda: flood.sent > before + 500, "more of the flood")
+        assert_each_once(border, flood)
+        assert {error.source for error in border.errors(flood.sent)} == {V4.public}
+
+
+def test_a_trial_changes_nothing(network, killed):
+    """nft tries what it is to load before it does."""
+    network.firewall.run("nft -c 'table ip icmpnatd { flags owner, persist; }'")
+    assert holder(network.firewall) == {"persist"}
+
+
+def printed(daemon, kind=""):
+    return follow(daemon, f"icmpnatd -c {daemon.path} --print-rules{kind}").stdout
+
+
+@pytest.mark.parametrize("kind, loader", [("", "nft -f -"), ("=mixed", "sh"), ("=direct", "nft -f -")])
+def test_others_can_be_loaded_in_their_place(network, killed, kind, loader):
+    """Text for tables without that flag would be refused. What was saved to a file meanwhile is good later, too."""
+    text = printed(killed, kind)
+    for _ in range(2):
+        network.firewall.run("sh", "-c", loader, input=text)
+        assert holder(network.firewall) == set()
+    assert "destroy" not in printed(killed, kind)
+
+
+def test_they_can_be_removed(network, killed):
+    assert remove_others(killed) is None and own_tables(network.firewall) == []
+    assert "destroy" not in printed(killed)
+    assert follow(killed, f"icmpnatd -c {killed.path} --print-rules=none | sh").stderr == ""
+
+
+def test_what_is_saved_of_them_comes_back_as_them(network, killed):
+    """As at the next boot, from a listing of all rules; the daemon takes them over then."""
+    saved = network.firewall.run("nft list table ip icmpnatd; nft list table ip6 icmpnatd").stdout
+    remove_others(killed)
+    network.firewall.run("nft", "-f", "-", input=saved)
+    assert own_tables(network.firewall) == TABLES and holder(network.firewall) == {"persist"}
+    killed.start()
+    assert holder(network.firewall) == {"owner", "persist"}
+    expect_translated(network, Counted(killed))
+
+
+def test_another_that_is_refused_leaves_them(network, killed):
+    """A daemon whose queue is taken never gets to them."""
+    with Own(network, queue="number = 7;") as other:
+        with pytest.raises(AssertionError, match="another program holds"):
+            killed.start()
+        killed.process = None
+        assert json.loads(other.ctl("status", "--json").stdout)["rules"] == "own"
