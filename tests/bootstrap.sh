@@ -47,6 +47,10 @@ install_packages() {
 	return $status
 }
 
+# debian_place: where apt says that Debian's packages are.
+# shellcheck disable=SC2016 # the format is apt's
+debian_place() { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' | head -n 1; }
+
 # build DIR CONFIGURE-OPTION...: builds into DIR, which is made or brought up to date.
 build() {
 	local dir=$1 log=$1/build.log source=$PWD
