@@ -61,8 +61,17 @@ def machine():
     except Unavailable as reason:
         pytest.skip(f"no systemd can be booted here: {reason}")
     machine.run("systemd-sysusers")
+    before = denials(machine)
     yield machine
+    denied = denials(machine)[len(before):]
     machine.close()
+    assert not denied, "\n".join(denied)
+
+
+def denials(machine):
+    """What the AppArmor profile has refused."""
+    return [line for line in machine.run("dmesg", check=False).stdout.splitlines()
+            if 'apparmor="DENIED"' in line and 'profile="icmpnatd"' in line]
 
 
 @pytest.fixture
@@ -108,6 +117,14 @@ def test_it_may_do_no_more_than_it_must(machine, service):
     assert status["Uid"] == [user] * 4
     assert [status[c] for c in ("CapPrm", "CapEff", "CapBnd")] == [[net_admin]] * 3
     assert (status["NoNewPrivs"], status["Seccomp"]) == (["1"], ["2"])
+
+
+def test_its_apparmor_profile_is_in_force(machine, service):
+    """Where somebody has loaded it: all tests of this file run under it then, and it must refuse nothing."""
+    profile = machine.run("cat", f"/proc/{service}/attr/current", check=False).stdout.strip("\n\0")
+    if profile in ("", "unconfined"):
+        pytest.skip("this kernel has no AppArmor, or nobody has loaded the profile")
+    assert profile == "icmpnatd (enforce)"
 
 
 def test_this_kernel_has_been_proven(machine, service):
@@ -178,7 +195,8 @@ def test_what_only_people_can_mend_is_a_failed_start_and_not_tried_again(machine
 
 def test_a_queue_that_is_taken_is_tried_again(machine):
     machine.put("run/other.conf", CONFIG + 'rules = "external"; control = { socket = "/run/other"; group = ""; };')
-    with machine.start("/usr/sbin/icmpnatd", "--config", "/run/other.conf"):
+    machine.run("cp", "/usr/sbin/icmpnatd", "/run/other-icmpnatd")  # the AppArmor profile knows no such file
+    with machine.start("/run/other-icmpnatd", "--config", "/run/other.conf"):
         wait_until(lambda: machine.run("icmpnatctl", "-s/run/other", "stats", check=False).returncode == 0, "the other")
         assert machine.run("systemctl", "start", UNIT, check=False).returncode != 0
         wait_until(lambda: int(machine.show(UNIT, "NRestarts")["NRestarts"]) > 1, "it to be started again")
