@@ -63,7 +63,7 @@ def machine():
     machine.run("systemd-sysusers")
     before = denials(machine)
     yield machine
-    denied = denials(machine)[len(before):]
+    denied = [line for line in denials(machine) if line not in before]
     machine.close()
     assert not denied, "\n".join(denied)
 
@@ -122,7 +122,7 @@ def test_it_may_do_no_more_than_it_must(machine, service):
 def test_its_apparmor_profile_is_in_force(machine, service):
     """Where somebody has loaded it: all tests of this file run under it then, and it must refuse nothing."""
     profile = machine.run("cat", f"/proc/{service}/attr/current", check=False).stdout.strip("\n\0")
-    if profile in ("", "unconfined"):
+    if profile in ("", "unconfined") and os.environ.get("APPARMOR") != "loaded":
         pytest.skip("this kernel has no AppArmor, or nobody has loaded the profile")
     assert profile == "icmpnatd (enforce)"
 
