@@ -223,13 +223,22 @@ def test_a_removal_keeps_the_configuration_alone(machine, started):
 
 
 def traces(machine):
-    return machine.run("find", "/etc", "/var/lib", "/var/cache", "-iname", "*icmpnatd*").stdout.splitlines()
+    return sorted(machine.run("find", "/etc", "/var/lib", "/var/cache", "-iname", "*icmpnatd*").stdout.splitlines())
 
 
 @pytest.fixture
 def before(machine):
     """What this system, of which the machine is a view, had of such a name: no package has put it there."""
     return traces(machine)
+
+
+def test_a_removal_ends_what_a_killed_daemon_has_left(machine, installed):
+    """The kernel keeps its tables, and no unit removes them; here a stand-in has made them."""
+    machine.run("nft", "table ip icmpnatd { chain c { }; }")
+    dpkg(machine, "-i", "/packages/new.deb")
+    assert "icmpnatd" in machine.run("nft", "list", "tables").stdout
+    dpkg(machine, "-r", "icmpnatd")
+    assert "icmpnatd" not in machine.run("nft", "list", "tables").stdout
 
 
 def test_a_purge_keeps_nothing(machine, before, started):
