@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 the icmpnatd authors */
 /*
- * Loads scripts of nft through libnftables. A table with "flags owner" lives as
- * long as the netlink socket that made it (nf_tables_newtable in the kernel),
- * and that is the socket of the library's context: it stays open.
+ * Loads scripts of nft through libnftables. A table with "flags owner" belongs to
+ * the netlink socket that made it (nf_tables_newtable in the kernel), and lives
+ * as long if it has no "persist": the library's context keeps it open.
  */
 #define _GNU_SOURCE
 #include "io/nftables.h"
@@ -161,7 +161,7 @@ void nftables_adopt(struct nftables *nftables, int fd)
 	close(fd);
 }
 
-/* Closes the socket, with which its tables go. NULL is fine. */
+/* Closes the socket, with which its tables go that do not persist. NULL is fine. */
 void nftables_close(struct nftables *nftables)
 {
 	if (!nftables)

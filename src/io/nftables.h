@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 the icmpnatd authors */
 /*
- * Tables of nft that belong to this process: no other can change them, and the
- * kernel removes them when the process ends, in whatever way.
+ * Tables of nft that belong to this process: no other can change them, and when the process ends, in whatever
+ * way, the kernel removes them, or keeps those that are to persist.
  */
 #ifndef IO_NFTABLES_H
 #define IO_NFTABLES_H

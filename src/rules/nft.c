@@ -8,7 +8,6 @@
  * has another. So nothing here makes the kernel track connections.
  */
 #include "rules/nft_error.h"
-#include "rules/orphans.h"
 
 #define HAS_SOCKET "meta cgroup != 4294967295" /* the group of a packet's socket, whatever it is */
 
@@ -357,8 +356,6 @@ static void print_table_head(FILE *out, const struct config *config, const struc
 
 static void nft_print(FILE *out, const struct config *config, const struct rules_kind *kind)
 {
-	if (kind->name && orphans_exist())
-		orphans_print_removal(out);
 	for (const struct rules_family *f = rules_families; f < rules_families + RULES_FAMILIES; f++) {
 		print_table_head(out, config, f, kind);
 		if (rules_are_needed(config, f)) {

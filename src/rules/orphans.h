@@ -9,7 +9,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#define ORPHANS_REMOVAL_MAX 128
+
+struct nftables;
+
 bool orphans_exist(void);
+bool orphans_are_seen(struct nftables *nftables);
 void orphans_print_removal(FILE *out);
+void orphans_write_removal(struct nftables *nftables, char script[ORPHANS_REMOVAL_MAX]);
 
 #endif

@@ -2,7 +2,7 @@
 /* Copyright (C) 2026 the icmpnatd authors */
 /*
  * Loads the capture rules as tables of our own, where the file wants that and the kernel can. No other
- * program can flush them, and they end with the daemon.
+ * program can flush them. A stop removes them; of a daemon that is killed the kernel may keep them.
  */
 #include "rules/own.h"
 
@@ -16,11 +16,8 @@
 #include "io/log.h"
 #include "rules/inner.h"
 #include "rules/lack.h"
+#include "rules/orphans.h"
 #include "rules/rules.h"
-
-/* Removes the tables, if there are any: the kernel gives no owner to one that exists. */
-static const char removal[] = "table ip icmpnatd\ndelete table ip icmpnatd\n"
-			      "table ip6 icmpnatd\ndelete table ip6 icmpnatd\n";
 
 /* Adds to what nft says how to see the lines that it means: in a network namespace of its own nobody holds
  * the tables, and nothing is queued that a chain that is only tried would drop when it goes. */
@@ -34,37 +31,46 @@ static void add_advice(char reason[OWN_RULES_REASON_MAX], const struct config *c
 		"; the lines in question: icmpnatd -c %s --print-rules | unshare -n nft -c -f -", file);
 }
 
-/* Loads the rules that change what errors quote. Returns whether they are in force; else the kernel is not
- * asked again, and the daemon reads those errors. */
-static bool load_with_quotes(struct own_rules *own, const struct config *config, const char *before)
+/* Says that the kernel takes all rules but those that change what errors quote, and does not ask it again:
+ * the daemon reads those errors. */
+static void do_without_quotes(struct own_rules *own, const char *reason)
 {
-	char reason[OWN_RULES_REASON_MAX];
-
-	if (inner_load(own->nftables, config, own->format, before, reason, sizeof(reason)) == 0)
-		return true;
 	own->no_quotes = "refused";
 	log_warning("the kernel does not take the rules that translate what errors quote: %s; the daemon "
 		    "translates it",
 		reason);
-	return false;
 }
 
-/* Loads the rules, if replace in place of another program's: with all that this kernel is known to do.
- * Returns 0; or an errno, with a reason. */
+/* Loads rules, if replace in place of whatever tables there are. Returns 0; or an errno, with a reason. */
+static int own_load_as(
+	struct own_rules *own, const struct config *config, bool replace, char *reason, size_t size)
+{
+	char before[ORPHANS_REMOVAL_MAX] = "";
+
+	if (replace)
+		orphans_write_removal(own->nftables, before);
+	return inner_load(own->nftables, config, own->format, before, reason, size);
+}
+
+/* Loads the rules with all that this kernel is known to do. Returns as own_load_as(). */
 static int own_load(
 	struct own_rules *own, const struct config *config, bool replace, char reason[OWN_RULES_REASON_MAX])
 {
-	const char *before = replace ? removal : "";
+	char refusal[OWN_RULES_REASON_MAX];
 	struct config known = *config;
+	bool quotes;
 	int error;
 
 	rules_heed_policies(&known);
-	if (!own->no_quotes && config_kernel_changes_quotes(&known) && load_with_quotes(own, &known, before))
+	quotes = !own->no_quotes && config_kernel_changes_quotes(&known);
+	if (quotes && !own_load_as(own, &known, replace, refusal, sizeof(refusal)))
 		return 0;
 	known = rules_without_quotes(&known);
-	error = inner_load(own->nftables, &known, own->format, before, reason, OWN_RULES_REASON_MAX / 2);
+	error = own_load_as(own, &known, replace, reason, OWN_RULES_REASON_MAX / 2);
 	if (error)
 		add_advice(reason, config);
+	else if (quotes)
+		do_without_quotes(own, refusal);
 	return error;
 }
 
@@ -88,48 +94,58 @@ static bool leave_external(const struct config *config, const struct lack *lack)
 
 /* Asks whether tables of a name could be ours, and finds out how: such that stay when this process is killed,
  * and go on with what the kernel does; or, where the kernel or nft has none, such that go with it. Those of a
- * killed daemon, and those that were handed over, become what they were. Returns as nftables_try(). */
+ * killed daemon, and those that were handed over, stay what they were. Returns as nftables_try(). */
 static int claim(struct own_rules *own, const char *name, char reason[OWN_RULES_REASON_MAX])
 {
 	static const enum rules_format formats[] = {RULES_KEPT, RULES_OWN};
 	char script[128];
-	int error = 0;
+	int error = EINVAL;
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		const char *flags = rules_flags(&rules_kinds[formats[i]]);
 
+		if (error != EINVAL && error != EOPNOTSUPP) /* nft or the kernel knows no such flags */
+			break;
 		own->format = formats[i];
 		snprintf(script, sizeof(script), "table ip %s {\n%s}\ntable ip6 %s {\n%s}\n", name, flags,
 			name, flags);
 		error = nftables_try(own->nftables, script, reason, OWN_RULES_REASON_MAX);
-		if (!error)
-			break;
 	}
 	return error;
 }
 
+/* Leaves alone the tables that others have loaded. */
+static void leave_loaded(struct own_rules *own, const struct config *config)
+{
+	char file[WORD_FILE_MAX];
+
+	word_quote(file, sizeof(file), config->files[0]);
+	own_rules_close(own);
+	log_info("no capture rules of our own (tables icmpnatd are loaded already): after each change load "
+		 "them by icmpnatd -c %s --print-rules | nft -f -, or set rules = \"own\"",
+		file);
+}
+
 /* Loads the rules where the kernel can. Tables that somebody else has loaded and does not hold are replaced
- * or left, as the file says. Returns false after a message if the daemon must not run. */
+ * or left, as the file says; those of a killed daemon are taken over, or replaced if another version has made
+ * them otherwise. Returns false after a message if the daemon must not run. */
 static bool take_tables(struct own_rules *own, const struct config *config)
 {
-	char reason[OWN_RULES_REASON_MAX], file[WORD_FILE_MAX];
-	int error =
-		claim(own, "icmpnatd", reason); /* before any chain, for which the kernel drops what waits */
+	char reason[OWN_RULES_REASON_MAX];
+	/* Before any chain, for which the kernel drops what waits. */
+	int error = claim(own, "icmpnatd", reason);
 	const bool loaded = error == EOPNOTSUPP;
 
-	if (loaded && config->rules == CONFIG_RULES_AUTO) {
-		word_quote(file, sizeof(file), config->files[0]);
-		own_rules_close(own);
-		log_info("no capture rules of our own (tables icmpnatd are loaded already): after each "
-			 "change load them by icmpnatd -c %s --print-rules | nft -f -, or set rules = "
-			 "\"own\"",
-			file);
+	if (loaded && config->rules == CONFIG_RULES_AUTO && !orphans_are_seen(own->nftables)) {
+		leave_loaded(own, config);
 		return true;
 	}
 	if (loaded)
 		error = claim(own, "icmpnatd-probe", reason);
 	if (!error)
 		error = own_load(own, config, loaded, reason);
+	if (error && error != EPERM && !loaded)
+		error = own_load(own, config, true, reason);
 	if (!error)
 		return true;
 	own_rules_close(own);
@@ -140,6 +156,19 @@ static bool take_tables(struct own_rules *own, const struct config *config)
 	return false;
 }
 
+/* Says that rules are in force which nobody has loaded for this daemon, and what to do. */
+static void warn_of_orphans(const struct config *config)
+{
+	char file[WORD_FILE_MAX];
+
+	if (!orphans_exist())
+		return;
+	word_quote(file, sizeof(file), config->files[0]);
+	log_warning("a killed daemon's own rules are in force: replace them by icmpnatd -c %s --print-rules "
+		    "| nft -f -",
+		file);
+}
+
 /* Loads the rules, if the daemon is to hold them itself: rules = "own" replaces what another program has
  * loaded, the default does not. inherited is the own_rules_descriptor() of another icmpnatd, whose rules are
  * taken over; or -1. Returns false after a message if the daemon must not run. */
@@ -148,11 +177,15 @@ bool own_rules_open(struct own_rules *own, const struct config *config, int inhe
 	struct lack lack = {.instead = "--print-rules | nft -f -"};
 
 	own->has_policies = ipsec_has_policies();
-	if (config->rules == CONFIG_RULES_EXTERNAL && inherited < 0)
+	if (config->rules == CONFIG_RULES_EXTERNAL && inherited < 0) {
+		warn_of_orphans(config);
 		return true;
+	}
 	own->nftables = nftables_open(lack.what, sizeof(lack.what));
 	if (inherited >= 0 && own->nftables)
 		nftables_adopt(own->nftables, inherited);
+	else if (inherited >= 0)
+		close(inherited);
 	if (config->rules == CONFIG_RULES_EXTERNAL) {
 		own_rules_remove(own);
 		own_rules_close(own);
@@ -208,9 +241,10 @@ void own_rules_remove(struct own_rules *own)
 {
 	char reason[OWN_RULES_REASON_MAX];
 
-	if (own->nftables)
-		nftables_load(own->nftables, "delete table ip icmpnatd\ndelete table ip6 icmpnatd\n", reason,
-			sizeof(reason));
+	if (!own->nftables)
+		return;
+	nftables_load(own->nftables, "delete table ip icmpnatd", reason, sizeof(reason));
+	nftables_load(own->nftables, "delete table ip6 icmpnatd", reason, sizeof(reason));
 }
 
 /* Gives them up: the kernel removes them when nobody else has their socket, unless it keeps them. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "io/ipsec.h"
+#include "rules/orphans.h"
 
 #define NFT	 &rules_nft
 #define IPTABLES &rules_iptables
@@ -87,6 +88,8 @@ static void print_script(
 	fputs("#!/bin/sh\n", out);
 	print_header(out, config, kind, heeds_policies);
 	fputs("set -e\n", out);
+	if (orphans_exist())
+		rules_nft.print_removal(out);
 	rules_iptables.print(out, config, kind);
 	if (kind->copies == NFT) {
 		fputs("nft -f - <<'END'\n", out);
@@ -199,8 +202,11 @@ void rules_print(FILE *out, const struct config *config, enum rules_format forma
 		print_script(out, &heeding, kind, heeds);
 		return;
 	}
-	if (kind->name)
+	if (kind->name) {
 		print_header(out, &heeding, kind, heeds);
+		if (orphans_exist())
+			orphans_print_removal(out);
+	}
 	rules_nft.print(out, &heeding, kind);
 }
 

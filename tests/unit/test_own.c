@@ -20,7 +20,8 @@
 static const char *refused_trial, *refused_load;
 static const char *refusal; /* what nft says then */
 static bool dry;
-static bool removes; /* what was loaded last removes the tables first */
+static bool removes;  /* what was loaded last removes the tables first */
+static bool persists; /* and has tables that stay when the daemon is killed */
 static int context;
 
 static void *new_context(void)
@@ -49,8 +50,10 @@ static int run_command(void *c, const char *script)
 	const char *refused = dry ? refused_trial : refused_load;
 
 	(void)c;
-	if (!dry)
+	if (!dry && strstr(script, "table ip icmpnatd {")) {
 		removes = strstr(script, "delete table ip icmpnatd") != NULL;
+		persists = strstr(script, "flags owner, persist;") != NULL;
+	}
 	return refused && strstr(script, refused) ? -1 : 0;
 }
 
@@ -115,6 +118,7 @@ static void assert_last_error(const char *text)
 
 #define NOT_SUPPORTED "Error: Could not process rule: Operation not supported\ntable ip icmpnatd {\n^^^^^\n"
 #define NOT_PERMITTED "Error: Could not process rule: Operation not permitted\ntable ip icmpnatd {\n^^^^^\n"
+#define SYNTAX	      "Error: syntax error, unexpected comma, expecting newline or semicolon\n"
 #define CANNOT                                                                                               \
 	"the capture rules cannot be loaded: Could not process rule: Operation not supported; the lines in " \
 	"question: icmpnatd -c 'a file' --print-rules | unshare -n nft -c -f -"
@@ -164,6 +168,25 @@ static void test_rules_that_are_taken(void **state)
 	assert_true(removes);
 }
 
+static void test_tables_stay_where_the_kernel_keeps_them(void **state)
+{
+	(void)state;
+	assert_true(open_rules(CONFIG_RULES_AUTO, NULL, NULL, ""));
+	assert_true(persists);
+	assert_true(open_rules(CONFIG_RULES_AUTO, "persist", "persist", NOT_SUPPORTED));
+	assert_false(persists);
+	assert_true(open_rules(CONFIG_RULES_AUTO, "persist", "persist", SYNTAX));
+	assert_false(persists);
+}
+
+/* The kernel refuses text that does not ask to stay. */
+static void test_tables_of_a_killed_daemon_are_no_others(void **state)
+{
+	(void)state;
+	assert_true(open_rules(CONFIG_RULES_AUTO, "table ip icmpnatd\n", NULL, NOT_SUPPORTED));
+	assert_false(removes);
+}
+
 static void test_a_kernel_without_nf_tables(void **state)
 {
 	(void)state;
@@ -190,6 +213,8 @@ int main(void)
 		cmocka_unit_test(test_another_owner_ends_the_daemon),
 		cmocka_unit_test(test_the_default_leaves_tables_alone),
 		cmocka_unit_test(test_rules_that_are_taken),
+		cmocka_unit_test(test_tables_stay_where_the_kernel_keeps_them),
+		cmocka_unit_test(test_tables_of_a_killed_daemon_are_no_others),
 		cmocka_unit_test(test_a_kernel_without_nf_tables),
 		cmocka_unit_test(test_a_kernel_without_owners),
 	};

@@ -89,9 +89,17 @@ def printed(daemon, kind=""):
     return follow(daemon, f"icmpnatd -c {daemon.path} --print-rules{kind}").stdout
 
 
+def only_one(network, table):
+    """Another table of them is gone, as when somebody has removed one by hand."""
+    other, = set(TABLES) - {table}
+    network.firewall.run(f"nft delete {other}")
+
+
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("kind, loader", [("", "nft -f -"), ("=mixed", "sh"), ("=direct", "nft -f -")])
-def test_others_can_be_loaded_in_their_place(network, killed, kind, loader):
-    """Text for tables without that flag would be refused. What was saved to a file meanwhile is good later, too."""
+def test_others_can_be_loaded_in_their_place(network, killed, kind, loader, table):
+    """Text for a table without that flag would be refused. What was saved to a file meanwhile is good later, too."""
+    only_one(network, table)
     text = printed(killed, kind)
     for _ in range(2):
         network.firewall.run("sh", "-c", loader, input=text)
@@ -99,8 +107,60 @@ def test_others_can_be_loaded_in_their_place(network, killed, kind, loader):
     assert "destroy" not in printed(killed, kind)
 
 
+@pytest.mark.parametrize("kind", ["iptables", "iptables-direct"])
+def test_others_of_iptables_remove_them(network, killed, kind):
+    """They would queue errors a second time."""
+    assert follow(killed, f"icmpnatd -c {killed.path} --print-rules={kind} | sh").returncode == 0
+    assert own_tables(network.firewall) == []
+
+
+def test_an_external_daemon_says_what_to_do(network, killed):
+    killed.setting = "external"
+    killed.configure()
+    killed.start()
+    assert holder(network.firewall) == {"persist"}
+    said, = re.findall("warning: a killed daemon's own rules are in force: replace them by (.*)", killed.log())
+    assert follow(killed, said).returncode == 0
+    assert holder(network.firewall) == set()
+    assert refusal(network) == translated(V4)
+
+
+@pytest.mark.parametrize("setting", ["own", "auto"])
+@pytest.mark.parametrize("table", TABLES)
+def test_one_of_them_is_taken_over(network, killed, table, setting):
+    only_one(network, table)
+    killed.setting = setting
+    killed.configure()
+    killed.start()
+    assert holder(network.firewall) == {"owner", "persist"} and sorted(own_tables(network.firewall)) == TABLES
+    expect_translated(network, Counted(killed))
+
+
+def test_one_of_them_and_one_of_somebody_else_are_replaced(network, killed):
+    only_one(network, TABLES[1])
+    network.firewall.nft("table ip icmpnatd { chain c { type filter hook input priority 0; }; }")
+    killed.start()
+    assert holder(network.firewall) == {"owner", "persist"}
+    expect_translated(network, Counted(killed))
+
+
+@pytest.mark.parametrize("setting", ["own", "auto"])
+def test_those_of_another_version_are_replaced(network, killed, setting):
+    """Where it has the same chains at another place, say."""
+    remove_others(killed)
+    network.firewall.nft("table ip icmpnatd { flags persist; chain output { type filter hook output priority 7; }; }")
+    killed.setting = setting
+    killed.configure()
+    killed.start()
+    assert holder(network.firewall) == {"owner", "persist"}
+    assert "priority 7" not in network.firewall.run("nft list table ip icmpnatd").stdout
+    expect_translated(network, Counted(killed))
+    assert "warning" not in killed.log(), killed.log()
+
+
 def test_they_can_be_removed(network, killed):
-    assert remove_others(killed) is None and own_tables(network.firewall) == []
+    remove_others(killed)
+    assert own_tables(network.firewall) == []
     assert "destroy" not in printed(killed)
     assert follow(killed, f"icmpnatd -c {killed.path} --print-rules=none | sh").stderr == ""
 
