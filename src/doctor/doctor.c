@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "doctor/route.h"
 #include "doctor/run.h"
+#include "rules/orphans.h"
 
 #define CLIENT "icmpnatctl"
 
@@ -29,8 +30,8 @@ static void write_mend(const struct doctor *doctor, char out[DOCTOR_MEND_MAX], c
 	const char *client = strstr(mend, CLIENT " "), *rest = client ? client + strlen(CLIENT) : mend;
 	const bool asks = client && strncmp(rest, " -s ", 4) != 0;
 
-	snprintf(out, DOCTOR_MEND_MAX, "%.*s%s%s", (int)(rest - mend), mend, asks ? doctor->option : "",
-		rest);
+	snprintf(
+		out, DOCTOR_MEND_MAX, "%.*s%s%s", (int)(rest - mend), mend, asks ? doctor->option : "", rest);
 	if (network || strncmp(mend, "sysctl -w ", 10) == 0)
 		snprintf(out, DOCTOR_MEND_MAX,
 			"%s%s lasts until the next boot: put it where the system keeps such things, too",
@@ -128,8 +129,8 @@ static void write_again(struct doctor *doctor, const char *file)
 	word_quote(socket, sizeof(socket), doctor->socket);
 	if (strcmp(doctor->socket, ICMPNATD_SOCKET) != 0)
 		snprintf(doctor->option, sizeof(doctor->option), " -s %s", socket);
-	snprintf(doctor->sudo, sizeof(doctor->sudo), "sudo " CLIENT " doctor%s%s",
-		file ? " --config " : "", file ? doctor->file : "");
+	snprintf(doctor->sudo, sizeof(doctor->sudo), "sudo " CLIENT " doctor%s%s", file ? " --config " : "",
+		file ? doctor->file : "");
 	snprintf(doctor->nsenter, sizeof(doctor->nsenter),
 		"nsenter -t PID -n " CLIENT " -s %s%s doctor --config %s%s "
 		"# on the host, with the PID of a process of this container",
@@ -170,6 +171,7 @@ enum doctor_state doctor_run(const char *socket, const struct output *output, co
 	sending_begin(&doctor.sending);
 	if (access(socket, F_OK) == 0)
 		doctor.runs = client_ask(socket, "status", CLIENT_PATIENCE, take_status, &doctor);
+	doctor.own_rules = doctor.own_rules || (!doctor.runs && orphans_exist());
 	doctor.path = file ? file : doctor.running ? doctor.running : ICMPNATD_CONFIG;
 	word_quote(doctor.file, sizeof(doctor.file), doctor.path);
 	write_again(&doctor, file);

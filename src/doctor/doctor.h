@@ -37,7 +37,7 @@ struct doctor {
 	bool is_idle;		/* it says that it does not work now .. */
 	char *idle;		/* .. and why; NULL: it does not say */
 	unsigned mute;		/* process that holds our queue, where no daemon answers; 0: none */
-	bool own_rules;		/* it holds its rules itself */
+	bool own_rules;		/* it holds its rules itself; or did, and the kernel has kept them */
 	struct sending sending; /* when the doctor began */
 	struct holders holders; /* of the host's queues */
 	struct mnl_socket *routes;

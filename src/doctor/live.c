@@ -59,7 +59,8 @@ static void say_mute(struct doctor *doctor)
 			doctor->socket, doctor->mute, holder->queue);
 	else
 		doctor_say(doctor, DOCTOR_PROBLEM, "systemctl start icmpnatd",
-			"no icmpnatd answers on %s: errors leave as the kernel makes them", doctor->socket);
+			"no icmpnatd answers on %s: what it would read leaves as the kernel makes it",
+			doctor->socket);
 }
 
 /* Says whether a daemon answers, and with which configuration file it runs. */

@@ -50,6 +50,8 @@ void check_reload(struct doctor *doctor)
 {
 	char mend[DOCTOR_MEND_MAX] = "systemctl enable --now icmpnatd-rules";
 
+	if (!doctor->runs && doctor->config->rules != CONFIG_RULES_EXTERNAL)
+		return; /* it may bring its own, and a restart does not wipe those */
 	if (!doctor->own_rules && access(FIREWALL_FILE, R_OK) < 0 && errno == EACCES) {
 		doctor_say(doctor, DOCTOR_UNKNOWN, doctor->sudo,
 			"whether a restart of nftables.service wipes the rules was not looked at: there is "

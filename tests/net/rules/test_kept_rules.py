@@ -79,6 +79,14 @@ def test_the_next_one_takes_over_without_a_gap(network, killed):
         assert {error.source for error in border.errors(flood.sent)} == {V4.public}
 
 
+def test_the_doctor_leaves_them_alone(network, killed):
+    """All that is wrong is that no daemon runs, which its start mends."""
+    said = killed.ctl("doctor", "--config", killed.path, check=False).stdout
+    assert f"no icmpnatd answers on {killed.socket}: what it would read leaves" in said
+    assert f"the capture rules of {killed.path} are in force" in said
+    assert "systemctl start icmpnatd" in said and "--print-rules" not in said and "icmpnatd-rules" not in said
+
+
 def test_a_trial_changes_nothing(network, killed):
     """nft tries what it is to load before it does."""
     network.firewall.run("nft -c 'table ip icmpnatd { flags owner, persist; }'")
