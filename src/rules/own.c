@@ -214,11 +214,13 @@ void own_rules_heed_policies(struct own_rules *own, const struct config *config)
 
 	if (has == own->has_policies)
 		return;
+	if (!own_rules_renew(own, config, reason)) { /* the next policy asks again */
+		log_error("the capture rules cannot be loaded: %s", reason);
+		return;
+	}
 	own->has_policies = has;
 	if (!own->nftables)
 		log_warning("IPsec policies came or went: load what icmpnatd --print-rules prints");
-	else if (!own_rules_renew(own, config, reason))
-		log_error("the capture rules cannot be loaded: %s", reason);
 	else
 		log_info("IPsec policies %s: the kernel changes %s in place", has ? "came" : "went",
 			has ? "nothing" : "sources");
