@@ -9,13 +9,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define ORPHANS_REMOVAL_MAX 128
-
-struct nftables;
-
 bool orphans_exist(void);
-bool orphans_are_seen(struct nftables *nftables);
+bool orphans_or_held_exist(void);
 void orphans_print_removal(FILE *out);
-void orphans_write_removal(struct nftables *nftables, char script[ORPHANS_REMOVAL_MAX]);
 
 #endif

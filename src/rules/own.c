@@ -14,6 +14,7 @@
 #include "config/word.h"
 #include "io/ipsec.h"
 #include "io/log.h"
+#include "io/nft_table.h"
 #include "rules/inner.h"
 #include "rules/lack.h"
 #include "rules/orphans.h"
@@ -41,14 +42,21 @@ static void do_without_quotes(struct own_rules *own, const char *reason)
 		reason);
 }
 
+/* Returns the command that removes a table; "" if it is not there. */
+static const char *removal(int version, const char *command)
+{
+	return nft_table_look("icmpnatd", version) == NFT_TABLE_ABSENT ? "" : command;
+}
+
 /* Loads rules, if replace in place of whatever tables there are. Returns 0; or an errno, with a reason. */
 static int own_load_as(
 	struct own_rules *own, const struct config *config, bool replace, char *reason, size_t size)
 {
-	char before[ORPHANS_REMOVAL_MAX] = "";
+	char before[64] = "";
 
 	if (replace)
-		orphans_write_removal(own->nftables, before);
+		snprintf(before, sizeof(before), "%s%s", removal(4, "delete table ip icmpnatd\n"),
+			removal(6, "delete table ip6 icmpnatd\n"));
 	return inner_load(own->nftables, config, own->format, before, reason, size);
 }
 
@@ -136,7 +144,7 @@ static bool take_tables(struct own_rules *own, const struct config *config)
 	int error = claim(own, "icmpnatd", reason);
 	const bool loaded = error == EOPNOTSUPP;
 
-	if (loaded && config->rules == CONFIG_RULES_AUTO && !orphans_are_seen(own->nftables)) {
+	if (loaded && config->rules == CONFIG_RULES_AUTO && !orphans_or_held_exist()) {
 		leave_loaded(own, config);
 		return true;
 	}
