@@ -14,20 +14,21 @@ void sending_begin(struct sending *sending)
 	for (unsigned i = 0; i < HOST_COUNTER_COUNT; i++) {
 		const enum host_counter list = (enum host_counter)i;
 
-		host_counters_read(&sending->host, list, &sending->failed[i]);
 		sending->unanswered[i] = host_counters_read_unanswered(&sending->host, list);
+		host_counters_read(&sending->host, list, &sending->failed[i]);
 	}
 }
 
 /* Takes the second look: how many errors the kernel could not send since the first one, and how many replies
- * to ping, which are those that are missing. */
+ * to ping, which are those that are missing. These are counted from before the first look to behind the
+ * second one: a reply that fails meanwhile must not pass for an error. */
 void sending_look(const struct sending *sending, enum host_counter list, uint64_t *errors, uint64_t *replies)
 {
-	const uint64_t unanswered = host_counters_read_unanswered(&sending->host, list),
-		       before = sending->unanswered[list];
-	uint64_t failed = sending->failed[list];
+	const uint64_t before = sending->unanswered[list];
+	uint64_t failed = sending->failed[list], unanswered;
 
 	host_counters_read(&sending->host, list, &failed);
+	unanswered = host_counters_read_unanswered(&sending->host, list);
 	failed -= sending->failed[list];
 	*replies = unanswered > before ? unanswered - before : 0;
 	if (*replies > failed)
