@@ -30,9 +30,8 @@ bool orphans_or_held_exist(void)
 /* Prints what removes them, whether or not they are still there when it is loaded. */
 void orphans_print_removal(FILE *out)
 {
-	fputs("# A daemon that was killed has left these, and no other text removes them. What is queued at "
-	      "that\n"
-	      "# moment is dropped: leave the two lines out of a file that is kept.\n"
+	fputs("# A daemon that was killed has left these, and no other text removes them. What is\n"
+	      "# queued then is dropped: leave the two lines out of a file that is kept.\n"
 	      "destroy table ip icmpnatd\ndestroy table ip6 icmpnatd\n",
 		out);
 }

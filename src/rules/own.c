@@ -152,7 +152,7 @@ static bool take_tables(struct own_rules *own, const struct config *config)
 		error = claim(own, "icmpnatd-probe", reason);
 	if (!error)
 		error = own_load(own, config, loaded, reason);
-	if (error && error != EPERM && !loaded)
+	if (error && error != EPERM && !loaded && orphans_or_held_exist())
 		error = own_load(own, config, true, reason);
 	if (!error)
 		return true;
