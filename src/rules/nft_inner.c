@@ -162,6 +162,21 @@ static void print_kind_chain(
 		fprintf(error->out, "\t\t%s\n\t}\n", rest);
 }
 
+/* Prints the rules that lead packets of a kind to its chain. The daemon has those of the other zero, 0xffff,
+ * which a change of the same sum must leave as it is, where the kernel makes either 0. */
+static void print_kind_rules(
+	const struct nft_error *error, enum inner_end end, const struct inner_kind *kind, const char *rest)
+{
+	char name[NFT_NAME_MAX];
+
+	for (size_t i = 0; i < 2 && kind->match[i]; i++) {
+		if (kind->sum_is_zero)
+			fprintf(error->out, "\t\t%s @th,%u,16 0xffff %s\n", kind->match[i], kind->sum * 8u,
+				rest);
+		fprintf(error->out, "\t\t%s goto %s\n", kind->match[i], inner_chain(name, error, end, kind));
+	}
+}
+
 /* Prints the chain that tells kinds of quoted packets, and theirs. */
 static void print_end_chains(const struct nft_error *error, enum inner_end end, const char *rest)
 {
@@ -173,9 +188,7 @@ static void print_end_chains(const struct nft_error *error, enum inner_end end, 
 	snprintf(what, sizeof(what), "inner-%s", end_names[end]);
 	fprintf(error->out, "\tchain %s {\n", nft_name(name, what, error->outside));
 	for (const struct inner_kind *kind = kinds; kind->name; kind++)
-		for (size_t i = 0; i < 2 && kind->match[i]; i++)
-			fprintf(error->out, "\t\t%s goto %s\n", kind->match[i],
-				inner_chain(name, error, end, kind));
+		print_kind_rules(error, end, kind, rest);
 	fprintf(error->out, "\t\t%s\n\t}\n", rest);
 }
 

@@ -277,7 +277,23 @@ def maps():
                  "both", ("fd00::/64 -> 2001:db8::/64",))
 
 
+def other_zero(quote, header):
+    """A TCP packet whose sum is the zero that no sender computes, 0xffff."""
+    quote = craft.put16(quote, header + 10, int.from_bytes(quote[header + 16:header + 18], "big"))
+    return craft.put16(quote, header + 16, 0xffff)
+
+
+def neutral():
+    """Where the addresses have one sum, no zero is computed, so that the one that was sent stays."""
+    for version, header, private, public, entry in ((4, 20, "10.1.2.3", "2.3.10.1", "10.1.2.3 -> 2.3.10.1"),
+                                                    (6, 40, "fd42:3000:77::1", "2001:db8:1::1", "fd42:3000:77::/48 -> 2001:db8:1::/48")):
+        before, after = (error(version, outer, other_zero(packet(version, CLIENT[version], inner, craft.tcp()), header))
+                         for outer, inner in ((private, private), (public, public)))
+        yield Golden(f"ipv{version}-neutral-sum-other-zero", "Addresses of one sum: an inner sum of 0xffff stays as it is, although "
+                     "it is a zero (RFC 1624, 3).", before, after, "both", (entry,))
+
+
 def goldens():
     for part in (rewritten, leaked, not_ours, mapped_addresses, other_fragments, about_errors, fragments,
-                 malformed_outer, malformed_inner, malformed_inner_untouched, unrenewed_sums, maps):
+                 malformed_outer, malformed_inner, malformed_inner_untouched, unrenewed_sums, maps, neutral):
         yield from part()

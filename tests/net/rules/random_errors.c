@@ -654,6 +654,23 @@ static const char *outcome_of(const struct error *error, const struct decision *
 	return names[address_is_private(source) ? OUTCOME_LEAKED_OUTER : OUTCOME_ALREADY_RIGHT];
 }
 
+/* Tells whether the sum of a quoted packet, of TCP or ICMPv6, is the zero that no sender computes: the rules
+ * would make it the other one. */
+static bool has_other_zero(const struct error *error)
+{
+	const uint8_t *inner = error->bytes + error->icmp + 8;
+	const bool v4 = error->version == 4, tcp = inner[v4 ? 9 : 6] == 6;
+	const size_t sum = (v4 ? 20u : 40u) + (tcp ? 16 : 2);
+
+	if (!tcp && inner[v4 ? 9 : 6] != 58)
+		return false;
+	if (v4 && (!tcp || get16(inner + 6) & 0x1fff || get16(inner + 2) < sum + 2))
+		return false;
+	if (!v4 && get16(inner + 4) + 40u < sum + 2)
+		return false;
+	return inner + sum + 2 <= error->bytes + error->length && get16(inner + sum) == 0xffff;
+}
+
 /* Returns what the rules must do with an error of which the quote may change in the kernel; in *why, what is
  * quoted. */
 static const char *kind_of_quoted(
@@ -670,6 +687,10 @@ static const char *kind_of_quoted(
 	*why = !what ? "other" : error->special[0] != '-' ? error->special : what;
 	if (outcome_fate(d->outcome) == FATE_MALFORMED) {
 		*why = "malformed";
+		return "read";
+	}
+	if (has_other_zero(error)) {
+		*why = "other-zero";
 		return "read";
 	}
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
