@@ -3,6 +3,7 @@
 """Random errors under a random configuration, on the wire: what the rules make of them beside what the core does."""
 
 import contextlib
+import ipaddress
 import os
 import select
 import socket
@@ -13,13 +14,15 @@ from collections import Counter
 
 from lab.client import ping
 from lab.daemon import Rules, kernel_has_nft_queue, program
-from lab.network import FAMILIES
+from lab.network import FAMILIES, V4
 from lab.traffic import COPIES_MAY_BE_FRAGMENTED, ETHERNET, SO_RCVBUFFORCE, send_frames
 from beside import helper
 
 ERRORS = 600  # under each configuration
 BATCH = 200   # on their way at once: less than any queue on it holds
 FIREWALL_MAC = "02:00:00:00:00:05"  # towards the dmz
+LINKS = [ipaddress.ip_interface(f"{address}/24") for address in (V4.firewall, V4.firewall_dmz)]
+FIREWALLS_OWN = {address.packed for link in LINKS for address in (link.ip, link.network[0], link.network[-1])}
 NOT_SEEN = "no-rules",
 BY_KERNEL = {"outer": "outer", "may": "outer", "already-right": "untouched", "leaked-outer": "leaked-outer",
              "peer": "private-peer"}
@@ -154,9 +157,10 @@ def copy(packet):
 
 
 def is_forwarded(case):
-    """No router forwards what has a source like this (martians; link-local, loopback and mapped ones of IPv6)."""
+    """No router forwards what has a source like this (martians, its own addresses and broadcasts among them; link-local,
+    loopback and mapped ones of IPv6)."""
     if case.version == 4:
-        return case.emitted[12] not in (0, 127) and case.emitted[12] < 224
+        return case.emitted[12] not in (0, 127) and case.emitted[12] < 224 and case.emitted[12:16] not in FIREWALLS_OWN
     return case.emitted[8] not in (0, 0xfe, 0xff)
 
 
