@@ -163,7 +163,8 @@ static void print_kind_chain(
 }
 
 /* Prints the rules that lead packets of a kind to its chain. The daemon has those of the other zero, 0xffff,
- * which a change of the same sum must leave as it is, where the kernel makes either 0. */
+ * which a change of the same sum must leave as it is, where the kernel makes either 0. A quote that ends
+ * before its sum matches no look at it, and goes on. */
 static void print_kind_rules(
 	const struct nft_error *error, enum inner_end end, const struct inner_kind *kind, const char *rest)
 {

@@ -658,17 +658,11 @@ static const char *outcome_of(const struct error *error, const struct decision *
  * would make it the other one. */
 static bool has_other_zero(const struct error *error)
 {
-	const uint8_t *inner = error->bytes + error->icmp + 8;
-	const bool v4 = error->version == 4, tcp = inner[v4 ? 9 : 6] == 6;
-	const size_t sum = (v4 ? 20u : 40u) + (tcp ? 16 : 2);
+	const struct layout *layout = &error->layout;
+	const uint8_t protocol = error->bytes[layout->inner + (error->version == 4 ? 9 : 6)];
 
-	if (!tcp && inner[v4 ? 9 : 6] != 58)
-		return false;
-	if (v4 && (!tcp || get16(inner + 6) & 0x1fff || get16(inner + 2) < sum + 2))
-		return false;
-	if (!v4 && get16(inner + 4) + 40u < sum + 2)
-		return false;
-	return inner + sum + 2 <= error->bytes + error->length && get16(inner + sum) == 0xffff;
+	return (protocol == IPPROTO_TCP || protocol == IPPROTO_ICMPV6) && layout->sum &&
+	       layout->sum + 2 <= layout->quote_end && get16(error->bytes + layout->sum) == 0xffff;
 }
 
 /* Returns what the rules must do with an error of which the quote may change in the kernel; in *why, what is
